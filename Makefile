@@ -1,0 +1,58 @@
+# One command to try it, one to test it. Everything is installed into .venv, from pyproject.toml, at the versions of
+# constraints.txt; nothing else on the machine is touched.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := pyproject.toml constraints.txt $(wildcard *.py agent/*.py agent/*/*.py tools/*.py tools/*/*.py policies/*.py testing/*.py)
+QUESTION ?= What is the mean amount of the orders in the North?
+FILES ?= examples/data/orders.csv
+LATENCY ?= 2s
+
+.PHONY: ask test test-slow lint types check dev clean
+
+ask: .venv/.ask ## answer a question over real files, then show where the time went
+	@$(BIN)/shotclock ask "$(QUESTION)" $(FILES) --latency $(LATENCY)
+	@echo
+	@$(BIN)/shotclock trace show last
+
+test: .venv/.test ## all tests but the slow ones, on the installed package
+	$(BIN)/python -m pytest -q -m "not slow" -p no:cacheprovider
+
+test-slow: .venv/.test ## the tests that take longer
+	$(BIN)/python -m pytest -q -m slow -p no:cacheprovider
+
+lint: .venv/.check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.test .venv/.check ## of the installed package
+	$(BIN)/python -m mypy -p shotclock
+
+check: test lint types
+
+dev: .venv/.python ## an editable install, for work on the project
+	$(BIN)/pip install -q -c constraints.txt -e ".[test,check]" -C editable_mode=strict
+
+clean:
+	rm -rf .venv build *.egg-info
+
+.venv/.python:
+	$(PYTHON) -m venv .venv 2>/dev/null || { $(PYTHON) -m pip install -q virtualenv && $(PYTHON) -m virtualenv -q .venv; }
+	@touch $@
+
+# A stale build/ would install modules that are gone.
+.venv/.ask: .venv/.python $(SOURCES)
+	@rm -rf build
+	@echo "Installing into .venv ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt ".[all]"
+	@touch $@
+
+.venv/.test: .venv/.python $(SOURCES)
+	@rm -rf build
+	@echo "Installing into .venv ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt ".[test]"
+	@touch $@
+
+.venv/.check: .venv/.python constraints.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt "ruff" "mypy"
+	@touch $@

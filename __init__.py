@@ -1,0 +1,94 @@
+"""Shotclock: tool-using agents that answer by a deadline.
+
+::
+
+    from shotclock import Agent, Budget, tool
+
+The names below are loaded when they are first used, so that `import shotclock` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .agent.agent import Agent
+    from .agent.events import CallFinished, CallStarted, Event, RunStarted, TextDelta, Warned
+    from .agent.models.base import Model
+    from .agent.result import Result
+    from .agent.trace.provider import local_tracing
+    from .policies.budget import Budget, Spend
+    from .policies.errors import ShotclockError, ToolError, UsageError
+    from .policies.outcome import Verdict
+    from .policies.settings import Policy
+    from .tools.builtin import builtin_tools
+    from .tools.call import Call, Evidence, Passage
+    from .tools.scope import remaining
+    from .tools.tool import Tool, tool
+
+_HOMES = {
+    "Agent": ".agent.agent",
+    "Budget": ".policies.budget",
+    "Call": ".tools.call",
+    "CallFinished": ".agent.events",
+    "CallStarted": ".agent.events",
+    "Event": ".agent.events",
+    "Evidence": ".tools.call",
+    "Model": ".agent.models.base",
+    "Passage": ".tools.call",
+    "Policy": ".policies.settings",
+    "Result": ".agent.result",
+    "RunStarted": ".agent.events",
+    "ShotclockError": ".policies.errors",
+    "Spend": ".policies.budget",
+    "TextDelta": ".agent.events",
+    "Tool": ".tools.tool",
+    "ToolError": ".policies.errors",
+    "UsageError": ".policies.errors",
+    "Verdict": ".policies.outcome",
+    "Warned": ".agent.events",
+    "builtin_tools": ".tools.builtin",
+    "local_tracing": ".agent.trace.provider",
+    "remaining": ".tools.scope",
+    "tool": ".tools.tool",
+}
+
+__all__ = [
+    "Agent",
+    "Budget",
+    "Call",
+    "CallFinished",
+    "CallStarted",
+    "Event",
+    "Evidence",
+    "Model",
+    "Passage",
+    "Policy",
+    "Result",
+    "RunStarted",
+    "ShotclockError",
+    "Spend",
+    "TextDelta",
+    "Tool",
+    "ToolError",
+    "UsageError",
+    "Verdict",
+    "Warned",
+    "builtin_tools",
+    "local_tracing",
+    "remaining",
+    "tool",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'shotclock' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

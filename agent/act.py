@@ -1,0 +1,63 @@
+"""The node that acts: the turn's calls side by side through the pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from ..policies.outcome import Skipped, Verdict
+from ..tools.call import Call, Evidence
+from .events import CallFinished, CallStarted
+from .models.base import CallMessage
+from .run import Run
+from .state import State
+
+
+async def act(state: State, runtime: Runtime[Run]) -> Command[Literal["verify"]]:
+    """Run every call of the last message at once; one that hangs costs only itself."""
+    run = runtime.context
+    asked = state["messages"][-1].get("calls", [])
+    calls = [_call(message) for message in asked]
+    most = run.policy.limits.parallel
+    tasks = [asyncio.ensure_future(_one(run, call)) for call in calls[:most]]
+    for task in tasks:
+        run.own(task)
+    evidence = [await task for task in tasks]
+    evidence += [_surplus(run, call, most) for call in calls[most:]]
+    return Command(goto="verify", update={"evidence": [item.to_dict() for item in evidence]})
+
+
+async def _one(run: Run, call: Call) -> Evidence:
+    run.tell(CallStarted(call=call, at=run.elapsed))
+    evidence = await run.pipeline.call(call)
+    run.evidence.append(evidence)
+    run.tell(CallFinished(evidence=evidence, at=run.elapsed))
+    return evidence
+
+
+def _surplus(run: Run, call: Call, most: int) -> Evidence:
+    """More calls than one turn may have: skipped, and the model is told."""
+    reason = f"limits.parallel={most} calls of one turn were taken; ask for it again"
+    run.trace.decision("skip", call.tool, reason, call=call.id, limit="parallel", allowed=most)
+    evidence = Evidence(
+        id=call.id,
+        tool=call.tool,
+        arguments=call.arguments,
+        outcome=Skipped("parallel", reason),
+        content=f"{call.tool} was skipped: {reason}.",
+        verdict=Verdict.failed("limits", reason),
+    )
+    run.evidence.append(evidence)
+    return evidence
+
+
+def _call(message: CallMessage) -> Call:
+    return Call(
+        id=message["id"],
+        tool=message["tool"],
+        arguments=message["arguments"],
+        malformed=message.get("malformed"),
+    )

@@ -1,0 +1,202 @@
+"""The face of the loop: an agent answers queries, each under a budget."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any
+
+from opentelemetry.trace import TracerProvider
+
+from ..policies.budget import Budget
+from ..policies.deadline import Deadline
+from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery
+from ..policies.settings import Policy
+from ..tools.scope import ENCLOSING
+from ..tools.tool import Tool
+from ..tools.toolbox import Toolbox
+from .events import Event
+from .graph import Graph, compile_graph
+from .inference import answer_q95
+from .loops import LOOPS
+from .models.base import Model
+from .models.resolve import resolve
+from .prompts import BASE
+from .result import Result
+from .run import Run
+from .supervisor import supervise, wait
+from .trace.spans import Recorder
+
+
+class Agent:
+    """Answers questions with tools, by a deadline, and always with a `Result`.
+
+    Args:
+        model: `"rules"` (embedded, offline, no key), `"openai:NAME"` (any OpenAI-compatible endpoint; `OPENAI_API_KEY`
+            and `OPENAI_BASE_URL` are read), or an object with the `Model` protocol.
+        tools: what the model may call: `@tool` functions, or plain functions with annotations and a docstring.
+        name: what traces call the agent. Default `"agent"`.
+        instructions: what the model is told beside the question, after the built-in instructions.
+        budget: the limits of a run that gives none. Default ten seconds, nothing else limited.
+        policy: what decides admission, reserve, stopping and sizes.
+        checkpointer: a LangGraph checkpointer; runs of one `thread_id` then share a conversation.
+        tracer_provider: where spans go; by default the process's global provider, and nowhere if there is none.
+
+    Raises:
+        UnknownModel: nobody serves the model, or its key is missing.
+        InvalidTool: a tool has no schema, or two share a name.
+        InvalidBudget, InvalidPolicy: `budget` or `policy` is of another type.
+    """
+
+    def __init__(
+        self,
+        model: str | Model,
+        tools: Iterable[Tool | Callable[..., Any]] = (),
+        *,
+        name: str = "agent",
+        instructions: str = "",
+        budget: Budget | None = None,
+        policy: Policy | None = None,
+        checkpointer: Any = None,
+        tracer_provider: TracerProvider | None = None,
+    ) -> None:
+        self.model = resolve(model)
+        self.toolbox = Toolbox(tools)
+        self.name = name
+        self.budget = _is(Budget, "budget", budget if budget is not None else Budget(), InvalidBudget)
+        self.policy = _is(Policy, "policy", policy if policy is not None else Policy(), InvalidPolicy)
+        self.graph: Graph = compile_graph(name, checkpointer)
+        """The compiled LangGraph graph, `reason → act → verify → (reason | answer)`."""
+        self._instructions = f"{BASE}\n\n{instructions}".strip()
+        self._tracer_provider = tracer_provider
+        self._threads = checkpointer is not None
+
+    def __repr__(self) -> str:
+        return f"<Agent {self.name}: {self.model.name}, {len(self.toolbox)} tools>"
+
+    async def run(
+        self,
+        query: str,
+        *,
+        budget: Budget | None = None,
+        thread_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Result:
+        """Answer `query` within `budget`, whatever models and tools do.
+
+        Args:
+            query: the question, up to `policy.limits.query` characters.
+            budget: the limits of this run; the agent's by default. Inside another run its deadline holds too.
+            thread_id: the conversation this belongs to; needs a checkpointer.
+            metadata: labels for the trace, short values by name.
+
+        Raises:
+            InvalidQuery: the query is empty, too long or no text.
+            InvalidBudget: `budget` is of another type.
+            asyncio.CancelledError: the caller cancelled; the run's work is cancelled too.
+        """
+        run = self._start(query, budget, metadata, thread_id, asyncio.get_running_loop().time, None)
+        return await supervise(run, self.graph, self._config(thread_id))
+
+    def run_sync(
+        self,
+        query: str,
+        *,
+        budget: Budget | None = None,
+        thread_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> Result:
+        """`run` for callers without an event loop, on a loop thread of its own: on time even when a tool blocks the loop.
+
+        Takes and raises what `run` does, and `on_event`: told of each event, in the loop's thread; it must be quick.
+        """
+        run = self._start(query, budget, metadata, thread_id, time.monotonic, on_event)
+        thread = LOOPS.take()
+        try:
+            return wait(run, supervise(run, self.graph, self._config(thread_id)), thread)
+        finally:
+            LOOPS.give_back(thread)
+
+    async def stream(
+        self,
+        query: str,
+        *,
+        budget: Budget | None = None,
+        thread_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> AsyncIterator[Event]:
+        """`run` as an iterator of events that ends with the `Result`. A consumer that leaves cancels the run.
+
+        Text deltas are provisional; only the result says what was checked. A slow consumer does not delay the run: events
+        wait for it. Takes and raises what `run` does.
+        """
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        run = self._start(query, budget, metadata, thread_id, asyncio.get_running_loop().time, events.put_nowait)
+        task = asyncio.ensure_future(supervise(run, self.graph, self._config(thread_id)))
+        task.add_done_callback(lambda done: None if done.cancelled() else events.put_nowait(done.result()))
+        try:
+            while True:
+                event = await events.get()
+                yield event
+                if isinstance(event, Result):
+                    return
+        finally:
+            task.cancel()
+
+    def _start(
+        self,
+        query: str,
+        budget: Budget | None,
+        metadata: Mapping[str, Any] | None,
+        thread_id: str | None,
+        now: Callable[[], float],
+        emit: Callable[[Event], None] | None,
+    ) -> Run:
+        text = self._read(query)
+        limits = self.budget if budget is None else _is(Budget, "budget", budget, InvalidBudget)
+        started = now()
+        deadline = Deadline.after(started, limits.latency).earlier(ENCLOSING.get())
+        latency = None if deadline.never else deadline.remaining(started)
+        plan = self.policy.reserve.plan(latency, answer_q95(self.model))
+        recorder = Recorder(self._tracer_provider, agent=self.name, model=self.model.name, clock=now)
+        return Run(
+            query=text,
+            budget=limits,
+            policy=self.policy,
+            model=self.model,
+            toolbox=self.toolbox,
+            trace=recorder.start_run(text, limits, metadata, thread_id=thread_id, reserve=plan.seconds),
+            now=now,
+            started=started,
+            deadline=deadline,
+            plan=plan,
+            instructions=self._instructions,
+            emit=emit,
+        )
+
+    def _read(self, query: str) -> str:
+        most = self.policy.limits.query
+        if not isinstance(query, str):
+            raise InvalidQuery(f"query must be a text, got {type(query).__name__}")
+        if not query.strip():
+            raise InvalidQuery("query is empty; ask something")
+        if len(query) > most:
+            raise InvalidQuery(f"query has {len(query):,} characters and limits.query={most:,}; shorten it or raise the limit")
+        return query
+
+    def _config(self, thread_id: str | None) -> dict[str, Any]:
+        config: dict[str, Any] = {"recursion_limit": 3 * self.policy.limits.turns + 10}
+        if self._threads:
+            config["configurable"] = {"thread_id": thread_id or uuid.uuid4().hex}
+        elif thread_id is not None:
+            raise InvalidQuery(f"thread_id={thread_id!r} needs a checkpointer; give the agent one: Agent(..., checkpointer=...)")
+        return config
+
+
+def _is(kind: type, name: str, value: Any, error: type[Exception]) -> Any:
+    if not isinstance(value, kind):
+        raise error(f"{name} must be a {kind.__name__}, got {value!r} of type {type(value).__name__}")
+    return value

@@ -1,0 +1,80 @@
+"""The node that answers: by the model where that fits, else composed from the evidence; checked either way."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from langgraph.runtime import Runtime
+
+from ..policies.grounding import Source, ground
+from ..policies.outcome import Verdict
+from .inference import infer
+from .models.base import Message
+from .models.compose import compose
+from .prompts import FINAL
+from .run import Answer, Run
+from .state import State
+
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
+
+
+async def answer(state: State, runtime: Runtime[Run]) -> dict[str, list[Message]]:
+    """Settle on the answer: the model's own, one it writes now, or one composed from the evidence."""
+    run = runtime.context
+    text = state["messages"][-1].get("content", "") if state["messages"][-1]["role"] == "assistant" else ""
+    if text.strip() and run.ending is not None and run.ending.stop_reason in ("answered", "model_failed"):
+        run.answer = checked(run, text, unanswered=run.unanswered)
+        return {"messages": []}
+    run.answer = _from_draft(run, text) or await _written(run, state["messages"]) or composed(run)
+    return {"messages": [Message(role="assistant", content=run.answer.text)]}
+
+
+def composed(run: Run) -> Answer:
+    """An answer from the evidence without a model: it takes milliseconds, and can be made at any moment."""
+    composition = compose(run.query, run.evidence)
+    return checked(run, composition.text, composed=True, unanswered=composition.unanswered)
+
+
+def checked(run: Run, text: str, *, composed: bool = False, unanswered: bool = False) -> Answer:
+    """The answer with the verdict of its check against the evidence."""
+    span = run.trace.verify("answer", verifier="grounding", node="answer")
+    verdict = _verdict(run, text, unanswered)
+    span.end(verdict)
+    return Answer(text=text, verdict=verdict, composed=composed, unanswered=unanswered)
+
+
+def _verdict(run: Run, text: str, unanswered: bool) -> Verdict:
+    if unanswered:
+        return Verdict.unsure("grounding", "it says that the question was not answered")
+    sources = [
+        Source(id=item.id, text=_source_text(item.tool, item.arguments, item.content), origin=item.origin)
+        for item in run.evidence
+        if item.usable
+    ]
+    return ground(text, question=run.query, sources=sources).verdict
+
+
+def _source_text(tool: str, arguments: object, content: str) -> str:
+    return f"{tool} {json.dumps(arguments, ensure_ascii=False, default=str)}\n{content}"
+
+
+def _from_draft(run: Run, text: str) -> Answer | None:
+    """What a model had written of its answer when it was interrupted, up to its last whole sentence."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    return checked(run, text[: ends[-1]]) if ends else None
+
+
+async def _written(run: Run, messages: list[Message]) -> Answer | None:
+    """The model's final answer, where the plan and the time allow one."""
+    # The model may write until only composing and checking still fits, so that a late one costs nothing.
+    until = run.deadline.less(run.policy.reserve.compose + run.policy.reserve.margin)
+    expected = run.model.pace.start
+    if run.plan.answer != "model" or until.remaining(run.now()) < expected or run.model_failed:
+        return None
+    turn = await infer(run, [*messages, Message(role="user", content=FINAL)], (), "answer", until)
+    if turn.error is not None or turn.refusal is not None or not turn.text.strip():
+        return None
+    if turn.cut:
+        return _from_draft(run, turn.text)
+    return checked(run, turn.text, unanswered=turn.finish is not None and turn.finish.unanswered)

@@ -1,0 +1,30 @@
+"""The loop as a LangGraph graph: reason → act → verify → (reason | answer)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from .act import act
+from .answer import answer
+from .reason import reason
+from .run import Run
+from .state import State
+from .verify import verify
+
+Graph = CompiledStateGraph[State, Run, State, State]
+"""The compiled graph of an agent."""
+
+
+def compile_graph(name: str, checkpointer: Any = None) -> Graph:
+    """Compile the graph once; the agent keeps it."""
+    graph = StateGraph(State, Run)
+    graph.add_node("reason", reason)
+    graph.add_node("act", act)
+    graph.add_node("verify", verify)
+    graph.add_node("answer", answer)
+    graph.add_edge(START, "reason")
+    graph.add_edge("answer", END)
+    return graph.compile(checkpointer=checkpointer, name=name)

@@ -1,0 +1,406 @@
+"""Typed pieces of a question: numbers, arithmetic, quantities, quoted text, addresses, dates, paths, places, codes.
+
+Each kind is found by its own short rule, the most telling first; what one has taken the later ones do not see, so that
+`2025-03-04` is a date and no subtraction, and nothing inside quotes is read as more than text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from .arithmetic import NUMBER, NUMBER_WORDS, SCALES, expressions, plain_number
+from .lexicon import (
+    ASKING, AUXILIARY, CURRENCIES, EFFECTS, LANGUAGES, MONTHS, PLACES, QUESTION, WEEKDAYS, ZONES,
+)  # fmt: skip
+from .units import Unit, may_start_unit, unit_at
+from .words import STOP, Word, words
+
+Kind = Literal[
+    "quoted", "uri", "email", "sql", "path", "date", "expression", "number", "quantity", "unit", "currency", "place",
+    "zone", "proper", "code", "after-colon",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A typed piece of text.
+
+    Attributes:
+        kind: what it is.
+        text: as written.
+        value: as a tool takes it: a number for `number`, an ISO date for `date`, a `Unit` for `unit`.
+        start: place of the first character in the text.
+        end: place behind the last one.
+        sure: from 0 to 1, how sure it is that it is of this kind.
+    """
+
+    kind: Kind
+    text: str
+    value: Any
+    start: int
+    end: int
+    sure: float = 1.0
+
+
+_QUOTED = re.compile(
+    r'"([^"\n]{1,2000})"|“([^”\n]{1,2000})”|«([^»\n]{1,2000})»|`([^`\n]{1,2000})`|(?<![\w])[\'‘]([^\'’\n]{1,500})[\'’](?!\w)'
+)
+_SQL = re.compile(r"\b(?:select\b[^;?]{1,1500}?\bfrom\b|with\s+\w{1,60}\s+as\s*\()[^;\n]{1,2000}", re.IGNORECASE)
+_URI = re.compile(r"\b(?:https?://|ftp://|www\.)[^\s<>\"'`]{1,2000}", re.IGNORECASE)
+_EMAIL = re.compile(r"(?<![\w.])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+_PATH = re.compile(
+    r"(?<![\w/])(?:(?:~|\.{1,2})?/(?:[\w.@-]{1,100}/){0,20}[\w.@-]{1,100}|(?:[\w@-]{1,100}/){1,20}[\w@-]{1,100}\.\w{1,5}|"
+    r"[\w-]{1,100}\.(?:csv|tsv|txt|md|pdf|html?|json|xml|ya?ml|toml|xlsx?|docx?|pptx?|png|jpe?g|gif|svg|py|js|ts|log|parquet|"
+    r"sql|db|zip))\b"
+)
+_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
+_DATE = re.compile(
+    rf"\b(?:(?P<iso>\d{{4}}-\d{{2}}-\d{{2}})|(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?(?P<month>{_MONTH})\.?,?\s(?P<year>\d{{4}})|"
+    rf"(?P<month2>{_MONTH})\.?\s(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?,?\s(?P<year2>\d{{4}})|"
+    rf"(?P<slashed>\d{{1,4}}[./]\d{{1,2}}[./]\d{{2,4}})|"
+    rf"(?P<relative>the day after tomorrow|today|tomorrow|yesterday|tonight)|"
+    rf"(?:on|next|this|until|by)\s(?P<weekday>{'|'.join(WEEKDAYS)}))\b",
+    re.IGNORECASE,
+)
+_DATE_HINT = re.compile(r"\d{4}|\d[./]\d|day\b|tomorrow|tonight", re.IGNORECASE)
+_NUMBER = re.compile(
+    rf"(?<![\w.,])(?P<sign>[-−])?(?P<money>[$€£¥]\s?)?(?P<digits>{NUMBER})(?P<exponent>[eE][+-]?\d{{1,3}})?"
+    rf"(?:\s?(?P<scale>hundred|thousand|million|billion|trillion|k)\b)?(?P<percent>\s?%)?|"
+    rf"\b(?P<word>{'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))})\b(?:\s(?P<scale2>hundred|thousand|million|billion)\b)?",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"(?<![\w-])(?=[\w-]{0,30}[A-Z0-9_])(?:[A-Za-z0-9]{1,20}(?:[-_][A-Za-z0-9]{1,20}){1,5}|[A-Z]{2,12}\d{0,12}|[A-Za-z]{1,8}\d{1,12}\w{0,8}|\d{4,20})(?![\w-])")
+_COLON = re.compile(r":\s+(\S[^\n]{1,2000})$", re.MULTILINE)
+_MONEY = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
+_TRAILING = ".,;:!?)]}'\"»”"
+_CONNECTORS = frozenset("de da do del di du la le el al van von der of the".split())
+_PLACE_BEFORE = frozenset("in at near to from for around visiting between inside outside".split())
+_LOOSE_BEFORE = frozenset("in at near for".split())
+_TITLES = frozenset("st dr mr mrs ms mt ft prof".split())
+_NO_PLACE = frozenset(
+    """morning evening afternoon night noon midnight day week month year total general fact particular order time english
+    advance short detail full part stock case future past moment while""".split()
+)
+_PLACE_STARTS = frozenset(name.split()[0].removesuffix(".") for name in PLACES) | ZONES
+_LOWER_ONLY_AFTER = frozenset(("nice", "lima", "uk", "perth"))
+_NOT_PROPER = QUESTION | AUXILIARY | ASKING | EFFECTS | STOP
+
+
+def find_spans(text: str, *, today: Callable[[], date] = date.today) -> tuple[Span, ...]:
+    """All typed spans of a text, by place; `today` dates words such as `tomorrow`.
+
+    A stretch of text may carry several readings that do not exclude each other (a number and the quantity it begins).
+    """
+    mask = _Mask(text)
+    found: list[Span] = []
+    for rule in (_quoted, _sql, _uris, _emails, _paths):
+        found += mask.take(rule(mask.text))
+    if _DATE_HINT.search(mask.text):
+        found += mask.take(_dates(mask.text, today))
+    found += mask.take(_arithmetic(mask.text), keep=_is_weak)
+    seen = words(mask.text)
+    found += _measures(mask.text, seen)
+    found += _places(mask.text, seen)
+    found += _codes(mask.text)
+    found += _after_colon(text)
+    return tuple(sorted(found, key=lambda span: (span.start, -span.end)))
+
+
+class _Mask:
+    """The text with what was taken blanked out, place by place."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def take(self, spans: Iterator[Span], keep: Callable[[Span], bool] = lambda _: False) -> list[Span]:
+        """The spans, blanked out behind themselves except where `keep` says no."""
+        taken = list(spans)
+        pieces, place = [], 0
+        for span in taken:
+            if not keep(span) and span.start >= place:
+                pieces += [self.text[place : span.start], "\x00" * (span.end - span.start)]
+                place = span.end
+        self.text = "".join([*pieces, self.text[place:]])
+        return taken
+
+
+def _is_weak(span: Span) -> bool:
+    return span.sure < 1
+
+
+def _quoted(text: str) -> Iterator[Span]:
+    if not any(mark in text for mark in "\"“«`'‘"):
+        return
+    for match in _QUOTED.finditer(text):
+        inner = match[match.lastindex or 0]
+        yield Span(kind="quoted", text=match[0], value=inner.strip(), start=match.start(), end=match.end())
+
+
+def _sql(text: str) -> Iterator[Span]:
+    for match in _SQL.finditer(text):
+        written = match[0].rstrip(" ?!.")
+        yield Span(kind="sql", text=written, value=written, start=match.start(), end=match.start() + len(written))
+
+
+def _uris(text: str) -> Iterator[Span]:
+    for match in _URI.finditer(text):
+        written = _trimmed(match[0])
+        value = written if "://" in written else f"https://{written}"
+        yield Span(kind="uri", text=written, value=value, start=match.start(), end=match.start() + len(written))
+
+
+def _trimmed(written: str) -> str:
+    """An address without the punctuation of the sentence around it; a bracket that it opened itself stays."""
+    while written[-1:] in _TRAILING:
+        if written.endswith(")") and written.count("(") >= written.count(")"):
+            break
+        written = written[:-1]
+    return written
+
+
+def _emails(text: str) -> Iterator[Span]:
+    if "@" in text:
+        for match in _EMAIL.finditer(text):
+            yield _span("email", match)
+
+
+def _paths(text: str) -> Iterator[Span]:
+    for match in _PATH.finditer(text):
+        if not re.fullmatch(r"/?[\d./]+", match[0]):
+            yield _span("path", match)
+
+
+def _span(kind: Kind, match: re.Match[str], value: Any = None, sure: float = 1.0) -> Span:
+    return Span(
+        kind=kind, text=match[0], value=match[0] if value is None else value,
+        start=match.start(), end=match.end(), sure=sure,
+    )  # fmt: skip
+
+
+def _dates(text: str, today: Callable[[], date]) -> Iterator[Span]:
+    for match in _DATE.finditer(text):
+        day = _date_of(match, today)
+        if day is not None:
+            yield _span("date", match, day.isoformat())
+
+
+def _date_of(match: re.Match[str], today: Callable[[], date]) -> date | None:
+    found = match.groupdict()
+    try:
+        if found["iso"]:
+            return date.fromisoformat(found["iso"])
+        if found["relative"]:
+            days = {"yesterday": -1, "tomorrow": 1, "the day after tomorrow": 2}.get(found["relative"].lower(), 0)
+            return today() + timedelta(days=days)
+        if found["weekday"]:
+            ahead = (WEEKDAYS[found["weekday"].lower()] - today().weekday()) % 7
+            return today() + timedelta(days=ahead or 7)
+        if found["slashed"]:
+            return _slashed(found["slashed"])
+        year, month, day = (found[name] or found[f"{name}2"] for name in ("year", "month", "day"))
+        return date(int(year or 0), MONTHS[(month or "").lower()], int(day or 0))
+    except ValueError:
+        return None
+
+
+def _slashed(written: str) -> date | None:
+    """A date in figures, where only one reading is possible: `25/12/2025`, `12/25/2025`, `2025/3/4`, `4.3.2025`."""
+    first, second, third = (int(part) for part in re.split(r"[./]", written))
+    if first > 31:
+        return date(first, second, third)
+    if third < 1000:
+        return None
+    if first > 12 or "." in written or first == second:
+        return date(third, second, first)
+    return date(third, first, second) if second > 12 else None
+
+
+def _arithmetic(text: str) -> Iterator[Span]:
+    for found in expressions(text):
+        yield Span(
+            kind="expression", text=text[found.start : found.end], value=found.value,
+            start=found.start, end=found.end, sure=0.5 if found.weak else 1.0,
+        )  # fmt: skip
+
+
+def _measures(text: str, seen: tuple[Word, ...]) -> Iterator[Span]:
+    """Numbers, the quantities they begin, and units and currencies that stand alone."""
+    taken: set[int] = set()
+    for match in _NUMBER.finditer(text):
+        number = _span("number", match, _number_of(match))
+        yield number
+        if match["money"]:
+            yield _money_of(match)
+        unit = _unit_after(text, match)
+        if unit is not None:
+            taken.add(unit.start)
+            yield _unit_span(unit)
+            yield Span(
+                kind="quantity", text=text[match.start() : unit.end], value=(number.value, unit),
+                start=match.start(), end=unit.end,
+            )  # fmt: skip
+    for word in seen:
+        yield from _standing_alone(text, word, taken)
+
+
+def _number_of(match: re.Match[str]) -> float | int:
+    if match["word"]:
+        return NUMBER_WORDS[match["word"].lower()] * SCALES.get((match["scale2"] or "").lower(), 1)
+    scale = (match["scale"] or "").lower()
+    value = float(plain_number(match["digits"]) + (match["exponent"] or "")) * (1000 if scale == "k" else SCALES.get(scale, 1))
+    value = -value if match["sign"] else value
+    return int(value) if value == value // 1 and abs(value) < 1e15 and not match["exponent"] else value
+
+
+def _money_of(match: re.Match[str]) -> Span:
+    place = match.start("money")
+    sign = match["money"].strip()
+    return Span(kind="currency", text=sign, value=_MONEY[sign], start=place, end=place + 1)
+
+
+def _unit_after(text: str, match: re.Match[str]) -> Unit | None:
+    if match["percent"] or match["money"]:
+        return None
+    place = match.end()
+    if text[place : place + 1] in (" ", "-", "\u00a0"):
+        place += 1
+    unit = unit_at(text, place)
+    if unit is None and re.match(r"in\s+(?:to|into|as|in)\b", text[place : place + 12], re.IGNORECASE):
+        return Unit(text[place : place + 2], "inch", frozenset({"length"}), place, place + 2)
+    return None if unit is not None and unit.text.lower() in ("a", "at") else unit
+
+
+def _unit_span(unit: Unit) -> Span:
+    return Span(kind="unit", text=unit.text, value=unit, start=unit.start, end=unit.end)
+
+
+def _standing_alone(text: str, word: Word, taken: set[int]) -> Iterator[Span]:
+    code = CURRENCIES.get(word.lower)
+    if code is not None and (word.text.isupper() or not word.text.isupper() and word.lower != code.lower()):
+        yield Span(kind="currency", text=word.text, value=code, start=word.start, end=word.end)
+    start = word.start - 1 if text[word.start - 1 : word.start] == "°" else word.start
+    if start in taken or word.lower in STOP or not may_start_unit(word.lower):
+        return
+    unit = unit_at(text, start)
+    if unit is not None and unit.end >= word.end:
+        taken.update(range(unit.start, unit.end))
+        yield _unit_span(unit)
+
+
+def _places(text: str, seen: tuple[Word, ...]) -> Iterator[Span]:
+    """Names by their capital letters, and places by the gazetteer or by the preposition before them."""
+    index = 0
+    while index < len(seen):
+        size = _known_place(seen, index)
+        proper = _proper_run(text, seen, index)
+        length = max(size, proper)
+        if not length:
+            yield from _loose_place(text, seen, index)
+            index += 1
+            continue
+        known = size >= proper
+        if known and _country_follows(text, seen, index + length):
+            length += 1
+        yield from _name(text, seen, index, length, known=known)
+        index += length
+
+
+def _known_place(seen: tuple[Word, ...], index: int) -> int:
+    if seen[index].lower not in _PLACE_STARTS:
+        return 0
+    for size in (3, 2, 1):
+        run = seen[index : index + size]
+        name = " ".join(word.lower for word in run)
+        if len(run) == size and (name in PLACES or (size == 1 and name in ZONES)):
+            # "nice" is a place only with a capital letter or a place's preposition before it
+            if name not in _LOWER_ONLY_AFTER or run[0].text[0].isupper() or _after(seen, index):
+                return size
+    return 0
+
+
+def _after(seen: tuple[Word, ...], index: int) -> bool:
+    return index > 0 and seen[index - 1].lower in _PLACE_BEFORE
+
+
+def _proper_run(text: str, seen: tuple[Word, ...], index: int) -> int:
+    """How many words from here on are one name: capitalised, with small connectors between."""
+    if not _capital(seen, index) or (seen[index].lower in _NOT_PROPER and not _inner_capital(text, seen, index)):
+        return 0
+    size = 1
+    while index + size < len(seen):
+        after = index + size
+        gap = text[seen[after - 1].end : seen[after].start]
+        if gap not in (" ", "-") and not (gap == ". " and seen[after - 1].lower in _TITLES):
+            break
+        if _capital(seen, after):
+            size += 1
+        elif seen[after].lower in _CONNECTORS and after + 1 < len(seen) and _capital(seen, after + 1):
+            size += 2
+        else:
+            break
+    return size
+
+
+def _capital(seen: tuple[Word, ...], index: int) -> bool:
+    word = seen[index]
+    return word.text[0].isupper() and word.lower not in LANGUAGES and word.text not in ("I", "I'm", "I'd", "I've", "I'll")
+
+
+def _inner_capital(text: str, seen: tuple[Word, ...], index: int) -> bool:
+    """Whether a capital letter stands where none is due: not at the start of a sentence."""
+    if seen[index].lower in QUESTION | AUXILIARY or index == 0:
+        return False
+    return not re.search(r"[.?!:;\n]\s*$", text[seen[index - 1].end : seen[index].start])
+
+
+def _name(text: str, seen: tuple[Word, ...], index: int, length: int, *, known: bool) -> Iterator[Span]:
+    first, last = seen[index], seen[index + length - 1]
+    start, end = first.start, last.end
+    written = text[start:end]
+    kind: Kind = "zone" if written.lower() in ZONES else "place"
+    if not known:
+        yield Span(kind="proper", text=written, value=written, start=start, end=end, sure=0.9 if index else 0.6)
+    if known or not (written.isupper() or written.lower() in MONTHS or written.lower() in WEEKDAYS):
+        sure = 1.0 if known else 0.9 if _after(seen, index) else 0.5
+        yield Span(kind=kind, text=written, value=written, start=start, end=end, sure=sure)
+
+
+def _country_follows(text: str, seen: tuple[Word, ...], index: int) -> bool:
+    """Whether a state or country stands behind a comma, as in `Lima, Peru`, and the list does not go on."""
+    if index >= len(seen) or text[seen[index - 1].end : seen[index].start] != ", ":
+        return False
+    goes_on = index + 1 < len(seen) and seen[index + 1].lower in ("and", "or") or text[seen[index].end :][:1] == ","
+    return not goes_on and _known_place(seen, index) == 1
+
+
+def _loose_place(text: str, seen: tuple[Word, ...], index: int) -> Iterator[Span]:
+    """What stands behind `in`, `at`, `near` or `for` in small letters: perhaps a place."""
+    if index == 0 or seen[index - 1].lower not in _LOOSE_BEFORE or not _may_be_place(seen[index]):
+        return
+    last = seen[index]
+    following = seen[index + 1] if index + 1 < len(seen) else None
+    if following is not None and _may_be_place(following) and text[last.end : following.start] == " ":
+        last = following
+    written = text[seen[index].start : last.end]
+    yield Span(kind="place", text=written, value=written, start=seen[index].start, end=last.end, sure=0.4)
+
+
+def _may_be_place(word: Word) -> bool:
+    lower = word.lower
+    known = STOP | _NO_PLACE | MONTHS.keys() | WEEKDAYS.keys() | LANGUAGES.keys() | CURRENCIES.keys()
+    return word.text.isalpha() and lower not in known and len(lower) > 2 and unit_at(word.text, 0) is None
+
+
+def _codes(text: str) -> Iterator[Span]:
+    for match in _CODE.finditer(text):
+        yield _span("code", match)
+
+
+def _after_colon(text: str) -> Iterator[Span]:
+    match = _COLON.search(text)
+    if match is not None:
+        yield Span(kind="after-colon", text=match[1], value=match[1].strip(), start=match.start(1), end=match.end(1), sure=0.6)

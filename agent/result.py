@@ -1,0 +1,83 @@
+"""What a run returns, whatever happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..policies.budget import Budget, Spend
+from ..policies.outcome import Verdict
+from ..tools.call import Evidence
+
+Status = Literal["complete", "partial", "fallback", "suspended"]
+"""`complete`: the model answered and nothing was cut. `partial`: it answered without something it wanted. `fallback`: the
+answer was composed from the evidence, or by the embedded model because the chosen one failed. `suspended`: waiting."""
+
+StopReason = Literal[
+    "answered",
+    "enough",
+    "deadline",
+    "tool_calls",
+    "model_calls",
+    "tokens",
+    "cost",
+    "model_failed",
+    "approval",
+    "cancelled",
+]
+"""Why reasoning ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The answer and everything that is to be known about it. A run always returns one and raises for nothing that tools
+    or models did.
+
+    Attributes:
+        answer: the answer, or an honest sentence that says there is none.
+        status: how the answer came about.
+        stop_reason: why reasoning ended.
+        verified: `True` only where the answer passed its checks.
+        verdict: what the check of the answer said.
+        evidence: what calls gave, each with its verdict and origin, failures included.
+        spend: time, attempts, model calls, tokens and money used.
+        budget: the limits the run had.
+        warnings: sentences the user should be told.
+        elapsed: seconds from the call to the return.
+        trace_id: 32 hexadecimal digits; `shotclock trace show ID` where the trace was kept.
+        decisions: each decision with the figures it was made from, as JSON values.
+    """
+
+    answer: str
+    status: Status
+    stop_reason: StopReason
+    verified: bool
+    verdict: Verdict
+    evidence: tuple[Evidence, ...]
+    spend: Spend
+    budget: Budget
+    warnings: tuple[str, ...]
+    elapsed: float
+    trace_id: str
+    decisions: tuple[dict[str, Any], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, as `shotclock ask --json` prints them."""
+        return {
+            "answer": self.answer,
+            "status": self.status,
+            "stop_reason": self.stop_reason,
+            "verified": self.verified,
+            "verdict": {
+                "outcome": self.verdict.outcome,
+                "score": self.verdict.score,
+                "reason": self.verdict.reason,
+                "verifier": self.verdict.verifier,
+            },
+            "evidence": [item.to_dict() for item in self.evidence],
+            "spend": self.spend.to_dict(),
+            "budget": self.budget.to_dict(),
+            "warnings": list(self.warnings),
+            "elapsed": round(self.elapsed, 6),
+            "trace_id": self.trace_id,
+        }

@@ -1,0 +1,230 @@
+"""One query under one budget: everything alive about it, and the best answer so far.
+
+Graph state holds what a resumed run needs; the handles live here and travel in the run's context. The evidence and the
+answer live here too, outside graph state, so that they survive a super-step that is interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..policies.budget import Budget, Spend
+from ..policies.deadline import Deadline
+from ..policies.ledger import Ledger
+from ..policies.outcome import Verdict
+from ..policies.reserve import Plan
+from ..policies.settings import Policy
+from ..tools.call import Evidence
+from ..tools.isolation import abandon, disown
+from ..tools.pipeline import Pipeline, Scope
+from ..tools.scope import ENCLOSING
+from ..tools.toolbox import Toolbox
+from .events import Event, Warned
+from .models.base import Model, ToolSpec
+from .result import Result, Status, StopReason
+from .trace.spans import RunTrace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer with its verdict: `composed` where no model wrote it, `unanswered` where it says that there is none."""
+
+    text: str
+    verdict: Verdict
+    composed: bool = False
+    unanswered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Why reasoning ended, and in words."""
+
+    stop_reason: StopReason
+    reason: str
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """The live side of a run; one object, from the call of `run` to its `Result`.
+
+    Attributes:
+        query: the question.
+        budget: the limits.
+        policy: the policies.
+        model: who reasons; the embedded model takes its place where it fails.
+        toolbox: the tools.
+        trace: where spans and decisions go.
+        now: the clock of `deadline` and `soft`.
+        started: when the run began, on that clock.
+        deadline: when the caller must have the result.
+        soft: when calls and reasoning are interrupted.
+        plan: what is kept back, and who writes the final answer.
+        evidence: what calls gave so far.
+        draft: what the model of this turn has written so far.
+        ending: why reasoning ended, once it has.
+        answer: the best answer so far.
+    """
+
+    query: str
+    budget: Budget
+    policy: Policy
+    model: Model
+    toolbox: Toolbox
+    trace: RunTrace
+    now: Callable[[], float]
+    started: float
+    deadline: Deadline
+    plan: Plan
+    instructions: str = ""
+    emit: Callable[[Event], None] | None = None
+    soft: Deadline = field(init=False)
+    ledger: Ledger = field(init=False)
+    pipeline: Pipeline = field(init=False)
+    specs: tuple[ToolSpec, ...] = field(init=False)
+    evidence: list[Evidence] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    draft: str = ""
+    unanswered: bool = False
+    ending: Ending | None = None
+    answer: Answer | None = None
+    model_failed: bool = False
+    pace: list[float] = field(default_factory=list)
+    _owned: set[asyncio.Future[Any]] = field(default_factory=set)
+    _closing: threading.Lock = field(default_factory=threading.Lock)
+    _result: Result | None = None
+
+    def __post_init__(self) -> None:
+        self.soft = self.deadline.less(self.plan.seconds)
+        self.ledger = Ledger(self.budget)
+        scope = Scope(
+            ledger=self.ledger, policy=self.policy, soft=self.soft, now=self.now, trace=self.trace, own=self.own
+        )
+        self.pipeline = Pipeline(self.toolbox, scope)
+        self.specs = tuple(
+            ToolSpec(name=t.name, description=t.description, parameters=t.schema.parameters) for t in self.toolbox
+        )
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return self.now() - self.started
+
+    def own(self, future: asyncio.Future[Any]) -> None:
+        """Remember what was started, so that `release` lets go of it."""
+        self._owned.add(future)
+        future.add_done_callback(self._owned.discard)
+
+    def tell(self, event: Event) -> None:
+        """Hand an event to whoever streams the run."""
+        if self.emit is not None:
+            self.emit(event)
+
+    def warn(self, message: str) -> None:
+        """Tell the user something, once."""
+        if message not in self.warnings:
+            self.warnings.append(message)
+            self.tell(Warned(message=message, at=self.elapsed))
+
+    def end(self, stop_reason: str, reason: str, **figures: Any) -> None:
+        """Note why reasoning ends; the first reason stands."""
+        if self.ending is None:
+            named: StopReason = _stop_reason(stop_reason)
+            self.ending = Ending(stop_reason=named, reason=reason)
+            self.trace.decision("stop", named, reason, **figures)
+
+    def tick(self) -> None:
+        """Record what is left, for the burn-down."""
+        self.trace.budget_tick(self.elapsed, self.ledger.left(), reserve=self.plan.seconds)
+
+    def release(self) -> None:
+        """Cancel whatever still runs, without waiting. In the loop's thread."""
+        for future in list(self._owned):
+            abandon(future)
+
+    def let_go(self) -> None:
+        """Take what ignored its cancellation out of the loop's sight, and count it."""
+        stubborn = [future for future in self._owned if not future.done()]
+        for future in stubborn:
+            disown(future)
+        if stubborn:
+            names = ", ".join(sorted({_name(f) for f in stubborn}))
+            self.trace.decision("abandon", "abandoned", f"still running after its cancellation: {names}",
+                                count=len(stubborn))  # fmt: skip
+
+    def close(self, answer: Answer) -> Result:
+        """The result with `answer`, made once; later calls, from any thread, return the same."""
+        with self._closing:
+            if self._result is None:
+                self._result = self._make(answer)
+            return self._result
+
+    @property
+    def closed(self) -> bool:
+        """Whether the result has been made."""
+        return self._result is not None
+
+    def _make(self, answer: Answer) -> Result:
+        elapsed = self.elapsed
+        ending = self.ending or Ending(stop_reason="deadline", reason="the deadline came first")
+        status = self._status(answer, ending)
+        spend = self.ledger.spend(elapsed)
+        verified = answer.verdict.outcome == "pass"
+        self.tick()
+        self.trace.end_run(status, ending.stop_reason, verified, spend, answer=answer.text)
+        return Result(
+            answer=answer.text,
+            status=status,
+            stop_reason=ending.stop_reason,
+            verified=verified,
+            verdict=answer.verdict,
+            evidence=tuple(self.evidence),
+            spend=spend,
+            budget=self.budget,
+            warnings=tuple(self._closing_warnings(answer, ending, spend)),
+            elapsed=elapsed,
+            trace_id=self.trace.trace_id,
+            decisions=tuple(decision.to_dict() for decision in self.trace.decisions),
+        )
+
+    def _status(self, answer: Answer, ending: Ending) -> Status:
+        if answer.composed or self.model_failed:
+            return "fallback"
+        skipped = any(item.outcome.name in ("skipped", "timed_out", "cancelled") for item in self.evidence)
+        if answer.unanswered or skipped or ending.stop_reason not in ("answered", "enough"):
+            return "partial"
+        return "complete"
+
+    def _closing_warnings(self, answer: Answer, ending: Ending, spend: Spend) -> list[str]:
+        warnings = list(self.warnings)
+        if ending.stop_reason not in ("answered", "enough"):
+            warnings.append(f"Reasoning ended early: {ending.reason}.")
+        if answer.unanswered:
+            warnings.append("The question was not answered.")
+        elif answer.verdict.outcome != "pass":
+            warnings.append(f"The answer is not verified: {answer.verdict.reason}.")
+        if spend.cost_usd is None and self.budget.cost_usd is not None:
+            warnings.append("cost_usd could not be enforced: the price of the model is unknown.")
+        warnings += [f"The result of {e.tool} was cut to {len(e.content):,} characters." for e in self.evidence if e.truncated]
+        return warnings
+
+
+def enclosing() -> Deadline:
+    """The deadline of the run this code is in, or never."""
+    return ENCLOSING.get()
+
+
+def _stop_reason(limit: str) -> StopReason:
+    """A ledger's limit as a stop reason."""
+    if limit.startswith("per_tool"):
+        return "tool_calls"
+    names: dict[str, StopReason] = {"cost_usd": "cost"}
+    return names.get(limit, limit)  # type: ignore[arg-type]  # every other limit and reason has the same name
+
+
+def _name(future: asyncio.Future[Any]) -> str:
+    name = future.get_name() if isinstance(future, asyncio.Task) else "thread"
+    return name.removeprefix("shotclock ")

@@ -1,0 +1,114 @@
+"""The hard edge: waits on the run with the deadline, never on its cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Coroutine
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
+
+from ..policies.outcome import Verdict
+from ..tools.isolation import abandon
+from ..tools.watchdog import WATCHDOG, Blocked, Watch, blocker
+from .answer import composed
+from .events import RunStarted
+from .graph import Graph
+from .loops import LoopThread
+from .models.base import Message
+from .result import Result
+from .run import Answer, Run
+
+GRACE = 0.02
+"""Seconds past the deadline after which the thread that called `run_sync` closes a run whose loop is blocked: less than half
+of the 50 ms that are promised, so that a noisy machine still keeps them."""
+
+
+async def supervise(run: Run, graph: Graph, config: dict[str, Any]) -> Result:
+    """Run the graph until it is done or the deadline is there, and return a result either way.
+
+    Raises:
+        asyncio.CancelledError: the caller cancelled; the run's work is cancelled as at the deadline.
+    """
+    loop = asyncio.get_running_loop()
+    # A virtual clock jumps over the time that a real thread would measure.
+    watch = None if getattr(loop, "virtual", False) else WATCHDOG.add(loop)
+    run.tell(RunStarted(trace_id=run.trace.trace_id, latency=run.budget.latency,
+                        soft=None if run.soft.never else run.soft.at - run.started))  # fmt: skip
+    inputs = {"messages": [Message(role="user", content=run.query)], "evidence": [], "turn": 0}
+    task = loop.create_task(graph.ainvoke(inputs, config, context=run))  # type: ignore[arg-type]  # a plain dict will do
+    try:
+        await asyncio.wait((task,), timeout=_edge(run))
+    except asyncio.CancelledError:
+        run.end("cancelled", "the caller cancelled the run")
+        _release(run, task)
+        run.close(_last_resort(run))
+        raise
+    finally:
+        if watch is not None:
+            WATCHDOG.remove(watch)
+    _note(run, task, watch)
+    _release(run, task)
+    await asyncio.sleep(0)  # one turn of the loop, in which everything well-behaved obeys its cancellation
+    run.let_go()
+    return run.close(run.answer or _last_resort(run))
+
+
+def wait(run: Run, coroutine: Coroutine[Any, Any, Result], thread: LoopThread) -> Result:
+    """Wait in the calling thread for a run on a loop thread; where that loop is blocked, close the run from here."""
+    future = thread.submit(coroutine)
+    left = None if run.deadline.never else run.deadline.remaining(run.now()) + GRACE
+    try:
+        return future.result(timeout=left)
+    except FutureTimeout:
+        if future.done():
+            return future.result()
+    except BaseException:  # such as the interrupt of a person at the keyboard: the run must not go on behind their back
+        future.cancel()
+        raise
+    blocked = blocker(thread.ident)
+    run.end("deadline", "the deadline came while the event loop was blocked")
+    if blocked is not None:
+        _accuse(run, blocked)
+    thread.loop.call_soon_threadsafe(run.release)
+    return run.close(run.answer or _last_resort(run))
+
+
+def _edge(run: Run) -> float | None:
+    """Seconds until the graph is given up, with just enough left to compose."""
+    if run.deadline.never:
+        return None
+    kept = min(run.policy.reserve.compose, run.plan.seconds / 3)
+    left = run.deadline.less(kept).remaining(run.now())
+    return None if math.isinf(left) else left
+
+
+def _release(run: Run, task: asyncio.Task[Any]) -> None:
+    abandon(task)
+    run.release()
+
+
+def _note(run: Run, task: asyncio.Task[Any], watch: Watch | None) -> None:
+    """What the supervisor saw that the loop could not say itself."""
+    if not task.done():
+        run.end("deadline", "the deadline came before the answer")
+    elif not task.cancelled() and (error := task.exception()) is not None:
+        run.end("model_failed", f"the loop failed: {type(error).__name__}: {error}")
+        run.warn(f"The loop failed with {type(error).__name__}: {error}; the answer was composed from the evidence.")
+    if watch is not None and watch.found is not None:
+        _accuse(run, watch.found)
+
+
+def _accuse(run: Run, blocked: Blocked) -> None:
+    run.warn(f"{blocked.message}.")
+    run.trace.decision("watchdog", "blocked", blocked.message, tool=blocked.tool, where=blocked.where)
+
+
+def _last_resort(run: Run) -> Answer:
+    try:
+        return composed(run)
+    except Exception as error:  # the promise is a result, whatever happened: even a fault of ours is one to report
+        reason = f"no answer could be composed: {type(error).__name__}: {error}"
+        return Answer(
+            text="No answer could be given.", verdict=Verdict.unsure("grounding", reason), composed=True, unanswered=True
+        )

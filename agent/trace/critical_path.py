@@ -1,0 +1,169 @@
+"""Which spans a run's duration was made of: the walk along the last child to finish, backwards from the end.
+
+The walk is Jaeger's: from the end of a span step to the child that finished last before it, attribute what lies between
+to the span itself, go on within the child, then before the child's start. Children that outlive their parent are
+clipped. The sections follow each other without gap or overlap, so that they sum to the root's duration to the
+nanosecond.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+from . import conventions as names
+from .rows import SpanRow
+
+Phase = Literal["inference", "tool", "verification", "orchestration", "wait"]
+PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
+
+_PHASE_OF: Final[Mapping[str, Phase]] = {
+    names.CHAT: "inference",
+    names.EXECUTE_TOOL: "tool",
+    names.VERIFY: "verification",
+}
+_DELAY: Final = names.FIGURE + "delay"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A stretch of the critical path: the span it is spent in, its phase, and its ends in wall clock nanoseconds."""
+
+    span_id: str
+    phase: Phase
+    start_ns: int
+    end_ns: int
+
+    @property
+    def duration_ns(self) -> int:
+        """Nanoseconds."""
+        return self.end_ns - self.start_ns
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"span_id": self.span_id, "phase": self.phase, "start_ns": self.start_ns, "end_ns": self.end_ns}
+
+
+def critical_path(root: SpanRow, spans: Iterable[SpanRow]) -> tuple[Section, ...]:
+    """The critical path of a run in order of time; the durations sum to the root's.
+
+    The phase of a section is that of the call under the root in which it happened: a judge's model call within a check
+    is `verification`, a request within a tool is `tool`. What is spent in the root itself is `orchestration`, except
+    where the run is known to have waited: for a place (`shotclock.call.queue.duration`) or before a retry (a decision
+    with the figure `delay`).
+    """
+    # A root that a damaged trace names below itself must not be walked twice.
+    children = tree(span for span in spans if span.span_id != root.span_id)
+    sections: list[Section] = []
+    todo: list[tuple[SpanRow, int, int, Phase]] = [
+        (root, root.started_ns, root.started_ns + root.duration_ns, "orchestration")
+    ]
+    while todo:
+        span, start, end, phase = todo.pop()
+        cursor = end
+        for child, child_start, child_end in _last_finished_first(children.get(span.span_id, ()), start, end):
+            if child_end > cursor:
+                continue
+            sections.append(Section(span_id=span.span_id, phase=phase, start_ns=child_end, end_ns=cursor))
+            todo.append((child, child_start, child_end, _phase(child, phase)))
+            cursor = child_start
+        sections.append(Section(span_id=span.span_id, phase=phase, start_ns=start, end_ns=cursor))
+    waits = _waits(root, children.get(root.span_id, ()))
+    split = [part for section in sections if section.duration_ns for part in _split(section, waits)]
+    return tuple(sorted(split, key=lambda section: section.start_ns))
+
+
+def by_phase(sections: Iterable[Section]) -> dict[Phase, int]:
+    """Nanoseconds of the path in each phase, in the order of `PHASES`, all of them named."""
+    sums = dict.fromkeys(PHASES, 0)
+    for section in sections:
+        sums[section.phase] += section.duration_ns
+    return sums
+
+
+def by_span(sections: Iterable[Section]) -> dict[str, int]:
+    """Nanoseconds of the path spent in each span itself, by the span's id."""
+    sums: dict[str, int] = defaultdict(int)
+    for section in sections:
+        sums[section.span_id] += section.duration_ns
+    return dict(sums)
+
+
+def slack(span: SpanRow, sections: Sequence[Section]) -> int:
+    """Nanoseconds by which a span could have ended later before the run did; 0 for one that the path runs through.
+
+    It is the distance from the span's end to the next section that begins after it: what the run did next could not
+    begin without it, as far as a trace can tell.
+    """
+    if any(section.span_id == span.span_id for section in sections):
+        return 0
+    later = [section.start_ns for section in sections if section.start_ns >= span.ended_ns]
+    last = max((section.end_ns for section in sections), default=span.ended_ns)
+    return max(0, min(later, default=last) - span.ended_ns)
+
+
+def tree(spans: Iterable[SpanRow]) -> dict[str, list[SpanRow]]:
+    """The children of each span, by the parent's id; a span that names itself as its parent has none."""
+    children: dict[str, list[SpanRow]] = defaultdict(list)
+    for span in spans:
+        if span.parent_id is not None and span.parent_id != span.span_id:
+            children[span.parent_id].append(span)
+    return dict(children)
+
+
+def _last_finished_first(children: Sequence[SpanRow], start: int, end: int) -> list[tuple[SpanRow, int, int]]:
+    """The children clipped to their parent's time, without those that lie outside it."""
+    clipped = [(child, max(start, child.started_ns), min(end, child.ended_ns)) for child in children]
+    return sorted(
+        ((child, first, last) for child, first, last in clipped if first <= last),
+        key=lambda item: (item[2], item[1]),
+        reverse=True,
+    )
+
+
+def _phase(span: SpanRow, inherited: Phase) -> Phase:
+    if inherited != "orchestration":
+        return inherited
+    return _PHASE_OF.get(str(span.attributes.get(names.OPERATION_NAME)), inherited)
+
+
+def _waits(root: SpanRow, calls: Iterable[SpanRow]) -> list[tuple[int, int]]:
+    """When the run waited, as instants: merged, in order."""
+    queued = [
+        (call.started_ns - _nanoseconds(call.attributes.get(names.CALL_QUEUE_DURATION)), call.started_ns)
+        for call in calls
+    ]
+    delayed = [(event.at_ns, event.at_ns + _nanoseconds(event.attributes.get(_DELAY))) for event in root.events]
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(pair for pair in queued + delayed if pair[0] < pair[1]):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _nanoseconds(seconds: object) -> int:
+    return int(seconds * 1e9) if isinstance(seconds, (int, float)) else 0
+
+
+def _split(section: Section, waits: Sequence[tuple[int, int]]) -> list[Section]:
+    """Cut a section of the root's own time where the run waited."""
+    if section.phase != "orchestration":
+        return [section]
+    parts: list[Section] = []
+    cursor = section.start_ns
+
+    def add(phase: Phase, until: int) -> None:
+        nonlocal cursor
+        if until > cursor:
+            parts.append(Section(span_id=section.span_id, phase=phase, start_ns=cursor, end_ns=until))
+            cursor = until
+
+    for start, end in waits:
+        add("orchestration", min(start, section.end_ns))
+        add("wait", min(end, section.end_ns))
+    add("orchestration", section.end_ns)
+    return parts

@@ -1,0 +1,63 @@
+"""What a run decided, and the figures it decided on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import conventions as names
+from .attributes import Attributes, known
+from .content import redact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One decision of a run, with the figures it was made from.
+
+    Attributes:
+        at: seconds since the run began, on the recorder's clock.
+        kind: what was decided: `skip`, `retry`, `hedge`, `stop`, `interrupt`, `fallback`, `abandoned`, `route`, ….
+        choice: what was chosen; for a `skip`, the tool's name.
+        reason: one sentence for people.
+        figures: the inputs by name, enough to make the decision again.
+    """
+
+    at: float
+    kind: str
+    choice: str
+    reason: str
+    figures: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a dictionary of plain values."""
+        return {
+            "at": self.at,
+            "kind": self.kind,
+            "choice": self.choice,
+            "reason": self.reason,
+            "figures": dict(self.figures),
+        }
+
+    def to_event(self) -> tuple[str, Attributes]:
+        """Name and attributes of its event: `shotclock.tool.skipped` for a `skip`, else `shotclock.decision`."""
+        attributes: Attributes = {
+            names.ELAPSED: self.at,
+            names.KIND: self.kind,
+            names.CHOICE: self.choice,
+            names.REASON: redact(self.reason),
+        }
+        if self.kind == "skip":
+            attributes[names.TOOL_NAME] = self.choice
+        attributes |= {names.FIGURE + name: _figure(value) for name, value in self.figures.items()}
+        return names.TOOL_SKIPPED if self.kind == "skip" else names.DECISION, known(attributes)
+
+
+def _figure(value: Any) -> Any:
+    # An infinite figure is an input like any other, but not every exporter can write one as a number.
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return redact(str(value))

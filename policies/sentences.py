@@ -1,0 +1,154 @@
+"""Sentences of an answer or a source: where they lie, what they say in stems, what they deny, and what they claim to have done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .lexicon import ABBREVIATIONS, ACTIONS, FALL, FOREIGN_WORDS, NEGATIONS, RISE, STOP_WORDS, stem
+
+NEGATION_REACH = 4
+"""Content words after a negation that it is taken to deny, within its clause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A sentence of prose, or a line or record of data: its text and its place in the whole."""
+
+    text: str
+    start: int
+    end: int
+
+
+_END = re.compile(r"\n++|[.!?…][\"'”’)\]*_]{0,4}\s++(?=[^a-z\s])|[。！？]|\}\s*+,?\s*+(?=[{\[])|\](?=\s{0,2}\{)")
+_WORDS = re.compile(r"[^\W\d_]+")
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
+_CLAUSE = re.compile(r"[,;()](?=\D|$)|\s(?:but|and|while|whereas|although)\s")
+_NEGATION = re.compile(r"n['’]t\b|\b(?:" + "|".join(sorted(NEGATIONS)) + r")\b")
+_BOUND_HIGH = re.compile(r"\b(?:more than|at least|no less than|no fewer than|minimum of|not before)\b|\b(?:over|above)\s[$€£]?\d")
+_BOUND_LOW = re.compile(
+    r"\b(?:no more than|not more than|at most|up to|less than|fewer than|maximum of|no later than)\b|\bunder\s[$€£]?\d"
+)
+_BOUND = re.compile(r"\b(?:no|not) (?:more|less|fewer|later|earlier) than\b|\bnot only\b|^\W*no[,.]\s")
+_COULD_NOT = (
+    r"(?:finish|answer|find|complete|verify|reach|get|determine|look up|retrieve|confirm|check|run|say|tell|obtain|fetch|do|read)"
+)
+_REPORT = re.compile(
+    rf"""^\W*(?:(?:sorry|unfortunately|however)\W+(?:but\s)?)?(?:
+      (?:i|we)\s(?:could\snot|couldn['’]t|cannot|can['’]t|can\snot|was\sunable\sto|were\sunable\sto|am\sunable\sto|did\snot|didn['’]t)
+        \s(?:yet\s)?{_COULD_NOT}\b
+    | (?:i|we)\s(?:do\snot|don['’]t)\sknow\b | (?:i|we)\sran\sout\sof\b
+    | (?:this|that|the|one|some)\s(?:\w+\s)?parts?\s(?:of\s(?:the|your)\s(?:question|query)\s)?(?:could\snot|was\snot|were\snot)
+    | (?:the\s)?[\w-]+\s(?:timed\sout|was\sskipped|was\snot\srun|was\snot\scalled|did\snot\sfinish|failed)\b(?!\s(?:to|in|on|at))
+    | (?:no|not\senough)\s(?:answer|result|results|evidence|information|tool)\b.{{0,40}}\b(?:found|available|returned|fits?|time|left)\b
+    | nothing\s(?:was\s)?found\b
+    )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_TURN = re.compile(r";|,?\s(?:but|however|yet|so|and the|and it)\b|\.\s")
+_VERB = "|".join(sorted(ACTIONS))
+_ADVERBS = r"(?:\s(?:also|just|now|already|successfully|then|both))*"
+_CLAIM = re.compile(
+    rf"""\b(?:i|we)(?:['’]ve|\shave|\shad)?{_ADVERBS}\s(?P<mine>{_VERB})\b
+    | \b(?:has|have|was|were|is|are)\s(?:now\s|just\s|already\s|successfully\s)?(?:been\s(?:successfully\s)?)?(?P<passive>{_VERB})\b
+    | \bsuccessfully\s(?P<success>{_VERB})\b
+    | ^\W*(?:it['’]s\s|it\sis\s|all\s|that['’]s\s)?(?P<bare>done|all\sset|finished|completed|taken\scare\sof|{_VERB})\s*(?:[.!]|$)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_YOURS = re.compile(r"\b(?:your|you|as requested|for you|now)\b", re.IGNORECASE)
+
+
+def split(text: str) -> Iterator[Stretch]:
+    """The sentences, lines and JSON records of a text, in order; a full stop of an abbreviation ends none."""
+    start = 0
+    for match in _END.finditer(text):
+        if match[0][0] == "." and _abbreviated(text, match.start()):
+            continue
+        end = match.start() + len(match[0].rstrip())
+        if text[start:end].strip():
+            yield Stretch(text[start:end], start, end)
+        start = match.end()
+    if text[start:].strip():
+        yield Stretch(text[start:], start, len(text))
+
+
+def _abbreviated(text: str, stop: int) -> bool:
+    word = re.split(r"[\s(]", text[max(0, stop - 12) : stop])[-1].lower()
+    return word in ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i")
+
+
+def stems(text: str) -> list[str]:
+    """The stems of all words in order, without stop words; scripts that write no spaces give pairs of characters."""
+    return [stem(word) for word in words(text) if len(word) > 1 and word not in STOP_WORDS]
+
+
+def words(text: str) -> list[str]:
+    """The words in lower case; scripts that write no spaces give pairs of characters."""
+    found: list[str] = _WORDS.findall(text.casefold())
+    if text.isascii() or _WIDE.search(text) is None:
+        return found
+    return [piece for word in found for piece in (_pairs(word) if _WIDE.match(word) else (word,))]
+
+
+def _pairs(word: str) -> list[str]:
+    return [word[i : i + 2] for i in range(max(1, len(word) - 1))]
+
+
+def foreign(text: str) -> bool:
+    """Whether a text in Latin letters is in another language than English, as its function words say."""
+    found = words(text)
+    other = sum(word in FOREIGN_WORDS for word in found)
+    return other >= 2 and other > sum(word in STOP_WORDS for word in found)
+
+
+def denied(text: str) -> frozenset[str]:
+    """The stems that a sentence denies: up to `NEGATION_REACH` of them after each negation, within its clause."""
+    text = _BOUND.sub(" ", text.lower())
+    found: set[str] = set()
+    for match in _NEGATION.finditer(text):
+        clause = _CLAUSE.split(text[match.end() : match.end() + 160], maxsplit=1)[0]
+        found.update(stems(clause)[:NEGATION_REACH])
+    return frozenset(found)
+
+
+def direction(text: str) -> int:
+    """1 where a sentence speaks of rising or of a least value, -1 of falling or of a highest value, 0 of both or neither."""
+    lower = text.lower()
+    said = set(_WORDS.findall(lower))
+    high, low = bool(said & RISE), bool(said & FALL)
+    low_bound = _BOUND_LOW.search(lower) is not None
+    high_bound = _BOUND_HIGH.search(_BOUND_LOW.sub(" ", lower)) is not None
+    return (high or high_bound) - (low or low_bound)
+
+
+def clause_around(text: str, start: int, end: int) -> tuple[int, int]:
+    """The clause of a sentence that holds the characters from `start` to `end`, as a place in the sentence."""
+    first, last = 0, len(text)
+    for match in _CLAUSE.finditer(text):
+        if match.end() <= start:
+            first = match.end()
+        elif match.start() >= end:
+            last = match.start()
+            break
+    return first, last
+
+
+def without_report(text: str) -> str | None:
+    """What a sentence claims beyond a report on the run itself; `None` where it is no such report.
+
+    `I could not finish search (timed out), but the price is 40 dollars.` leaves ` the price is 40 dollars.`
+    """
+    match = _REPORT.search(text)
+    if match is None:
+        return None
+    turn = _TURN.search(text, match.end())
+    return text[turn.end() :] if turn else ""
+
+
+def action_claimed(text: str) -> str | None:
+    """The action that a sentence claims was done (`booked`, `sent`, `done`), by the run or to the user; `None` for none."""
+    for match in _CLAIM.finditer(text):
+        if match["passive"] is None or _YOURS.search(text):
+            return next(group for group in match.groups() if group is not None).lower()
+    return None

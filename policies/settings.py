@@ -1,0 +1,74 @@
+"""The frozen bundle of policies, and how an SRE changes one without touching code."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from .admission import Admission
+from .errors import InvalidPolicy
+from .limits import Limits
+from .reserve import Reserve
+from .stopping import Stopping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What decides a run; every part is a frozen value with documented defaults.
+
+    Attributes:
+        reserve: how much time is kept back for the final answer.
+        admission: whether a call is begun.
+        stopping: when reasoning ends.
+        limits: how large queries, results and answers may be.
+    """
+
+    reserve: Reserve = field(default_factory=Reserve)
+    admission: Admission = field(default_factory=Admission)
+    stopping: Stopping = field(default_factory=Stopping)
+    limits: Limits = field(default_factory=Limits)
+
+    @classmethod
+    def from_toml(cls, path: str | PathLike[str]) -> Policy:
+        """Read a policy from a TOML file whose tables and keys are named like the attributes; the rest keeps its default.
+
+        Raises:
+            InvalidPolicy: the file cannot be read, a key is unknown, or a value is out of range.
+        """
+        try:
+            with open(path, "rb") as file:
+                tables = tomllib.load(file)
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise InvalidPolicy(f"policy file {str(path)!r} cannot be read: {error}") from error
+        return cls.from_dict(tables, source=str(path))
+
+    @classmethod
+    def from_dict(cls, tables: dict[str, Any], *, source: str = "policy") -> Policy:
+        """The same from nested dicts; `source` names them in messages."""
+        parts: dict[str, Any] = {}
+        kinds = {"reserve": Reserve, "admission": Admission, "stopping": Stopping, "limits": Limits}
+        for name, table in tables.items():
+            if name not in kinds:
+                raise InvalidPolicy(f"{source}: unknown table [{name}]; the tables are {', '.join(kinds)}")
+            parts[name] = _read(kinds[name], name, table, source)
+        return cls(**parts)
+
+
+def _read(kind: type, name: str, table: Any, source: str) -> Any:
+    if not isinstance(table, dict):
+        raise InvalidPolicy(f"{source}: [{name}] must be a table of settings, got {table!r}")
+    known = [f.name for f in dataclasses.fields(kind)]
+    for key in table:
+        if key not in known:
+            raise InvalidPolicy(f"{source}: unknown setting {name}.{key}; [{name}] has {', '.join(known)}")
+    try:
+        return TypeAdapter(kind).validate_python(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(map(str, (name, *first["loc"])))
+        raise InvalidPolicy(f"{source}: {where}: {first['msg']}, got {first['input']!r}") from error

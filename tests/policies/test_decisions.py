@@ -1,0 +1,132 @@
+"""The small pure policies: reserve, admission, stopping, sizes, and reading them from a file."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from shotclock import Policy
+from shotclock.policies.admission import Admission, Admit, CallSituation
+from shotclock.policies.errors import InvalidPolicy
+from shotclock.policies.limits import Limits
+from shotclock.policies.outcome import Skipped
+from shotclock.policies.reserve import Plan, Reserve
+from shotclock.policies.stopping import Go, Stop, Stopping, TurnSituation
+
+
+def turn(**changes):
+    """A turn after which there is every reason to go on."""
+    usual = {"turn": 1, "most_turns": 25, "remaining": 5.0, "next_turn": 1.0, "passed": 1, "new_results": 1}
+    return TurnSituation(**usual | changes)
+
+
+def test_the_reserve_holds_a_models_answer_where_it_is_a_fair_share():
+    """q95 of the answer, the time to check and the margin are kept back."""
+    assert Reserve().plan(10.0, 2.0) == Plan(seconds=pytest.approx(2.07), answer="model")
+
+
+def test_a_short_budget_is_answered_without_the_model():
+    """Where the model's answer would eat more than its share, only the time to compose is kept back."""
+    assert Reserve().plan(2.0, 2.0) == Plan(seconds=pytest.approx(0.07), answer="composed")
+
+
+def test_a_tiny_budget_keeps_half_for_work():
+    """The reserve never takes more than its largest share of a tiny budget."""
+    assert Reserve().plan(0.1, 2.0).seconds == pytest.approx(0.05)
+    assert Reserve().plan(0.0, 0.0).seconds == 0.0
+
+
+def test_without_a_deadline_nothing_is_kept_back():
+    """No latency limit, no reserve."""
+    assert Reserve().plan(None, 5.0) == Plan(seconds=0.0, answer="model")
+
+
+def test_a_call_gets_the_smaller_of_its_timeout_and_what_is_left():
+    """An admitted attempt may take its own timeout, or what is left."""
+    admission = Admission()
+    assert admission.admit(CallSituation(tool="t", remaining=3.0, timeout=1.0)) == Admit(timeout=1.0)
+    assert admission.admit(CallSituation(tool="t", remaining=0.5, timeout=1.0)) == Admit(timeout=0.5)
+    assert admission.admit(CallSituation(tool="t", remaining=math.inf)) == Admit(timeout=math.inf)
+
+
+def test_a_call_that_cannot_end_is_not_begun():
+    """A tool that usually takes longer than is left is skipped with both figures."""
+    skipped = Admission().admit(CallSituation(tool="slow", remaining=0.5, expected=2.0))
+    assert skipped == Skipped("deadline", "slow usually takes 2 s and 0.50 s are left")
+    assert isinstance(Admission().admit(CallSituation(tool="t", remaining=0.0)), Skipped)
+
+
+@pytest.mark.parametrize(
+    ("situation", "stop_reason"),
+    [
+        (turn(), None),
+        (turn(cut=True), "deadline"),
+        (turn(next_turn=6.0), "deadline"),
+        (turn(repeated=True), "enough"),
+        (turn(turn=25), "enough"),
+        (turn(exhausted="tool_calls"), "tool_calls"),
+        (turn(remaining=math.inf, next_turn=100.0), None),
+    ],
+)
+def test_stopping_has_one_reason_for_each_situation(situation, stop_reason):
+    """Reasoning goes on while another turn fits and could bring something new."""
+    decided = Stopping().decide(situation)
+    assert decided.stop_reason == stop_reason if isinstance(decided, Stop) else isinstance(decided, Go)
+    assert isinstance(decided, Go) == (stop_reason is None)
+
+
+def test_enough_evidence_stops():
+    """`enough=2` stops at the second checked result, not before."""
+    assert isinstance(Stopping(enough=2).decide(turn(passed=1)), Go)
+    assert Stopping(enough=2).decide(turn(passed=2)).stop_reason == "enough"
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: Reserve(margin=-1), "reserve.margin"),
+        (lambda: Reserve(largest_share=2), "reserve.largest_share"),
+        (lambda: Admission(smallest=-1), "admission.smallest"),
+        (lambda: Stopping(enough=0), "stopping.enough"),
+        (lambda: Limits(result=0), "limits.result"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_by_name(make, name):
+    """A policy that cannot be meant names its setting."""
+    with pytest.raises(InvalidPolicy, match=name):
+        make()
+
+
+def test_a_policy_file_changes_what_it_names(tmp_path):
+    """A TOML file sets some values; the rest keep their defaults."""
+    file = tmp_path / "policy.toml"
+    file.write_text("[limits]\nresult = 500\n[stopping]\nenough = 2\n")
+    policy = Policy.from_toml(file)
+    assert policy == Policy(limits=Limits(result=500), stopping=Stopping(enough=2))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[limit]\nresult = 5", r"unknown table \[limit\]"),
+        ("[limits]\nresults = 5", "unknown setting limits.results"),
+        ("[limits]\nresult = 'many'", "limits.result"),
+        ("[limits]\nresult = 0", "limits.result must be at least 1"),
+        ("limits = 3", "must be a table"),
+        ("[limits", "cannot be read"),
+    ],
+)
+def test_a_bad_policy_file_says_what_is_wrong(tmp_path, text, says):
+    """Each mistake in a policy file is one sentence that names the file."""
+    file = tmp_path / "policy.toml"
+    file.write_text(text)
+    with pytest.raises(InvalidPolicy, match=says) as caught:
+        Policy.from_toml(file)
+    assert str(file) in str(caught.value)
+
+
+def test_a_missing_policy_file_is_named(tmp_path):
+    """A file that is not there is one clear sentence."""
+    with pytest.raises(InvalidPolicy, match=r"absent\.toml"):
+        Policy.from_toml(tmp_path / "absent.toml")

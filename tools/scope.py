@@ -1,0 +1,30 @@
+"""What code inside a run can know of the run around it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from contextvars import ContextVar
+
+from ..policies.deadline import Deadline
+
+ENCLOSING: ContextVar[Deadline] = ContextVar("shotclock_deadline", default=Deadline())
+"""The deadline of the attempt this code runs in. It follows context variables into tasks and threads."""
+
+
+def remaining() -> float:
+    """Seconds the tool that calls this has left, never negative; `math.inf` outside a run or without a deadline.
+
+    A tool that can do its work more or less thoroughly asks this and does what fits.
+    """
+    deadline = ENCLOSING.get()
+    return math.inf if deadline.never else deadline.remaining(clock())
+
+
+def clock() -> float:
+    """The time deadlines are measured by: the running loop's, else the monotonic clock, which it is by default."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return time.monotonic()

@@ -1,0 +1,196 @@
+"""A tool: a function that a model may call, and what its author promises about it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import update_wrapper
+from typing import Any, Literal, overload
+
+from ..policies.budget import amount, count, seconds
+from ..policies.errors import InvalidBudget, InvalidTool
+from .schema import Schema
+
+Isolation = Literal["auto", "loop", "thread"]
+"""Where a tool's code runs: in the caller's event loop, in a bounded daemon thread, or by its kind (`auto`)."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Tool:
+    """A function with a schema and promises; make one with `@tool`.
+
+    Calling it calls the function, so a decorated function still works as before.
+
+    Attributes:
+        name: what the model calls it: 1 to 64 letters, digits, `_` or `-`.
+        description: the docstring, without its sections.
+        schema: what it takes and gives.
+        function: the function itself.
+        timeout: seconds one attempt may take; `None` leaves it to the run.
+        read_only: it changes nothing; it may be started early, retried and run twice.
+        idempotent: running it twice does what running it once does.
+        latency: seconds it usually takes, before anything was measured.
+        cost_usd: US dollars an attempt costs at most.
+        retry: further attempts after a failure that may pass.
+        isolation: where it runs, `loop` or `thread`.
+        trusted: whether its results may be read as more than data.
+        checks: what its results must pass.
+        fallback: the tool to take where this one does not fit into the time left.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str | None = None,
+        *,
+        timeout: float | str | timedelta | None = None,
+        read_only: bool = False,
+        idempotent: bool = False,
+        latency: float | str | timedelta | None = None,
+        cost_usd: float = 0.0,
+        retry: int = 0,
+        isolation: Isolation = "auto",
+        trusted: bool = True,
+        checks: Sequence[Callable[..., Any]] = (),
+        fallback: Tool | None = None,
+    ) -> None:
+        if isinstance(function, Tool):
+            function = function.function
+        if not callable(function):
+            raise InvalidTool(f"a tool must be a function or another callable, got {function!r}")
+        self.function = function
+        self.name = _name(function, name)
+        self.schema = Schema(self.name, function)
+        self.description = self.schema.description
+        try:
+            self.timeout = seconds(f"timeout of tool {self.name!r}", timeout)
+            self.latency = seconds(f"latency of tool {self.name!r}", latency)
+            self.cost_usd = amount(f"cost_usd of tool {self.name!r}", cost_usd, unit="US dollars")
+            self.retry = count(f"retry of tool {self.name!r}", retry) or 0
+        except InvalidBudget as error:
+            raise InvalidTool(str(error)) from error
+        self.is_async = _is_async(function)
+        self.isolation = _isolation(self.name, isolation, self.is_async)
+        if self.retry and not (read_only or idempotent):
+            raise InvalidTool(
+                f"tool {self.name!r}: retry={retry} needs read_only=True or idempotent=True, "
+                "because an attempt that timed out may still have had its effect"
+            )
+        self.read_only = read_only
+        self.idempotent = idempotent
+        self.trusted = trusted
+        self.checks = tuple(checks)
+        self.fallback = fallback
+        update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Tool:
+        """A decorated method, read from an instance, is the tool bound to that instance."""
+        if instance is None:
+            return self
+        return self._bound(self.function.__get__(instance, owner))
+
+    def __repr__(self) -> str:
+        return f"<Tool {self.name}>"
+
+    def _bound(self, function: Callable[..., Any]) -> Tool:
+        return Tool(
+            function,
+            self.name,
+            timeout=self.timeout,
+            read_only=self.read_only,
+            idempotent=self.idempotent,
+            latency=self.latency,
+            cost_usd=self.cost_usd,
+            retry=self.retry,
+            isolation=self.isolation,
+            trusted=self.trusted,
+            checks=self.checks,
+            fallback=self.fallback,
+        )
+
+
+@overload
+def tool(name: Callable[..., Any]) -> Tool: ...
+
+
+@overload
+def tool(
+    name: str | None = None,
+    *,
+    timeout: float | str | timedelta | None = None,
+    read_only: bool = False,
+    idempotent: bool = False,
+    latency: float | str | timedelta | None = None,
+    cost_usd: float = 0.0,
+    retry: int = 0,
+    isolation: Isolation = "auto",
+    trusted: bool = True,
+    checks: Sequence[Callable[..., Any]] = (),
+    fallback: Tool | None = None,
+) -> Callable[[Callable[..., Any]], Tool]: ...
+
+
+def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool | Callable[[Callable[..., Any]], Tool]:
+    """Make a function a tool. The docstring is its description, the signature its schema.
+
+    ::
+
+        @tool(read_only=True, timeout=2.0)
+        async def weather(city: str) -> Weather:
+            \"\"\"Current weather in a city.\"\"\"
+
+    Sync and async functions, methods and callable objects all work. Sync ones run in a bounded daemon thread, async ones
+    in the caller's event loop.
+
+    Args:
+        name: what the model calls it; the function's name by default.
+        timeout: seconds one attempt may take (a number, `"2s"`, a `timedelta`); by default what the run has left.
+        read_only: it changes nothing, so it may be retried.
+        idempotent: running it twice does what running it once does, so it may be retried.
+        latency: seconds it usually takes; a call that cannot end in the time left is not begun.
+        cost_usd: US dollars an attempt costs at most; reserved before it starts. Default 0.
+        retry: further attempts after a failure that may pass; needs `read_only` or `idempotent`. Default 0.
+        isolation: `auto` (by kind), `loop` or `thread`.
+        trusted: `False` marks results as data that must never be read as instructions.
+        checks: functions of the result (and the arguments) that return `True`, `False`, a reason, or a `Verdict`.
+        fallback: a quicker tool with the same parameters, taken where this one does not fit.
+
+    Raises:
+        InvalidTool: no docstring, a parameter without annotation, a name that models do not accept, a bad option.
+    """
+    if callable(name):
+        return Tool(name, **options)
+    return lambda function: Tool(function, name, **options)
+
+
+def _name(function: Callable[..., Any], name: str | None) -> str:
+    chosen = name if name is not None else getattr(function, "__name__", type(function).__name__)
+    if not isinstance(chosen, str) or not _NAME.fullmatch(chosen):
+        raise InvalidTool(
+            f"tool name {chosen!r} must be 1 to 64 letters, digits, '_' or '-'; give one: @tool('look_up')"
+        )
+    return chosen
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004  # not a test for being callable: an object's method is wanted
+    )
+
+
+def _isolation(name: str, isolation: str, is_async: bool) -> Literal["loop", "thread"]:
+    if isolation == "auto":
+        return "loop" if is_async else "thread"
+    if isolation == "loop":
+        return "loop"
+    if isolation == "thread" and not is_async:
+        return "thread"
+    if isolation == "thread":
+        raise InvalidTool(f"tool {name!r}: isolation='thread' needs a plain function; an async one runs in the loop")
+    raise InvalidTool(f"tool {name!r}: isolation must be 'auto', 'loop' or 'thread', got {isolation!r}")

@@ -1,0 +1,47 @@
+"""The tools of one agent, by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ..policies.errors import InvalidTool
+from .tool import Tool
+
+
+class Toolbox:
+    """An agent's tools, in the order they were given.
+
+    Args:
+        tools: tools, or plain functions, which are made tools.
+
+    Raises:
+        InvalidTool: two tools share one name, or something is no tool.
+    """
+
+    def __init__(self, tools: Iterable[Tool | Callable[..., Any]] = ()) -> None:
+        self._tools: dict[str, Tool] = {}
+        for item in tools:
+            made = item if isinstance(item, Tool) else Tool(item)
+            if made.schema.unbound:
+                raise InvalidTool(f"tool {made.name!r} is a method; pass it from an instance, such as shop.{made.name}")
+            if made.name in self._tools:
+                raise InvalidTool(f"two tools are named {made.name!r}; rename one: @tool('{made.name}_2')")
+            self._tools[made.name] = made
+
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(self._tools.values())
+
+    def __len__(self) -> int:
+        return len(self._tools)
+
+    def get(self, name: str) -> Tool | None:
+        """The tool of that name, or `None`."""
+        return self._tools.get(name)
+
+    def unknown(self, name: str) -> str:
+        """What to tell a model that asked for a tool that is not there."""
+        close = difflib.get_close_matches(name[:64], self._tools, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        return f"There is no tool named {name[:64]!r}{hint}. The tools are: {', '.join(self._tools) or 'none'}."
