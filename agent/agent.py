@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
 from opentelemetry.trace import TracerProvider
 
 from ..policies.budget import Budget
@@ -109,7 +110,8 @@ class Agent:
         metadata: Mapping[str, Any] | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> Result:
-        """`run` for callers without an event loop, on a loop thread of its own: on time even when a tool blocks the loop.
+        """`run` for callers without an event loop, on a loop thread of its own: on time even when a tool blocks the
+        loop.
 
         Takes and raises what `run` does, and `on_event`: told of each event, in the loop's thread; it must be quick.
         """
@@ -130,7 +132,8 @@ class Agent:
     ) -> AsyncIterator[Event]:
         """`run` as an iterator of events that ends with the `Result`. A consumer that leaves cancels the run.
 
-        Text deltas are provisional; only the result says what was checked. A slow consumer does not delay the run: events
+        Text deltas are provisional; only the result says what was checked. A slow consumer does not delay the run:
+        events
         wait for it. Takes and raises what `run` does.
         """
         events: asyncio.Queue[Event] = asyncio.Queue()
@@ -184,15 +187,19 @@ class Agent:
         if not query.strip():
             raise InvalidQuery("query is empty; ask something")
         if len(query) > most:
-            raise InvalidQuery(f"query has {len(query):,} characters and limits.query={most:,}; shorten it or raise the limit")
+            raise InvalidQuery(
+                f"query has {len(query):,} characters and limits.query={most:,}; shorten it or raise the limit"
+            )
         return query
 
-    def _config(self, thread_id: str | None) -> dict[str, Any]:
-        config: dict[str, Any] = {"recursion_limit": 3 * self.policy.limits.turns + 10}
+    def _config(self, thread_id: str | None) -> RunnableConfig:
+        config: RunnableConfig = {"recursion_limit": 3 * self.policy.limits.turns + 10}
         if self._threads:
             config["configurable"] = {"thread_id": thread_id or uuid.uuid4().hex}
         elif thread_id is not None:
-            raise InvalidQuery(f"thread_id={thread_id!r} needs a checkpointer; give the agent one: Agent(..., checkpointer=...)")
+            raise InvalidQuery(
+                f"thread_id={thread_id!r} needs a checkpointer; give the agent one: Agent(..., checkpointer=...)"
+            )
         return config
 
 

@@ -31,7 +31,9 @@ tools_app = typer.Typer(help="List the tools, or try one.", invoke_without_comma
 app.add_typer(tools_app, name="tools")
 app.add_typer(trace_app, name="trace")
 
-PathsArgument = Annotated[list[Path] | None, typer.Argument(help="Files and folders the question is about.", show_default=False)]
+PathsArgument = Annotated[
+    list[Path] | None, typer.Argument(help="Files and folders the question is about.", show_default=False)
+]
 ToolsOption = Annotated[
     list[str] | None,
     typer.Option("--tools", metavar="MODULE:NAME", help="Your own tools: a tool, a function or a list; repeatable."),
@@ -42,7 +44,9 @@ ToolsOption = Annotated[
 def ask(
     question: Annotated[str, typer.Argument(help="What you want to know.")],
     paths: PathsArgument = None,
-    latency: Annotated[str, typer.Option(help="Time until the answer is due: 2s, 250ms, 1.5min; 'none' for no limit.")] = "10s",
+    latency: Annotated[
+        str, typer.Option(help="Time until the answer is due: 2s, 250ms, 1.5min; 'none' for no limit.")
+    ] = "10s",
     tool_calls: Annotated[int | None, typer.Option(help="Most attempts of tools; retries count.")] = None,
     model_calls: Annotated[int | None, typer.Option(help="Most model calls.")] = None,
     tokens: Annotated[int | None, typer.Option(help="Most tokens of all model calls together.")] = None,
@@ -194,7 +198,7 @@ def _object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise UsageError(f"the arguments must be a JSON object such as '{{\"text\": \"hi\"}}': {error}") from error
+        raise UsageError(f'the arguments must be a JSON object such as \'{{"text": "hi"}}\': {error}') from error
     if not isinstance(value, dict):
-        raise UsageError(f"the arguments must be a JSON object such as '{{\"text\": \"hi\"}}', got {text}")
+        raise UsageError(f'the arguments must be a JSON object such as \'{{"text": "hi"}}\', got {text}')
     return value

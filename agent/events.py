@@ -10,7 +10,8 @@ from .result import Result
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
-    """The run began. `latency` is its budget in seconds, or `None`; `soft` the seconds after which calls are interrupted."""
+    """The run began. `latency` is its budget in seconds, or `None`; `soft` the seconds after which calls are
+    interrupted."""
 
     trace_id: str
     latency: float | None

@@ -1,4 +1,5 @@
-"""One model call under the budget: reserved, bounded in tokens and time, cut when its time is up, and used as far as it got."""
+"""One model call under the budget: reserved, bounded in tokens and time, cut when its time is up, and used as far as
+it got."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ ANSWER_TOKENS = 300
 
 
 ANSWER_SPREAD = 1.46
-"""q95 of a model call over its median, knowing the tokens: e^(1.645 · .23), with the residual log-σ .23 of the same fit as
+"""q95 of a model call over its median, knowing the tokens: e^(1.645 · .23), with the residual log-σ .23 of the same
+fit as
 `Pace`."""
 
 
@@ -84,7 +86,11 @@ async def infer(
 
 
 def _request(
-    run: Run, messages: list[Message], tools: tuple[ToolSpec, ...], purpose: Literal["reason", "answer"], until: Deadline
+    run: Run,
+    messages: list[Message],
+    tools: tuple[ToolSpec, ...],
+    purpose: Literal["reason", "answer"],
+    until: Deadline,
 ) -> ModelRequest:
     seconds = None if until.never else until.remaining(run.now())
     note = budget_note(run.ledger.left(), seconds)
@@ -96,6 +102,7 @@ def _request(
         purpose=purpose,
         deadline=until,
         evidence=tuple(run.evidence),
+        run=run.trace.trace_id,
     )
     return replace(request, max_tokens=_most_tokens(run, request, seconds))
 
@@ -146,7 +153,9 @@ async def _attempt(run: Run, model: Model, request: ModelRequest, until: Deadlin
     started = run.now()
     try:
         with span.context():
-            task = asyncio.get_running_loop().create_task(_read(run, model, request, turn), name=f"shotclock model {model.name}")
+            task = asyncio.get_running_loop().create_task(
+                _read(run, model, request, turn), name=f"shotclock model {model.name}"
+            )
         run.own(task)
         await _until(task, remaining)
         turn.cut = not task.done()
@@ -238,9 +247,13 @@ def _give_up(run: Run, state: RetryCallState, until: Deadline) -> bool:
     remaining = until.remaining(run.now()) - state.upcoming_sleep
     refusal = run.ledger.check(Claim(model_calls=1))
     over = state.attempt_number >= MODEL_ATTEMPTS or remaining <= run.model.pace.start or refusal is not None
+    tried = f"attempt {state.attempt_number} of {MODEL_ATTEMPTS} failed, {remaining:.3f} s would be left"
     run.trace.decision(
-        "model_retry", "give_up" if over else "retry",
-        refusal.reason if refusal else f"attempt {state.attempt_number} of {MODEL_ATTEMPTS}, {remaining:.3f} s would be left",
-        attempt=state.attempt_number, remaining=remaining, wait=state.upcoming_sleep,
-    )  # fmt: skip
+        "model_retry",
+        "give_up" if over else "retry",
+        refusal.reason if refusal else tried,
+        attempt=state.attempt_number,
+        remaining=remaining,
+        delay=0.0 if over else state.upcoming_sleep,
+    )
     return over

@@ -10,7 +10,8 @@ from ..policies.outcome import Verdict
 from ..tools.call import Evidence
 
 Status = Literal["complete", "partial", "fallback", "suspended"]
-"""`complete`: the model answered and nothing was cut. `partial`: it answered without something it wanted. `fallback`: the
+"""`complete`: the model answered and nothing was cut. `partial`: it answered without something it wanted. `fallback`:
+the
 answer was composed from the evidence, or by the embedded model because the chosen one failed. `suspended`: waiting."""
 
 StopReason = Literal[
@@ -30,7 +31,8 @@ StopReason = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The answer and everything that is to be known about it. A run always returns one and raises for nothing that tools
+    """The answer and everything that is to be known about it. A run always returns one and raises for nothing that
+    tools
     or models did.
 
     Attributes:

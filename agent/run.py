@@ -167,6 +167,11 @@ class Run:
         """Whether the result has been made."""
         return self._result is not None
 
+    def gather(self) -> None:
+        """Take in what has landed although the loop could not say so: its thread may be blocked. From any thread."""
+        known = {item.id for item in self.evidence}
+        self.evidence.extend(item for item in self.pipeline.landed() if item.id not in known)
+
     def _make(self, answer: Answer) -> Result:
         elapsed = self.elapsed
         ending = self.ending or Ending(stop_reason="deadline", reason="the deadline came first")
@@ -202,13 +207,17 @@ class Run:
         warnings = list(self.warnings)
         if ending.stop_reason not in ("answered", "enough"):
             warnings.append(f"Reasoning ended early: {ending.reason}.")
+        if answer.composed and not answer.unanswered:
+            warnings.append("The answer was put together from the evidence, without the model.")
         if answer.unanswered:
             warnings.append("The question was not answered.")
         elif answer.verdict.outcome != "pass":
             warnings.append(f"The answer is not verified: {answer.verdict.reason}.")
         if spend.cost_usd is None and self.budget.cost_usd is not None:
             warnings.append("cost_usd could not be enforced: the price of the model is unknown.")
-        warnings += [f"The result of {e.tool} was cut to {len(e.content):,} characters." for e in self.evidence if e.truncated]
+        warnings += [
+            f"The result of {e.tool} was cut to {len(e.content):,} characters." for e in self.evidence if e.truncated
+        ]
         return warnings
 
 

@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
+
 from ..policies.outcome import Verdict
 from ..tools.isolation import abandon
 from ..tools.watchdog import WATCHDOG, Blocked, Watch, blocker
@@ -18,13 +20,15 @@ from .loops import LoopThread
 from .models.base import Message
 from .result import Result
 from .run import Answer, Run
+from .state import State
 
 GRACE = 0.02
-"""Seconds past the deadline after which the thread that called `run_sync` closes a run whose loop is blocked: less than half
+"""Seconds past the deadline after which the thread that called `run_sync` closes a run whose loop is blocked: less
+than half
 of the 50 ms that are promised, so that a noisy machine still keeps them."""
 
 
-async def supervise(run: Run, graph: Graph, config: dict[str, Any]) -> Result:
+async def supervise(run: Run, graph: Graph, config: RunnableConfig) -> Result:
     """Run the graph until it is done or the deadline is there, and return a result either way.
 
     Raises:
@@ -35,8 +39,8 @@ async def supervise(run: Run, graph: Graph, config: dict[str, Any]) -> Result:
     watch = None if getattr(loop, "virtual", False) else WATCHDOG.add(loop)
     run.tell(RunStarted(trace_id=run.trace.trace_id, latency=run.budget.latency,
                         soft=None if run.soft.never else run.soft.at - run.started))  # fmt: skip
-    inputs = {"messages": [Message(role="user", content=run.query)], "evidence": [], "turn": 0}
-    task = loop.create_task(graph.ainvoke(inputs, config, context=run))  # type: ignore[arg-type]  # a plain dict will do
+    inputs = State(messages=[Message(role="user", content=run.query)], evidence=[], turn=0)
+    task = loop.create_task(graph.ainvoke(inputs, config, context=run))
     try:
         await asyncio.wait((task,), timeout=_edge(run))
     except asyncio.CancelledError:
@@ -106,9 +110,13 @@ def _accuse(run: Run, blocked: Blocked) -> None:
 
 def _last_resort(run: Run) -> Answer:
     try:
+        run.gather()
         return composed(run)
     except Exception as error:  # the promise is a result, whatever happened: even a fault of ours is one to report
         reason = f"no answer could be composed: {type(error).__name__}: {error}"
         return Answer(
-            text="No answer could be given.", verdict=Verdict.unsure("grounding", reason), composed=True, unanswered=True
+            text="No answer could be given.",
+            verdict=Verdict.unsure("grounding", reason),
+            composed=True,
+            unanswered=True,
         )

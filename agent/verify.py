@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Literal
 
 from langgraph.runtime import Runtime
 from langgraph.types import Command
@@ -50,8 +50,8 @@ def _verdict(turn: list[Evidence]) -> Verdict:
 def _situation(run: Run, state: State, turn: list[Evidence]) -> TurnSituation:
     now = run.now()
     ids = {item.id for item in turn}
-    earlier = {_key(item.tool, item.arguments) for item in run.evidence if item.id not in ids}
-    new = [item for item in turn if _key(item.tool, item.arguments) not in earlier]
+    earlier = {_key(item) for item in run.evidence if item.id not in ids}
+    new = [item for item in turn if _key(item) not in earlier]
     refused = [e.outcome.limit for e in turn if isinstance(e.outcome, Skipped) and e.outcome.limit != "deadline"]
     exhausted = refused[0] if refused and run.ledger.left().get("tool_calls", 1) <= 0 else None
     return TurnSituation(
@@ -67,5 +67,8 @@ def _situation(run: Run, state: State, turn: list[Evidence]) -> TurnSituation:
     )
 
 
-def _key(tool: str, arguments: Any) -> str:
-    return f"{tool} {json.dumps(arguments, sort_keys=True, default=str)}"
+def _key(item: Evidence) -> str:
+    """What makes two calls the same; one that was refused for its arguments is new where the refusal says something
+    new."""
+    refused = item.content if item.verdict.verifier == "arguments" else ""
+    return f"{item.tool} {json.dumps(dict(item.arguments), sort_keys=True, default=str)} {refused}"

@@ -136,7 +136,9 @@ def _account(result: Result) -> str:
     parts.append(_counted(spend.model_calls, budget.model_calls, "model call"))
     if spend.tokens:
         parts.append(f"{spend.tokens:,} tokens")
-    parts.append("price unknown" if spend.cost_usd is None else f"US$ {spend.cost_usd:.4f}" if spend.cost_usd else "free")
+    parts.append(
+        "price unknown" if spend.cost_usd is None else f"US$ {spend.cost_usd:.4f}" if spend.cost_usd else "free"
+    )
     return " · ".join(parts)
 
 

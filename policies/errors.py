@@ -47,7 +47,8 @@ class InvalidPolicy(UsageError):
 
 
 class InvalidPath(UsageError):
-    """A file that a tool was given does not exist, cannot be read, is empty or is of another type than its name says."""
+    """A file that a tool was given does not exist, cannot be read, is empty or is of another type than its name
+    says."""
 
 
 class UnknownModel(UsageError):

@@ -36,7 +36,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why the ledger refused: `limit` is the parameter's name, with what it allows, what is left and what was wanted."""
+    """Why the ledger refused: `limit` is the parameter's name, with what it allows, what is left and what was
+    wanted."""
 
     limit: str
     allowed: float
@@ -52,7 +53,7 @@ class Refusal:
 class Reservation:
     """A claim the ledger has granted. Settle it once; settling again changes nothing."""
 
-    __slots__ = ("claim", "_ledger", "_open")
+    __slots__ = ("_ledger", "_open", "claim")
 
     def __init__(self, ledger: Ledger, claim: Claim) -> None:
         self.claim = claim

@@ -84,7 +84,8 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """The call was never started. `limit` names what refused it (`deadline`, `tool_calls`, …); `reason` says it in words."""
+    """The call was never started. `limit` names what refused it (`deadline`, `tool_calls`, …); `reason` says it in
+    words."""
 
     limit: str
     reason: str

@@ -10,7 +10,8 @@ from .errors import InvalidPolicy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How a run ends: `seconds` kept back before the deadline, for an answer by the `model` or one that is `composed`."""
+    """How a run ends: `seconds` kept back before the deadline, for an answer by the `model` or one that is
+    `composed`."""
 
     seconds: float
     answer: Literal["model", "composed"]
@@ -21,13 +22,15 @@ class Reserve:
     """Keep back what the final answer needs: its q95, the check's q95 and a margin.
 
     The rule and the margin are Zilberstein's for contract anytime algorithms. Where a model's answer would take more
-    than `largest_share` of the whole budget, the answer is composed from the evidence instead, which takes milliseconds.
+    than `largest_share` of the whole budget, the answer is composed from the evidence instead, which takes
+    milliseconds.
 
     Attributes:
         margin: seconds for the loop, the checks and a noisy machine. Default 0.05.
         compose: seconds to compose and check an answer without a model. Default 0.02.
         largest_share: largest share of the budget kept back, from 0 to 1. Default 0.4.
-        smallest_share: share of a short budget that is left for work even where margin and compose exceed it. Default 0.5.
+        smallest_share: share of a short budget that is left for work even where margin and compose exceed it. Default
+            0.5.
     """
 
     margin: float = 0.05

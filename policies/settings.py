@@ -35,7 +35,8 @@ class Policy:
 
     @classmethod
     def from_toml(cls, path: str | PathLike[str]) -> Policy:
-        """Read a policy from a TOML file whose tables and keys are named like the attributes; the rest keeps its default.
+        """Read a policy from a TOML file whose tables and keys are named like the attributes; the rest keeps its
+        default.
 
         Raises:
             InvalidPolicy: the file cannot be read, a key is unknown, or a value is out of range.

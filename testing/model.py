@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,8 @@ def ask(*calls: tuple[str, Mapping[str, Any]], after: float = 0.0, every: float 
 
 
 class ScriptedModel:
-    """A `Model` that goes through its steps, one a model call, and keeps to the last one when they are used up.
+    """A `Model` that goes through its steps in every run, one a model call, and keeps to the last one when they are
+    used up.
 
     Args:
         steps: what each call does. Where only an answer is wanted, steps that ask for calls are passed over.
@@ -86,7 +88,7 @@ class ScriptedModel:
         self.requests: list[ModelRequest] = []
         self._usage = usage
         self._steps = list(steps)
-        self._next = 0
+        self._next: Counter[str] = Counter()
         self._ids = itertools.count(1)
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
@@ -116,18 +118,18 @@ class ScriptedModel:
         yield Finish(reason=reason)
 
     def _step(self, request: ModelRequest) -> Say | Ask | Hang | Fail:
-        step = self._take()
-        while request.purpose == "answer" and isinstance(step, Ask) and self._next < len(self._steps):
-            step = self._take()
+        step = self._take(request.run)
+        while request.purpose == "answer" and isinstance(step, Ask) and self._next[request.run] < len(self._steps):
+            step = self._take(request.run)
         if callable(step):
             step = step(request)
         return Say(step) if isinstance(step, str) else step
 
-    def _take(self) -> Step:
+    def _take(self, run: str) -> Step:
         if not self._steps:
             return ""
-        step = self._steps[min(self._next, len(self._steps) - 1)]
-        self._next += 1
+        step = self._steps[min(self._next[run], len(self._steps) - 1)]
+        self._next[run] += 1
         return step
 
     async def _say(self, text: str, after: float, every: float) -> AsyncIterator[ModelEvent]:

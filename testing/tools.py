@@ -40,7 +40,8 @@ def fake_tool(
 
     async def run_async(text: str = "") -> Any:
         """A tool that does what a test asks of it."""
-        await asyncio.sleep(after)
+        if after:
+            await asyncio.sleep(after)
         return finish()
 
     def run_blocking(text: str = "") -> Any:

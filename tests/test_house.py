@@ -84,7 +84,9 @@ def test_the_public_surface_is_what_it_says():
 def test_types_ship():
     """`py.typed` is in the wheel, so that a product's type checker reads our annotations."""
     assert (Path(shotclock.__file__).parent / "py.typed").exists()
-    assert distribution("shotclock").version == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert (
+        distribution("shotclock").version == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    )
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -179,10 +179,10 @@ class _Tail(httpx.AsyncByteStream):
         yield b"\n\n"
 
 
+@cache
 def prepare() -> None:
     """Do once, off any run's clock, what the first request would wait for: certificates and late imports."""
-    _certificates()
-    httpx.AsyncClient()  # never used, so nothing to close; making it is what imports the transport
+    httpx.AsyncClient(verify=_certificates())  # never used, so nothing to close; making it imports the transport
 
 
 def origin(url: str) -> str | None:

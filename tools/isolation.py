@@ -14,6 +14,7 @@ import itertools
 import queue
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..policies.errors import ToolError
@@ -26,29 +27,45 @@ MAX_THREADS = 64
 IDLE_SECONDS = 10.0
 """How long a thread with nothing to do stays."""
 
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """One attempt under way. `outcome` is there the moment the tool ends, even while a blocked loop cannot say so."""
+
+    tool: Tool
+    arguments: Mapping[str, Any]
+    outcome: Outcome | None = None
+
+    def land(self, outcome: Outcome) -> Outcome:
+        """Note how it ended; in whichever thread it ran."""
+        self.outcome = outcome
+        return outcome
+
+
 _lingering: set[asyncio.Future[Any]] = set()
 
 
-def start(tool: Tool, arguments: Mapping[str, Any]) -> asyncio.Future[Outcome]:
-    """Start one attempt of `tool`; the future's result is an `Outcome` and it never holds an exception."""
+def start(flight: Flight) -> asyncio.Future[Outcome]:
+    """Start one attempt; the future's result is an `Outcome` and it never holds an exception."""
+    tool = flight.tool
     if tool.isolation == "thread":
-        return POOL.submit(tool, arguments)
-    return asyncio.get_running_loop().create_task(run_on_loop(tool, arguments), name=f"shotclock tool {tool.name}")
+        return POOL.submit(flight)
+    return asyncio.get_running_loop().create_task(run_on_loop(flight), name=f"shotclock tool {tool.name}")
 
 
-async def run_on_loop(tool: Tool, arguments: Mapping[str, Any]) -> Outcome:
+async def run_on_loop(flight: Flight) -> Outcome:
     """Await an async tool in the caller's loop and turn whatever it does into an outcome."""
-    # The watchdog finds this frame, and `tool` in it, on the stack of a loop that is blocked.
+    # The watchdog finds this frame, and `flight` in it, on the stack of a loop that is blocked.
     try:
-        value = tool.function(**arguments)
-        return Ok(await value if hasattr(value, "__await__") else value)
+        value = flight.tool.function(**flight.arguments)
+        return flight.land(Ok(await value if hasattr(value, "__await__") else value))
     except GeneratorExit:
         raise
     except BaseException as error:  # a tool may raise anything, SystemExit included, and it costs one call only
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             return Cancelled("interrupted")
-        return failure(error)
+        return flight.land(failure(error))
 
 
 def failure(error: BaseException) -> Failed:
@@ -96,7 +113,7 @@ class ThreadPool:
         """Jobs that were submitted and have not ended."""
         return self._busy
 
-    def submit(self, tool: Tool, arguments: Mapping[str, Any]) -> asyncio.Future[Outcome]:
+    def submit(self, flight: Flight) -> asyncio.Future[Outcome]:
         """Run a sync tool in a thread, in the caller's context variables."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
@@ -105,7 +122,7 @@ class ThreadPool:
         def job() -> None:
             if future.cancelled():  # it gave up waiting for a free thread: it must not start any more
                 return
-            outcome = context.run(_run_in_thread, tool, arguments)
+            outcome = context.run(_run_in_thread, flight)
             # A loop that was closed meanwhile refuses, and nobody waits for the result any more.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(_deliver, future, outcome)
@@ -143,11 +160,11 @@ class ThreadPool:
                     self._busy -= 1
 
 
-def _run_in_thread(tool: Tool, arguments: Mapping[str, Any]) -> Outcome:
+def _run_in_thread(flight: Flight) -> Outcome:
     try:
-        return Ok(tool.function(**arguments))
+        return flight.land(Ok(flight.tool.function(**flight.arguments)))
     except BaseException as error:  # a tool may raise anything, SystemExit included, and it costs one call only
-        return failure(error)
+        return flight.land(failure(error))
 
 
 def _deliver(future: asyncio.Future[Outcome], outcome: Outcome) -> None:

@@ -17,7 +17,7 @@ from ..policies.settings import Policy
 from .call import Call, Evidence
 from .checks import run_checks
 from .content import Content, render
-from .isolation import abandon, start
+from .isolation import Flight, abandon, start
 from .schema import Problem
 from .scope import ENCLOSING
 from .tool import Tool
@@ -76,6 +76,19 @@ class Pipeline:
     def __init__(self, toolbox: Toolbox, scope: Scope) -> None:
         self._toolbox = toolbox
         self._scope = scope
+        self._flights: dict[str, tuple[Call, Flight, float]] = {}
+
+    def landed(self) -> list[Evidence]:
+        """The evidence of attempts that have ended while the loop could not yet say so; any thread may ask."""
+        return [
+            replace(
+                self._evidence(call, flight.tool, flight.arguments, flight.outcome),
+                attempts=1,
+                duration=self._scope.now() - started,
+            )
+            for call, flight, started in list(self._flights.values())
+            if flight.outcome is not None
+        ]
 
     async def call(self, call: Call) -> Evidence:
         """Run one call, in the time and under the limits that are left; it is over by the soft deadline."""
@@ -92,7 +105,8 @@ class Pipeline:
         if isinstance(admitted, Skipped):
             outcome = admitted
         else:
-            outcome, attempts = await self._attempts(tool, arguments, call.id)
+            outcome, attempts = await self._attempts(tool, arguments, call)
+        self._flights.pop(call.id, None)
         evidence = self._evidence(call, tool, arguments, outcome)
         return replace(evidence, attempts=attempts, duration=self._scope.now() - started)
 
@@ -128,19 +142,19 @@ class Pipeline:
         self._scope.trace.decision("fallback", quicker.name, skipped.reason, tool=tool.name, call=call_id)
         return quicker, admitted
 
-    async def _attempts(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> tuple[Outcome, int]:
+    async def _attempts(self, tool: Tool, arguments: dict[str, Any], call: Call) -> tuple[Outcome, int]:
         if not tool.retry:
-            outcome = await self._attempt(tool, arguments, call_id, 1)
+            outcome = await self._attempt(tool, arguments, call, 1)
             return outcome, int(not isinstance(outcome, Skipped))
-        return await self._retried(tool, arguments, call_id)
+        return await self._retried(tool, arguments, call)
 
-    async def _retried(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> tuple[Outcome, int]:
+    async def _retried(self, tool: Tool, arguments: dict[str, Any], call: Call) -> tuple[Outcome, int]:
         started = 0
         last: Outcome = Skipped("deadline", "nothing was begun")
 
         async def attempt() -> Outcome:
             nonlocal started, last
-            outcome = await self._attempt(tool, arguments, call_id, started + 1)
+            outcome = await self._attempt(tool, arguments, call, started + 1)
             if isinstance(outcome, Skipped) and started:
                 return last  # the budget ended the retrying; what the last attempt did is what there is to say
             started += not isinstance(outcome, Skipped)
@@ -154,7 +168,7 @@ class Pipeline:
             retry=retry_if_result(_may_pass),
             retry_error_callback=lambda state: last,
         )
-        outcome = await retrying(attempt)
+        outcome: Outcome = await retrying(attempt)
         return outcome, started
 
     def _give_up(self, tool: Tool, state: RetryCallState) -> bool:
@@ -163,41 +177,46 @@ class Pipeline:
         remaining = scope.soft.remaining(scope.now()) - state.upcoming_sleep
         refusal = scope.ledger.check(_claim(tool))
         over = state.attempt_number > tool.retry or remaining <= (tool.latency or 0.0) or refusal is not None
+        tried = f"attempt {state.attempt_number} of {tool.retry + 1} failed, {remaining:.3f} s would be left"
         scope.trace.decision(
-            "retry", "give_up" if over else "retry",
-            refusal.reason if refusal else f"attempt {state.attempt_number} of {tool.retry + 1}, {remaining:.3f} s left",
-            tool=tool.name, attempt=state.attempt_number, remaining=remaining, wait=state.upcoming_sleep,
-        )  # fmt: skip
+            "retry",
+            "give_up" if over else "retry",
+            refusal.reason if refusal else tried,
+            tool=tool.name,
+            attempt=state.attempt_number,
+            remaining=remaining,
+            delay=0.0 if over else state.upcoming_sleep,
+        )
         return over
 
-    async def _attempt(self, tool: Tool, arguments: dict[str, Any], call_id: str, number: int) -> Outcome:
+    async def _attempt(self, tool: Tool, arguments: dict[str, Any], call: Call, number: int) -> Outcome:
         """One execution: reserved in the ledger, bounded in time, abandoned when its slice is used up."""
         scope = self._scope
-        admitted = self._admit(tool, call_id)
+        admitted = self._admit(tool, call.id)
         if isinstance(admitted, Skipped):
             return admitted
         reservation = scope.ledger.reserve(_claim(tool))
         if isinstance(reservation, Refusal):
-            return self._refused(tool, call_id, reservation)
+            return self._refused(tool, call.id, reservation)
         now = scope.now()
         span = scope.trace.execute_tool(
-            tool.name, call_id, attempt=number, kind="primary" if number == 1 else "retry",
+            tool.name, call.id, attempt=number, kind="primary" if number == 1 else "retry",
             timeout=admitted.timeout, remaining=scope.soft.remaining(now),
         )  # fmt: skip
         outcome: Outcome = Cancelled("the run was interrupted")
+        flight = Flight(tool, arguments)
+        self._flights[call.id] = (call, flight, now)
         try:
-            outcome = await self._bounded(tool, arguments, span, Deadline.after(now, admitted.timeout), reservation)
+            outcome = await self._bounded(flight, span, Deadline.after(now, admitted.timeout), reservation)
         finally:
             span.end(outcome, result=outcome.value if isinstance(outcome, Ok) else None, cost_usd=tool.cost_usd or None)
         return outcome
 
-    async def _bounded(
-        self, tool: Tool, arguments: dict[str, Any], span: AttemptSpan, until: Deadline, reservation: Reservation
-    ) -> Outcome:
+    async def _bounded(self, flight: Flight, span: AttemptSpan, until: Deadline, reservation: Reservation) -> Outcome:
         token = ENCLOSING.set(until)
         try:
             with span.context():
-                future = start(tool, arguments)
+                future = start(flight)
         finally:
             ENCLOSING.reset(token)
         self._scope.own(future)
@@ -207,7 +226,7 @@ class Pipeline:
         except asyncio.CancelledError:
             abandon(future)
             raise
-        reservation.settle(cost_usd=tool.cost_usd)
+        reservation.settle(cost_usd=flight.tool.cost_usd)
         if future.done() and not future.cancelled():
             return future.result()
         abandon(future)
@@ -281,4 +300,6 @@ def _check(tool: Tool, arguments: Mapping[str, Any], value: Any, content: Conten
     declared = tool.schema.declares_result and not content.truncated
     if declared and (problem := tool.schema.problem_of_result(value)) is not None:
         return Verdict.failed("schema", f"the result is not what {tool.name} declares: {problem}")
-    return run_checks(tool.name, value, arguments, tool.checks, content.text, schema_checked=declared)
+    return run_checks(
+        tool.name, value, arguments, tool.checks, content=content.text, schema_checked=declared
+    )

@@ -9,7 +9,9 @@ from contextvars import ContextVar
 
 from ..policies.deadline import Deadline
 
-ENCLOSING: ContextVar[Deadline] = ContextVar("shotclock_deadline", default=Deadline())
+NEVER = Deadline()
+
+ENCLOSING: ContextVar[Deadline] = ContextVar("shotclock_deadline", default=NEVER)
 """The deadline of the attempt this code runs in. It follows context variables into tasks and threads."""
 
 

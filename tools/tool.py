@@ -57,13 +57,11 @@ class Tool:
         checks: Sequence[Callable[..., Any]] = (),
         fallback: Tool | None = None,
     ) -> None:
-        if isinstance(function, Tool):
-            function = function.function
         if not callable(function):
             raise InvalidTool(f"a tool must be a function or another callable, got {function!r}")
-        self.function = function
+        self.function: Callable[..., Any] = function.function if isinstance(function, Tool) else function
         self.name = _name(function, name)
-        self.schema = Schema(self.name, function)
+        self.schema = Schema(self.name, self.function)
         self.description = self.schema.description
         try:
             self.timeout = seconds(f"timeout of tool {self.name!r}", timeout)
@@ -72,7 +70,7 @@ class Tool:
             self.retry = count(f"retry of tool {self.name!r}", retry) or 0
         except InvalidBudget as error:
             raise InvalidTool(str(error)) from error
-        self.is_async = _is_async(function)
+        self.is_async = _is_async(self.function)
         self.isolation = _isolation(self.name, isolation, self.is_async)
         if self.retry and not (read_only or idempotent):
             raise InvalidTool(
@@ -145,7 +143,8 @@ def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool |
         async def weather(city: str) -> Weather:
             \"\"\"Current weather in a city.\"\"\"
 
-    Sync and async functions, methods and callable objects all work. Sync ones run in a bounded daemon thread, async ones
+    Sync and async functions, methods and callable objects all work. Sync ones run in a bounded daemon thread, async
+    ones
     in the caller's event loop.
 
     Args:

@@ -103,7 +103,7 @@ def blocker(thread: int) -> Blocked | None:
     inner: list[FrameType] = []
     while frame is not None:
         if frame.f_code is run_on_loop.__code__:
-            return Blocked(tool=frame.f_locals["tool"].name, where=_place(inner))
+            return Blocked(tool=frame.f_locals["flight"].tool.name, where=_place(inner))
         inner.append(frame)
         frame = frame.f_back
     return None

@@ -58,6 +58,7 @@ class ModelRequest:
         max_tokens: most tokens to write, from the time, tokens and money left; `None` is no limit.
         deadline: instant of the loop's clock at which the stream is cut; nothing later is used.
         evidence: what the run has found so far, for models that read values instead of messages.
+        run: the trace id of the run, the same in all its calls.
     """
 
     query: str
@@ -67,6 +68,7 @@ class ModelRequest:
     max_tokens: int | None = None
     deadline: Deadline = Deadline()
     evidence: tuple[Evidence, ...] = ()
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)

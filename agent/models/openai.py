@@ -439,7 +439,7 @@ _NOT_JSON = object()
 
 
 def _loaded(text: str) -> Any:
-    # A value instead of an exception: a JSONDecodeError carries the text along, and with it whatever an endpoint echoes.
+    # A value instead of an exception: a JSONDecodeError carries the text along, and with it what an endpoint echoes.
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

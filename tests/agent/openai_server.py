@@ -17,7 +17,7 @@ HOLD = "hold"
 """A step: send nothing more until the client hangs up, and note when it did."""
 CUT = "cut"
 """A step: abort the connection (the client sees a reset)."""
-SCHEMA = Path(__file__).parents[3] / "shared" / "data" / "openai_chat.schema.json"
+SCHEMA = Path(__file__).resolve().parents[3] / "shared" / "data" / "openai_chat.schema.json"
 """OpenAI's published document, beside the repository where it is at hand."""
 
 Framing = Literal["chunked", "length", "close"]
@@ -25,9 +25,9 @@ Framing = Literal["chunked", "length", "close"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the server does with one request: status, headers, then the steps, each bytes to send, `HOLD` or `CUT`."""
+    """What the server does with one request: status, headers, then the steps, each bytes to send, seconds to wait, `HOLD` or `CUT`."""
 
-    steps: tuple[bytes | str, ...] = ()
+    steps: tuple[bytes | float | str, ...] = ()
     status: int = 200
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/event-stream"),)
     framing: Framing = "chunked"
@@ -127,6 +127,9 @@ class OpenAIServer:
                 await writer.drain()
                 writer.transport.abort()
                 return False
+            if isinstance(step, float):
+                await asyncio.sleep(step)
+                continue
             assert isinstance(step, bytes)
             writer.write(b"%x\r\n%b\r\n" % (len(step), step) if answer.framing == "chunked" else step)
             await writer.drain()
@@ -148,7 +151,7 @@ class OpenAIServer:
 def _head(answer: Answer) -> bytes:
     framing = {
         "chunked": ("Transfer-Encoding", "chunked"),
-        "length": ("Content-Length", str(sum(len(step) for step in answer.steps))),
+        "length": ("Content-Length", str(sum(len(step) for step in answer.steps if isinstance(step, bytes)))),
         "close": ("Connection", "close"),
     }[answer.framing]
     lines = [f"HTTP/1.1 {answer.status} Said"] + [f"{name}: {value}" for name, value in (*answer.headers, framing)]
@@ -159,7 +162,7 @@ def _head(answer: Answer) -> bytes:
 def _validator() -> Any:
     if not SCHEMA.is_file():
         return None
-    import jsonschema
+    import jsonschema  # type: ignore[import-untyped]  # it publishes no types
 
     document = json.loads(SCHEMA.read_text())
     reference = {"$ref": "#/components/schemas/CreateChatCompletionRequest", "components": document["components"]}

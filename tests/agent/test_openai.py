@@ -175,6 +175,10 @@ VARIATIONS: dict[str, tuple[list[Any], list[Any]]] = {
         [*tool_chunks(whole("Oslo", index=None), whole("Rome", index=None)), END],
         [OSLO, ROME],
     ),
+    "no index, no id, no arguments": (
+        [chunk({"tool_calls": [piece(index=None, name="now"), piece(index=None, name="now")]}), END],
+        [("now", {}), ("now", {})],
+    ),
     "no index, arguments in pieces": (
         [
             *tool_chunks(
@@ -445,7 +449,7 @@ async def test_no_tools_for_the_answer(server: OpenAIServer) -> None:
 async def test_further_fields_and_headers(server: OpenAIServer) -> None:
     """`extra` adds a field and removes one, `headers` adds a header, and a query in the base URL stays a query."""
     server.script(Answer(steps=(sse(chunk(finish="stop")),)))
-    settings = {"extra": {"temperature": 0, "stream_options": None}, "headers": {"X-Team": "weather"}}
+    settings: dict[str, Any] = {"extra": {"temperature": 0, "stream_options": None}, "headers": {"X-Team": "weather"}}
     await collected(OpenAI("tiny", base_url=f"{server.base_url}/?version=1", api_key=KEY, **settings))
     (received,) = server.received
     assert received.body["temperature"] == 0
@@ -745,9 +749,10 @@ async def test_the_key_is_never_shown(server: OpenAIServer) -> None:
     ):
         error = await failure_of(endpoint, server, answer)
         shown += [repr(error), *traceback.format_exception(error)]
-        while (context := error.__context__) is not None:
+        context = error.__context__
+        while context is not None:
             shown += [repr(context), repr(vars(context))]
-            error = context
+            context = context.__context__
     assert "***" in "".join(shown)
     assert KEY not in "".join(shown)
     assert "hush-hush" not in "".join(shown)

@@ -18,7 +18,8 @@ from shotclock.policies.errors import UnknownModel
 class Echo:
     """A model of the caller's own."""
 
-    name, provider, price, pace = "echo", "test", None, Pace()
+    name, provider, pace = "echo", "test", Pace()
+    price: Price | None = None
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         yield Finish()
@@ -61,7 +62,7 @@ def test_another_endpoint_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_object_as_it_is() -> None:
     """An object with the protocol is taken as it is."""
-    echo = Echo()
+    echo: Model = Echo()
     assert resolve(echo) is echo
 
 
