@@ -69,8 +69,8 @@ async def _written(run: Run, messages: list[Message]) -> Answer | None:
     """The model's final answer, where the plan and the time allow one."""
     # The model may write until only composing and checking still fits, so that a late one costs nothing.
     until = run.deadline.less(run.policy.reserve.compose + run.policy.reserve.margin)
-    expected = run.model.pace.start
-    if run.plan.answer != "model" or until.remaining(run.now()) < expected or run.model_failed:
+    fits = until.remaining(run.now()) >= run.model_seconds
+    if run.plan.answer != "model" or not fits or run.model_failed:
         return None
     turn = await infer(run, [*messages, Message(role="user", content=FINAL)], (), "answer", until)
     if turn.error is not None or turn.refusal is not None or not turn.text.strip():

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Literal
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
@@ -81,8 +82,12 @@ async def infer(
         retry=retry_if_result(_may_pass),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else Turn(cut=True),
     )
-    turn: Turn = await retrying(_attempt, run, run.model, request, until)
-    return turn
+    numbers = count(1)
+
+    async def attempt() -> Turn:
+        return await _attempt(run, run.model, request, until, next(numbers))
+
+    return await retrying(attempt)
 
 
 def _request(
@@ -139,17 +144,23 @@ def _claim(model: Model, request: ModelRequest) -> Claim:
     return Claim(model_calls=1, input_tokens=sent, output_tokens=most, cost_usd=cost)
 
 
-async def _attempt(run: Run, model: Model, request: ModelRequest, until: Deadline) -> Turn:
+async def _attempt(run: Run, model: Model, request: ModelRequest, until: Deadline, number: int) -> Turn:
     reservation = run.ledger.reserve(_claim(model, request))
     if isinstance(reservation, Refusal):
         return Turn(refusal=reservation)
     turn = Turn()
     run.draft = ""
-    remaining = None if until.never else until.remaining(run.now())
+    slice_ = None if until.never else until.remaining(run.now())
     span = run.trace.chat(
-        model.name, model.provider, purpose=request.purpose, node=request.purpose, max_tokens=request.max_tokens,
-        remaining=remaining,
-    )  # fmt: skip
+        model.name,
+        model.provider,
+        purpose=request.purpose,
+        node=request.purpose,
+        max_tokens=request.max_tokens,
+        remaining=run.deadline.remaining(run.now()),
+        timeout=slice_,
+        attempt=number,
+    )
     started = run.now()
     try:
         with span.context():
@@ -157,7 +168,7 @@ async def _attempt(run: Run, model: Model, request: ModelRequest, until: Deadlin
                 _read(run, model, request, turn), name=f"shotclock model {model.name}"
             )
         run.own(task)
-        await _until(task, remaining)
+        await _until(task, slice_)
         turn.cut = not task.done()
     finally:
         abandon(task)
@@ -254,6 +265,6 @@ def _give_up(run: Run, state: RetryCallState, until: Deadline) -> bool:
         refusal.reason if refusal else tried,
         attempt=state.attempt_number,
         remaining=remaining,
-        delay=0.0 if over else state.upcoming_sleep,
+        wait=state.upcoming_sleep,
     )
     return over

@@ -113,6 +113,11 @@ class Run:
         """Seconds since the run began."""
         return self.now() - self.started
 
+    @property
+    def model_seconds(self) -> float:
+        """Seconds the next model call is expected to take: the longest so far, or before one was made what the model says."""
+        return max(self.pace) if self.pace else self.model.pace.start
+
     def own(self, future: asyncio.Future[Any]) -> None:
         """Remember what was started, so that `release` lets go of it."""
         self._owned.add(future)

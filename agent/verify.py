@@ -58,7 +58,7 @@ def _situation(run: Run, state: State, turn: list[Evidence]) -> TurnSituation:
         turn=state["turn"],
         most_turns=run.policy.limits.turns,
         remaining=run.soft.remaining(now),
-        next_turn=max(run.pace) if run.pace else run.model.pace.start,
+        next_turn=run.model_seconds,
         passed=sum(item.verdict.outcome == "pass" for item in run.evidence),
         new_results=len(new),
         repeated=bool(turn) and not new,

@@ -41,7 +41,7 @@ class Trace(Protocol):
     """What the pipeline tells of its work."""
 
     def execute_tool(
-        self, tool: str, call_id: str, *, attempt: int, kind: str, timeout: float, remaining: float
+        self, tool: str, call_id: str, *, attempt: int, kind: str, timeout: float, remaining: float, arguments: Any
     ) -> AttemptSpan:
         """Begin the span of one attempt."""
 
@@ -185,7 +185,7 @@ class Pipeline:
             tool=tool.name,
             attempt=state.attempt_number,
             remaining=remaining,
-            delay=0.0 if over else state.upcoming_sleep,
+            wait=state.upcoming_sleep,
         )
         return over
 
@@ -200,9 +200,14 @@ class Pipeline:
             return self._refused(tool, call.id, reservation)
         now = scope.now()
         span = scope.trace.execute_tool(
-            tool.name, call.id, attempt=number, kind="primary" if number == 1 else "retry",
-            timeout=admitted.timeout, remaining=scope.soft.remaining(now),
-        )  # fmt: skip
+            tool.name,
+            call.id,
+            attempt=number,
+            kind="primary" if number == 1 else "retry",
+            timeout=admitted.timeout,
+            remaining=scope.soft.remaining(now),
+            arguments=arguments,
+        )
         outcome: Outcome = Cancelled("the run was interrupted")
         flight = Flight(tool, arguments)
         self._flights[call.id] = (call, flight, now)
@@ -300,6 +305,4 @@ def _check(tool: Tool, arguments: Mapping[str, Any], value: Any, content: Conten
     declared = tool.schema.declares_result and not content.truncated
     if declared and (problem := tool.schema.problem_of_result(value)) is not None:
         return Verdict.failed("schema", f"the result is not what {tool.name} declares: {problem}")
-    return run_checks(
-        tool.name, value, arguments, tool.checks, content=content.text, schema_checked=declared
-    )
+    return run_checks(tool.name, value, arguments, tool.checks, content=content.text, schema_checked=declared)

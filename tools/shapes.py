@@ -161,10 +161,8 @@ def _is_bad_status(status: Any, key: str) -> bool:
     if isinstance(status, str) and status.isdecimal() and len(status) == 3:
         status = int(status)
     if isinstance(status, int) and not isinstance(status, bool):
-        return (
-            (400 <= status <= 599
-            and key != "code")
-            or (key == "code" and status in (400, 401, 403, 404, 429, 500, 502, 503))
+        return (400 <= status <= 599 and key != "code") or (
+            key == "code" and status in (400, 401, 403, 404, 429, 500, 502, 503)
         )
     return isinstance(status, str) and key == "status" and status.lower() in ("error", "failed", "failure", "fail")
 

@@ -24,7 +24,7 @@ _PHASE_OF: Final[Mapping[str, Phase]] = {
     names.EXECUTE_TOOL: "tool",
     names.VERIFY: "verification",
 }
-_DELAY: Final = names.FIGURE + "delay"
+_WAIT: Final = names.FIGURE + "wait"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def critical_path(root: SpanRow, spans: Iterable[SpanRow]) -> tuple[Section, ...
     The phase of a section is that of the call under the root in which it happened: a judge's model call within a check
     is `verification`, a request within a tool is `tool`. What is spent in the root itself is `orchestration`, except
     where the run is known to have waited: for a place (`shotclock.call.queue.duration`) or before a retry (a decision
-    with the figure `delay`).
+    with the figure `wait`, unless it chose to `give_up`).
     """
     # A root that a damaged trace names below itself must not be walked twice.
     children = tree(span for span in spans if span.span_id != root.span_id)
@@ -91,17 +91,27 @@ def by_span(sections: Iterable[Section]) -> dict[str, int]:
     return dict(sums)
 
 
-def slack(span: SpanRow, sections: Sequence[Section]) -> int:
+def slack(span: SpanRow, spans: Iterable[SpanRow], sections: Sequence[Section]) -> int:
     """Nanoseconds by which a span could have ended later before the run did; 0 for one that the path runs through.
 
-    It is the distance from the span's end to the next section that begins after it: what the run did next could not
-    begin without it, as far as a trace can tell.
+    It is the distance from the span's end to what its parent did next on the path, by itself or in another child: that
+    could not begin without the span, as far as a trace can tell. Under a parent beside the path it is what the parent
+    still took, and the parent's own slack.
     """
-    if any(section.span_id == span.span_id for section in sections):
-        return 0
-    later = [section.start_ns for section in sections if section.start_ns >= span.ended_ns]
-    last = max((section.end_ns for section in sections), default=span.ended_ns)
-    return max(0, min(later, default=last) - span.ended_ns)
+    by_id = {other.span_id: other for other in spans}
+    on_path = {section.span_id for section in sections}
+    found = 0
+    while span.span_id not in on_path:
+        parent = by_id.pop(span.parent_id or "", None)
+        nexts = [section.start_ns for section in sections if parent and section.span_id == parent.span_id]
+        nexts += [o.started_ns for o in by_id.values() if o.parent_id == span.parent_id and o.span_id in on_path]
+        later = [start for start in nexts if start >= span.ended_ns]
+        if later or parent is None or parent.span_id in on_path:
+            end = max((section.end_ns for section in sections), default=span.ended_ns)
+            return found + max(0, min(later, default=end) - span.ended_ns)
+        found += max(0, parent.ended_ns - span.ended_ns)
+        span = parent
+    return found
 
 
 def tree(spans: Iterable[SpanRow]) -> dict[str, list[SpanRow]]:
@@ -114,13 +124,27 @@ def tree(spans: Iterable[SpanRow]) -> dict[str, list[SpanRow]]:
 
 
 def _last_finished_first(children: Sequence[SpanRow], start: int, end: int) -> list[tuple[SpanRow, int, int]]:
-    """The children clipped to their parent's time, without those that lie outside it."""
-    clipped = [(child, max(start, child.started_ns), min(end, child.ended_ns)) for child in children]
+    """The children clipped to their parent's time, without those that lie outside it or that lost a race.
+
+    A call that was abandoned ends with the run because the run ended, so the run waited for it only after everything
+    else had finished: its part begins there. Otherwise one hung call would hide all that went on beside it.
+    """
+    waited = [child for child in children if child.attributes.get(names.HEDGE_WON) is not False]
+    finished = [child.ended_ns for child in waited if not _abandoned(child) and child.ended_ns <= end]
+    last_finish = max(finished, default=start)
+    clipped = [
+        (child, max(start, child.started_ns, last_finish if _abandoned(child) else start), min(end, child.ended_ns))
+        for child in waited
+    ]
     return sorted(
         ((child, first, last) for child, first, last in clipped if first <= last),
         key=lambda item: (item[2], item[1]),
         reverse=True,
     )
+
+
+def _abandoned(span: SpanRow) -> bool:
+    return span.attributes.get(names.ERROR_TYPE) == "abandoned"
 
 
 def _phase(span: SpanRow, inherited: Phase) -> Phase:
@@ -135,7 +159,11 @@ def _waits(root: SpanRow, calls: Iterable[SpanRow]) -> list[tuple[int, int]]:
         (call.started_ns - _nanoseconds(call.attributes.get(names.CALL_QUEUE_DURATION)), call.started_ns)
         for call in calls
     ]
-    delayed = [(event.at_ns, event.at_ns + _nanoseconds(event.attributes.get(_DELAY))) for event in root.events]
+    delayed = [
+        (event.at_ns, event.at_ns + _nanoseconds(event.attributes.get(_WAIT)))
+        for event in root.events
+        if event.attributes.get(names.CHOICE) != "give_up"
+    ]
     merged: list[tuple[int, int]] = []
     for start, end in sorted(pair for pair in queued + delayed if pair[0] < pair[1]):
         if merged and start <= merged[-1][1]:

@@ -43,6 +43,7 @@ class RunTrace:
         agent: str,
         rule: ContentRule,
         clock: Callable[[], float],
+        begun: float,
     ) -> None:
         self.rule = rule
         self._tracer = tracer
@@ -50,7 +51,7 @@ class RunTrace:
         self._budget = budget
         self._agent = agent
         self._clock = clock
-        self._begun = clock()
+        self._begun = begun
         self._lock = threading.Lock()
         self._open: dict[SpanHandle, None] = {}
         self._decisions: list[Decision] = []
@@ -197,8 +198,8 @@ class RunTrace:
     def decision(self, kind: str, choice: str, reason: str, /, **figures: Any) -> Decision:
         """Keep a decision and write it as an event: `shotclock.tool.skipped` for a `skip`, else `shotclock.decision`.
 
-        A figure named `delay` says that the run waits that many seconds from now on; the critical path counts them as
-        waiting.
+        A figure named `wait` says that the run waits so many seconds from now on, unless the choice is `give_up`; the
+        critical path counts them as waiting.
         """
         made = Decision(at=self.elapsed(), kind=kind, choice=choice, reason=reason, figures=figures)
         with self._lock:

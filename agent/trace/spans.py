@@ -58,6 +58,7 @@ class Recorder:
         *,
         thread_id: str | None = None,
         reserve: float | None = None,
+        begun: float | None = None,
     ) -> RunTrace:
         """Start the root span, as a child of whatever span is current, and hand back the run's trace.
 
@@ -67,6 +68,8 @@ class Recorder:
             metadata: the caller's own labels; scalars are written under `shotclock.metadata.`.
             thread_id: the conversation, for `gen_ai.conversation.id`.
             reserve: seconds kept back for the answer, where they are known: the soft deadline of the waterfall.
+            begun: instant of the recorder's clock at which the run began, where that was before this call; the root
+                span and `Decision.at` count from there. Default now.
         """
         attributes: Attributes = {
             names.OPERATION_NAME: names.INVOKE_AGENT,
@@ -82,7 +85,12 @@ class Recorder:
         if self._rule.capture:
             attributes[names.INPUT_MESSAGES] = message("user", query)
             attributes |= self._rule.io(input=redact(query))
+        now = self._clock()
+        begun = now if begun is None else begun
         span = self._tracer.start_span(
-            f"{names.INVOKE_AGENT} {self.agent}", kind=SpanKind.INTERNAL, attributes=known(attributes)
+            f"{names.INVOKE_AGENT} {self.agent}",
+            kind=SpanKind.INTERNAL,
+            attributes=known(attributes),
+            start_time=time.time_ns() - int(max(0.0, now - begun) * 1e9),
         )
-        return RunTrace(self._tracer, span, budget, agent=self.agent, rule=self._rule, clock=self._clock)
+        return RunTrace(self._tracer, span, budget, agent=self.agent, rule=self._rule, clock=self._clock, begun=begun)

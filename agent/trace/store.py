@@ -36,14 +36,14 @@ from .schema import (
 
 BUSY_SECONDS: Final = 0.25
 """Seconds a write waits for another process's write; a write takes a few milliseconds."""
-READ_BUSY_SECONDS: Final = 1.0
+READ_BUSY_SECONDS: Final = 0.5
 KEEP_RUNS: Final = 10_000
 KEEP_SECONDS: Final = 30 * 86_400.0
 MIN_PREFIX: Final = 4
 """Fewest characters of an id that are looked up."""
 
 _PRUNE_AT_ONCE: Final = 500
-_NOT_OPENED: Final = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+_NOT_OPENED: Final = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR)
 
 
 def default_path() -> Path:
@@ -141,7 +141,7 @@ class TraceStore:
     @property
     def nothing_yet(self) -> str:
         """What to say where no trace was written: where they would lie, and how to make one."""
-        return f'no traces yet in {self.path}; make one with: shotclock run "What is 17 * 23?"'
+        return f'no traces yet in {self.path}; make one with: shotclock ask "What is 17 * 23?"'
 
     def _read(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
@@ -162,8 +162,8 @@ class TraceStore:
             return StoreError(f"the trace store {self.path} is locked by another process; try again in a moment")
         if isinstance(error, OSError) or primary_code(error) in _NOT_OPENED:
             return StoreError(
-                f"the trace store {self.path} cannot be opened ({error}); check its permissions and those of its "
-                f"folder, or name another file with {PATH_ENV}"
+                f"the trace store {self.path} cannot be opened ({error}); check that it is a file and its "
+                f"permissions, or name another file with {PATH_ENV}"
             )
         return self._damaged(error)
 
