@@ -15,7 +15,7 @@ from .errors import InvalidBudget
 DEFAULT_LATENCY = 10.0
 """Seconds a run may take where nobody says otherwise."""
 
-_DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|sec|m|min|h)?\s*", re.IGNORECASE)
+_DURATION = re.compile(r"\s*(-?\d+(?:\.\d*)?|\.\d+)\s*(ms|s|sec|m|min|h)?\s*", re.IGNORECASE)
 _UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 _UNITS = {
     "percent": "% percent pct per_cent percentage",
     "point": "percentage_points percentage_point pp",
@@ -100,7 +105,16 @@ _UNITS = {
 UNITS: dict[str, str] = {alias.replace("_", " "): unit for unit, names in _UNITS.items() for alias in names.split()}
 """Every spelling of a unit, in lower case, to its one name."""
 
-CASED_UNITS = {"K": "kelvin", "W": "W", "V": "volt", "A": "ampere", "J": "J", "C": "celsius", "F": "fahrenheit", "L": "litre"}
+CASED_UNITS = {
+    "K": "kelvin",
+    "W": "W",
+    "V": "volt",
+    "A": "ampere",
+    "J": "J",
+    "C": "celsius",
+    "F": "fahrenheit",
+    "L": "litre",
+}
 """Units of one capital letter, which mean something else in lower case."""
 
 CURRENCIES = frozenset({"USD", "EUR", "GBP", "JPY", "CNY", "INR", "CHF", "NOK", "SEK", "DKK", "CAD", "AUD", "PLN"})
@@ -123,91 +137,132 @@ MULTIPLIERS = {
 }
 """A word or letter behind a number to the power of ten it stands for."""
 
-CARDINALS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
-).split()
-ORDINALS = (
-    "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
-    "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
-).split()
+CARDINALS = _words(
+    """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+    eighteen nineteen twenty"""
+)
+ORDINALS = _words(
+    """zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth
+    fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"""
+)
 
-MONTHS = "january february march april may june july august september october november december".split()
-WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+MONTHS = _words("""january february march april may june july august september october november december""")
+WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 ABBREVIATIONS = frozenset(
-    "dr mr mrs ms prof st no nos vs e.g i.e p pp approx ca cf fig sec ch ed vol inc ltd co corp jr sr jan feb mar apr "
-    "jun jul aug sep sept oct nov dec a.m p.m u.s u.k".split()
+    _words(
+        """dr mr mrs ms prof st no nos vs e.g i.e p pp approx ca cf fig sec ch ed vol inc ltd co corp jr sr
+        jan feb mar apr jun jul aug sep sept oct nov dec a.m p.m u.s u.k"""
+    )
 )
 """Words whose full stop does not end a sentence, in lower case and without it."""
 
 STOP_WORDS = frozenset(
-    """a an the and or but nor so yet if then else than as at by for from in into of off on onto out over to up with within
-    about above across after again against along also although always among amongst an another any anyone anything are
-    around be because been before being below beneath beside besides between both can could did do does doing down during
-    each either ever every few further had has have having he her here hers herself him himself his how however i it its
-    itself just may me might mine more most much must my myself neither now of once one only other others our ours ourselves
-    own per please same shall she should since some such that their theirs them themselves there these they this those
-    through thus today too under until upon us very via was we were what whatever when where whereas whether which while who
-    whom whose why will would yes you your yours yourself am is isn wasn aren weren don doesn didn hasn haven hadn won
-    wouldn couldn shouldn cannot let ll ve re not no never none without well still already even instead therefore hence
-    total approximately roughly exactly currently equals equal amounts given based according result results answer answers
-    source sources evidence following follows information provided found find shows show listed lists list states state
-    stated says say said note summary question requested asked ask hope helps help know need anything overall namely
-    respectively etc page pages section equal value values data calculated computed converted checked searched looked
-    looking tool tools called using used""".split()
+    _words(
+        """a an the and or but nor so yet if then else than as at by for from in into of off on onto out over to up with
+    within about above across after again against along also although always among amongst an another any anyone
+    anything are around be because been before being below beneath beside besides between both can could did do does
+    doing down during each either ever every few further had has have having he her here hers herself him himself
+    his how however i it its itself just may me might mine more most much must my myself neither now of once one
+    only other others our ours ourselves own per please same shall she should since some such that their theirs them
+    themselves there these they this those through thus today too under until upon us very via was we were what
+    whatever when where whereas whether which while who whom whose why will would yes you your yours yourself am is
+    isn wasn aren weren don doesn didn hasn haven hadn won wouldn couldn shouldn cannot let ll ve re not no never
+    none without well still already even instead therefore hence total approximately roughly exactly currently
+    equals equal amounts given based according result results answer answers source sources evidence following
+    follows information provided found find shows show listed lists list states state stated says say said note
+    summary question requested asked ask hope helps help know need anything overall namely respectively etc page
+    pages section equal value values data calculated computed converted checked searched looked looking tool tools
+    called using rounded cost costs weigh weighs buys brings takes stands reaches measures
+        comes gets gives makes goes has runs leaves departs sits operates lasts used"""
+    )
 )
 """Words that carry no claim of their own: function words, and the words with which an answer speaks of itself."""
 
 FOREIGN_WORDS = frozenset(
-    """der die das und ist ein eine nicht mit von zu den dem auf für im wird sind auch le la les des est un une et du que
-    pas dans pour sur avec el los las es una y por con del se en está il lo gli di che non per della sono e o os um uma
-    não com het een van niet op och att som inte på og ikke til af w nie na się jest""".split()
-) - {"die", "per", "on", "not"}
+    _words(
+        """der das und ist ein eine nicht mit von zu den dem auf für im wird sind auch le la les des est un une et du
+        que pas dans pour sur avec el los las es una y por con del se en está il lo gli di che non della sono e o os
+        um uma não com het een van niet op och att som inte på og ikke til af w nie na się jest"""
+    )
+)
 """Function words of other languages in Latin letters; several of them say that a sentence is not English."""
 
-NEGATIONS = frozenset("not no never none without neither nor cannot nobody nothing nowhere hardly".split())
+NEGATIONS = frozenset(_words("""not no never none without neither nor cannot nobody nothing nowhere hardly"""))
 
-_RISE = "rise rises rose risen rising increase increases increased increasing grow grows grew grown growing gain gains gained"
-_RISE += " climbed climbs higher up improved exceeds exceeded"
-_FALL = "fall falls fell fallen falling decrease decreases decreased decreasing decline declines declined declining drop drops"
-_FALL += " dropped shrank shrink shrinks lower down loss lost reduced reduction below"
-RISE = frozenset(_RISE.split())
+RISE = frozenset(
+    _words(
+        """rise rises rose risen rising increase increases increased increasing grow grows grew grown growing growth
+        gain gains gained climbed climbs higher up improved exceeds exceeded"""
+    )
+)
 """Words that say a quantity went up or is high."""
-FALL = frozenset(_FALL.split())
+
+FALL = frozenset(
+    _words(
+        """fall falls fell fallen falling decrease decreases decreased decreasing decline declines declined declining
+        drop drops dropped shrank shrink shrinks lower down loss lost reduced reduction below"""
+    )
+)
 """Words that say a quantity went down or is low."""
 
 ACTIONS = frozenset(
-    """booked sent emailed mailed ordered cancelled canceled scheduled rescheduled created updated deleted removed saved paid
-    purchased bought reserved submitted posted uploaded transferred confirmed contacted notified added changed placed filed
-    registered signed messaged replied moved renamed published refunded invited shared forwarded enabled disabled installed
-    deployed restarted approved rejected closed reopened assigned printed charged subscribed unsubscribed merged written
-    arranged transmitted delivered""".split()
+    _words(
+        """booked sent emailed mailed ordered cancelled canceled scheduled rescheduled created updated deleted removed
+    saved paid purchased bought reserved submitted posted uploaded transferred confirmed contacted notified added
+    changed placed filed registered signed messaged replied moved renamed published refunded invited shared
+    forwarded enabled disabled installed deployed restarted approved rejected closed reopened assigned printed
+    charged subscribed unsubscribed merged written arranged transmitted delivered"""
+    )
 )
 """Past forms of verbs that change something in the world: to claim one takes evidence of it."""
 
-_IRREGULAR = {
-    "rose": "ris", "risen": "ris", "fell": "fall", "fallen": "fall", "grew": "grow", "grown": "grow", "paid": "pay",
-    "sent": "send", "bought": "buy", "sold": "sell", "held": "hold", "made": "mak", "took": "tak", "taken": "tak",
-    "gave": "giv", "won": "win", "lost": "los", "built": "build", "began": "begin", "begun": "begin", "wrote": "writ",
-    "written": "writ", "led": "lead", "met": "meet", "kept": "keep", "left": "leav", "lies": "lie", "lay": "lie",
-    "people": "person", "children": "child", "men": "man", "women": "woman", "spent": "spend", "ran": "run", "rainy": "rain",
-    "sunny": "sun", "wrong": "wrong", "employees": "employ", "employee": "employ", "cancelled": "cancel", "canceled": "cancel",
-    "flew": "fly", "flown": "fly", "drawn": "draw", "drew": "draw", "chose": "choos", "chosen": "choos", "came": "com",
-}  # fmt: skip
-_SUFFIXES = ("ations", "ation", "ements", "ement", "ments", "ment", "nesses", "ness", "ingly", "ings", "ing", "edly", "ed")
-_SUFFIXES += ("ions", "ion", "ies", "ers", "er", "ors", "or", "ally", "ly", "es", "s", "al")
+_IRREGULAR = dict(
+    pair.split("=")
+    for pair in _words(
+        """paid=pay sent=send bought=buy sold=sell
+        held=hold made=mak took=tak taken=tak gave=giv won=win lost=los built=build began=begin begun=begin wrote=writ
+        written=writ led=lead met=meet kept=keep left=leav lies=lie lay=lie people=person children=child men=man
+        women=woman spent=spend ran=run rainy=rain sunny=sun employees=employ employee=employ cancelled=cancel
+        canceled=cancel flew=fly flown=fly drawn=draw drew=draw chose=choos chosen=choos came=com
+        growth=grow change=grow changes=grow changed=grow delta=grow height=high tall=high length=long weight=weigh
+        population=inhabitant mandatory=requir obligatory=requir begins=start began=start located=location
+        temperature=temp temperatures=temp purchase=buy inhabitants=inhabitant"""
+    )
+)
+"""Words whose stem no suffix tells, and a few that say the same as another."""
+_SUFFIXES: tuple[str, ...] = (
+    "ations",
+    "ation",
+    "ements",
+    "ement",
+    "ments",
+    "ment",
+    "nesses",
+    "ness",
+    "ingly",
+    "ings",
+    "ing",
+    "edly",
+    "ed",
+)
+_SUFFIXES += ("ions", "ion", "ies", "ers", "est", "er", "ors", "or", "ally", "ly", "es", "s", "al")
 
 
 @lru_cache(maxsize=16384)
 def stem(word: str) -> str:
-    """The stem of an English word in lower case: one suffix off, then a final `e`, `y` or `i` and a doubled consonant.
+    """The stem of an English word in lower case: one name for all spellings of a unit and for all words of change.
 
+    Else one suffix is taken off, then a final `e`, `y` or `i` and a doubled consonant.
     It serves comparison only, and is coarse on purpose: `closed`, `closes` and `close` meet in `clos`. Words of other
     scripts are returned as they are.
     """
     if word in _IRREGULAR:
         return _IRREGULAR[word]
+    if word in RISE or word in FALL:
+        return "grow"  # which of the two it was is asked by `sentences.direction`
+    if len(word) > 2 and word in UNITS:
+        return UNITS[word].lower()
     if len(word) < 4 or not word.isascii():
         return word
     for suffix in _SUFFIXES:

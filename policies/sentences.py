@@ -1,4 +1,4 @@
-"""Sentences of an answer or a source: where they lie, what they say in stems, what they deny, and what they claim to have done."""
+"""Sentences of an answer or a source: where they lie, what they say in stems, what they deny and claim to have done."""
 
 from __future__ import annotations
 
@@ -21,27 +21,39 @@ class Stretch:
     end: int
 
 
-_END = re.compile(r"\n++|[.!?…][\"'”’)\]*_]{0,4}\s++(?=[^a-z\s])|[。！？]|\}\s*+,?\s*+(?=[{\[])|\](?=\s{0,2}\{)")
+_END = re.compile(
+    r"[\n.!?…。！？}\]]"  # one set of characters first: the search skips to them
+    r"(?:(?<=\n)(?<![,{\[]\n)(?!\s{0,40}[}\]])\n*+|(?<=[.!?…])[\"'”’)\]*_]{0,4}\s++(?=[^a-z\s])|(?<=[。！？])"
+    r"|(?<=\})\s*+,?\s*+(?=[{\[])|(?<=\])(?=\s{0,2}\{))"
+)
 _WORDS = re.compile(r"[^\W\d_]+")
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _CLAUSE = re.compile(r"[,;()](?=\D|$)|\s(?:but|and|while|whereas|although)\s")
-_NEGATION = re.compile(r"n['’]t\b|\b(?:" + "|".join(sorted(NEGATIONS)) + r")\b")
-_BOUND_HIGH = re.compile(r"\b(?:more than|at least|no less than|no fewer than|minimum of|not before)\b|\b(?:over|above)\s[$€£]?\d")
+_NEGATION = re.compile(r"n['’]t\b|\b(?:" + "|".join(sorted(NEGATIONS)) + r")\b(?![\"']\s?:)")
+_DENYING = ("no", "n't", "n’t", "never", "without", "neither", "hardly")
+_BOUND_HIGH = re.compile(
+    r"\b(?:more than|at least|no less than|no fewer than|minimum of|not before)\b|\b(?:over|above)\s[$€£]?\d"
+)
 _BOUND_LOW = re.compile(
     r"\b(?:no more than|not more than|at most|up to|less than|fewer than|maximum of|no later than)\b|\bunder\s[$€£]?\d"
 )
+_BOUNDING = frozenset({"than", "least", "most", "minimum", "maximum", "before", "over", "above", "under", "to"})
 _BOUND = re.compile(r"\b(?:no|not) (?:more|less|fewer|later|earlier) than\b|\bnot only\b|^\W*no[,.]\s")
 _COULD_NOT = (
-    r"(?:finish|answer|find|complete|verify|reach|get|determine|look up|retrieve|confirm|check|run|say|tell|obtain|fetch|do|read)"
+    r"(?:finish|answer|find|complete|verify|reach|get|determine|look\sup|retrieve|confirm|check|run|say|tell|obtain"
+    r"|fetch|do|read)"
 )
 _REPORT = re.compile(
     rf"""^\W*(?:(?:sorry|unfortunately|however)\W+(?:but\s)?)?(?:
-      (?:i|we)\s(?:could\snot|couldn['’]t|cannot|can['’]t|can\snot|was\sunable\sto|were\sunable\sto|am\sunable\sto|did\snot|didn['’]t)
+      (?:i|we)\s(?:could\snot|couldn['’]t|cannot|can['’]t|can\snot|(?:was|were|am|are)\sunable\sto|did\snot|didn['’]t)
         \s(?:yet\s)?{_COULD_NOT}\b
     | (?:i|we)\s(?:do\snot|don['’]t)\sknow\b | (?:i|we)\sran\sout\sof\b
-    | (?:this|that|the|one|some)\s(?:\w+\s)?parts?\s(?:of\s(?:the|your)\s(?:question|query)\s)?(?:could\snot|was\snot|were\snot)
-    | (?:the\s)?[\w-]+\s(?:timed\sout|was\sskipped|was\snot\srun|was\snot\scalled|did\snot\sfinish|failed)\b(?!\s(?:to|in|on|at))
-    | (?:no|not\senough)\s(?:answer|result|results|evidence|information|tool)\b.{{0,40}}\b(?:found|available|returned|fits?|time|left)\b
+    | (?:this|that|the|one|some)\s(?:\w+\s)?parts?\s(?:of\s(?:the|your)\s(?:question|query)\s)?
+        (?:could\snot|was\snot|were\snot)
+    | (?:the\s)?[\w-]+\s(?:timed\sout|was\sskipped|was\snot\srun|was\snot\scalled|did\snot\sfinish|failed)\b
+        (?!\s(?:to|in|on|at))
+    | (?:no|not\senough)\s(?:answer|result|results|evidence|information|tool)\b.{{0,40}}
+        \b(?:found|available|returned|fits?|time|left)\b
     | nothing\s(?:was\s)?found\b
     )""",
     re.VERBOSE | re.IGNORECASE,
@@ -51,11 +63,14 @@ _VERB = "|".join(sorted(ACTIONS))
 _ADVERBS = r"(?:\s(?:also|just|now|already|successfully|then|both))*"
 _CLAIM = re.compile(
     rf"""\b(?:i|we)(?:['’]ve|\shave|\shad)?{_ADVERBS}\s(?P<mine>{_VERB})\b
-    | \b(?:has|have|was|were|is|are)\s(?:now\s|just\s|already\s|successfully\s)?(?:been\s(?:successfully\s)?)?(?P<passive>{_VERB})\b
+    | \b(?:has|have|was|were|is|are)\s(?:(?:now|just|already|successfully)\s)?(?:been\s(?:successfully\s)?)?
+        (?P<passive>{_VERB})\b
     | \bsuccessfully\s(?P<success>{_VERB})\b
-    | ^\W*(?:it['’]s\s|it\sis\s|all\s|that['’]s\s)?(?P<bare>done|all\sset|finished|completed|taken\scare\sof|{_VERB})\s*(?:[.!]|$)""",
+    | ^\W*(?:it['’]s\s|it\sis\s|all\s|that['’]s\s)?
+        (?P<bare>done|all\sset|finished|completed|taken\scare\sof|{_VERB})\s*(?:[.!]|$)""",
     re.VERBOSE | re.IGNORECASE,
 )
+_FURTHER = re.compile(rf"(?:\band|,){_ADVERBS}\s(?:i\s|have\s)?({_VERB})\b", re.IGNORECASE)
 _YOURS = re.compile(r"\b(?:your|you|as requested|for you|now)\b", re.IGNORECASE)
 
 
@@ -74,7 +89,8 @@ def split(text: str) -> Iterator[Stretch]:
 
 
 def _abbreviated(text: str, stop: int) -> bool:
-    word = re.split(r"[\s(]", text[max(0, stop - 12) : stop])[-1].lower()
+    before = text[max(0, stop - 12) : stop].split()
+    word = before[-1].lstrip("(").lower() if before and not text[stop - 1].isspace() else ""
     return word in ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i")
 
 
@@ -104,7 +120,10 @@ def foreign(text: str) -> bool:
 
 def denied(text: str) -> frozenset[str]:
     """The stems that a sentence denies: up to `NEGATION_REACH` of them after each negation, within its clause."""
-    text = _BOUND.sub(" ", text.lower())
+    text = text.lower()
+    if not any(hint in text for hint in _DENYING):
+        return frozenset()
+    text = _BOUND.sub(" ", text)
     found: set[str] = set()
     for match in _NEGATION.finditer(text):
         clause = _CLAUSE.split(text[match.end() : match.end() + 160], maxsplit=1)[0]
@@ -113,10 +132,13 @@ def denied(text: str) -> frozenset[str]:
 
 
 def direction(text: str) -> int:
-    """1 where a sentence speaks of rising or of a least value, -1 of falling or of a highest value, 0 of both or neither."""
+    """1 where a sentence speaks of rising or of a least value, -1 of falling or of a highest value, 0 of both or
+    neither."""
     lower = text.lower()
-    said = set(_WORDS.findall(lower))
+    said = set(_WORDS.findall(lower.replace("up to", "to")))
     high, low = bool(said & RISE), bool(said & FALL)
+    if said.isdisjoint(_BOUNDING):
+        return high - low
     low_bound = _BOUND_LOW.search(lower) is not None
     high_bound = _BOUND_HIGH.search(_BOUND_LOW.sub(" ", lower)) is not None
     return (high or high_bound) - (low or low_bound)
@@ -134,6 +156,22 @@ def clause_around(text: str, start: int, end: int) -> tuple[int, int]:
     return first, last
 
 
+def _is_news(passive: str) -> bool:
+    """Whether a passive says that something has happened, not that it does happen."""
+    words_ = passive.lower().split()
+    return words_[0] in ("has", "have") or not {"successfully", "now", "just", "already"}.isdisjoint(words_)
+
+
+def negations(text: str) -> int:
+    """How many negations a sentence has."""
+    return len(_NEGATION.findall(_BOUND.sub(" ", text.lower())))
+
+
+def clauses_of(text: str) -> list[str]:
+    """The clauses of a sentence or record."""
+    return _CLAUSE.split(text)
+
+
 def without_report(text: str) -> str | None:
     """What a sentence claims beyond a report on the run itself; `None` where it is no such report.
 
@@ -146,9 +184,10 @@ def without_report(text: str) -> str | None:
     return text[turn.end() :] if turn else ""
 
 
-def action_claimed(text: str) -> str | None:
-    """The action that a sentence claims was done (`booked`, `sent`, `done`), by the run or to the user; `None` for none."""
+def actions_claimed(text: str) -> tuple[str, ...]:
+    """The actions that a sentence claims were done by the run: `booked`, `sent`, `done`, or several."""
     for match in _CLAIM.finditer(text):
-        if match["passive"] is None or _YOURS.search(text):
-            return next(group for group in match.groups() if group is not None).lower()
-    return None
+        if match["passive"] is None or _is_news(match[0]) or (len(text.split()) < 7 and _YOURS.search(text)):
+            action = next(group for group in match.groups() if group is not None).lower()
+            return (action, *(each.lower() for each in _FURTHER.findall(text, match.end())))
+    return ()

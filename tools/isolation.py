@@ -142,22 +142,27 @@ class ThreadPool:
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def _work(self) -> None:
+        while (job := self._next()) is not None:
+            job()
+            job = None  # an idle thread must not keep alive what its last job worked on
+            with self._lock:
+                self._busy -= 1
+
+    def _next(self) -> Callable[[], None] | None:
+        """The next job, or `None` where the thread was idle for so long that it is to end."""
         while True:
             with self._lock:
                 self._idle += 1
-            try:
+            job: Callable[[], None] | None = None
+            with contextlib.suppress(queue.Empty):
                 job = self._jobs.get(timeout=IDLE_SECONDS)
-            except queue.Empty:
-                job = None
             with self._lock:
                 self._idle -= 1
-                if job is None and self._jobs.empty():
-                    self._count -= 1
-                    return
-            if job is not None:
-                job()
-                with self._lock:
-                    self._busy -= 1
+                # A job that came as the wait ended counted on this thread, which was still idle.
+                if job is None and not self._jobs.empty():
+                    continue
+                self._count -= job is None
+            return job
 
 
 def _run_in_thread(flight: Flight) -> Outcome:

@@ -9,11 +9,18 @@ from typing import NamedTuple
 NUMBER = r"(?:\d{1,3}(?:,\d{3}){1,6}|\d{1,20})(?:\.\d{1,20})?|\.\d{1,20}"
 """Pattern of a plain number, with or without commas between thousands."""
 
-_SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+
+def _split(text: str) -> list[str]:
+    return text.split()
+
+
+_SMALL = _split(
+    """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+    eighteen nineteen
+    """
+)
+_TENS = _split("twenty thirty forty fifty sixty seventy eighty ninety")
 NUMBER_WORDS: dict[str, int] = {word: n for n, word in enumerate(_SMALL)} | {
     word: 10 * n for n, word in enumerate(_TENS, start=2)
 }
@@ -24,19 +31,25 @@ NUMBER_WORDS |= {"dozen": 12, "hundred": 100}
 SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 """Words that multiply the number before them."""
 
+_SCALE = "hundred|thousand|million|billion|trillion"
+_FUNCTION = "sqrt|cbrt|log10|log2|log|ln|sin|cos|tan|exp|abs|floor|ceil|factorial"
+_SIGN = r"\*\*|//|[-+*/^×÷·−–]|x(?=[ ]?[\d(])"
+_SPOKEN_SIGN = r"plus|minus|times|multiplied[ ]by|divided[ ]by|over|to[ ]the[ ]power[ ]of|mod(?:ulo)?"
+_WORDS = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 _TOKEN = re.compile(
     rf"""[ \t]*(?:
-      (?P<number>(?:[$€£][ ]?)?(?:{NUMBER})(?:[eE][+-]?\d+)?(?!\w{0,3}[A-Za-wyz_])(?!\d))(?:[ ](?P<scale>hundred|thousand|million|billion|trillion)\b)?
+      (?P<number>(?:[$€£][ ]?)?(?:{NUMBER})(?:[eE][+-]?\d{{1,3}})?(?!\w{{0,3}}[A-Za-wyz_])(?!\d))
+        (?:[ ](?P<scale>{_SCALE})\b)?
     | (?P<percent>%|percent\b|per[ ]cent\b)
-    | (?P<function>(?:square[ ]root[ ]of|cube[ ]root[ ]of)\b|\b(?:sqrt|cbrt|log10|log2|log|ln|sin|cos|tan|exp|abs|floor|ceil|factorial)\b(?:[ ]of\b)?)
+    | (?P<function>(?:square|cube)[ ]root[ ]of\b|\b(?:{_FUNCTION})\b(?:[ ]of\b)?)
     | (?P<power>squared\b|cubed\b)
     | (?P<share>(?:a[ ]|one[ ])?(?:half|third|quarter|fifth|tenth)[ ]of\b|double\b|twice\b)
-    | (?P<operator>\*\*|//|[-+*/^×÷·−–]|x(?=[ ]?[\d(])|plus\b|minus\b|times\b|multiplied[ ]by\b|divided[ ]by\b|over\b|to[ ]the[ ]power[ ]of\b|mod(?:ulo)?\b)
+    | (?P<operator>{_SIGN}|(?:{_SPOKEN_SIGN})\b)
     | (?P<of>of\b)
     | (?P<open>\()
     | (?P<close>\))
     | (?P<constant>pi\b|π)
-    | (?P<word>(?:{"|".join(sorted(NUMBER_WORDS, key=len, reverse=True))})\b)
+    | (?P<word>(?:{_WORDS})\b)
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -53,11 +66,13 @@ _START = re.compile(
 )
 _SENTENCE = re.compile(r"(?:[^\n?!;.]|\.(?!\s)){1,1000}")
 _SPOKEN_HINT = re.compile(
-    r"%|\b(?:percent|per cent|sum|total|average|mean|product|add|difference|subtract|multiply|divide|increase|raise|"
-    r"decrease|reduce)\b",
+    r"%|\b(?:percent|percentage|per cent|sum|total|average|mean|product|add|difference|subtract|multiply|divide|"
+    r"increase|raise|decrease|reduce)\b",
     re.IGNORECASE,
 )
-_HINT = re.compile(r"\d|\b(?:plus|minus|times|multiplied|divided|squared|cubed|root|half of|quarter of|double|twice)\b", re.IGNORECASE)
+_HINT = re.compile(
+    r"\d|\b(?:plus|minus|times|multiplied|divided|squared|cubed|root|half of|quarter of|double|twice)\b", re.IGNORECASE
+)
 _LIST = rf"(?:{NUMBER})(?:(?:\s?,\s?and\s|\s?,\s?|\sand\s)(?:{NUMBER}))+"
 _N = rf"[$€£]?({NUMBER})"
 _P = rf"({NUMBER})\s?(?:%|percent\b|per cent\b)"
@@ -72,6 +87,9 @@ _SPOKEN = tuple(
         (rf"\bsubtract\s{_N}\sfrom\s{_N}", "{1} - {0}"),
         (rf"\bmultiply\s{_N}\s(?:by|and)\s{_N}", "{0} * {1}"),
         (rf"\bdivide\s{_N}\sby\s{_N}", "{0} / {1}"),
+        (rf"\b(?:percent|per cent|percentage|%)\sof\s{_N}\sis\s{_N}", "{1} / {0} * 100"),
+        (rf"{_N}\sis\swhat\s(?:percent|per cent|percentage|%)\sof\s{_N}", "{0} / {1} * 100"),
+        (rf"{_N}\sas\sa\s(?:percent|per cent|percentage|%)\sof\s{_N}", "{0} / {1} * 100"),
         (rf"{_P}\soff\s(?:of\s)?{_N}", "{1} * (1 - {0} / 100)"),
         (rf"\b(?:increase|raise)\s{_N}\sby\s{_P}", "{0} * (1 + {1} / 100)"),
         (rf"\b(?:decrease|reduce)\s{_N}\sby\s{_P}", "{0} * (1 - {1} / 100)"),
@@ -215,12 +233,16 @@ class _Reader:
         return True
 
     def _of(self, token: str, match: re.Match[str]) -> bool:
-        if self.wants_operand or self.parts[-1] != "%":
+        if self.wants_operand or not (self.parts[-1] == "%" or self._is_fraction()):
             return False
-        self.parts.append(" of ")
+        self.parts.append(" of " if self.parts[-1] == "%" else " * ")
         self.operators.append("of")
         self.wants_operand = True
         return True
+
+    def _is_fraction(self) -> bool:
+        """Whether what was read is `3/4`, so that `of` multiplies."""
+        return len(self.parts) >= 3 and self.parts[-2].strip() == "/" and self.parts[-1].isdigit()
 
     def _power(self, token: str, match: re.Match[str]) -> bool:
         if self.wants_operand:

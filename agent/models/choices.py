@@ -9,20 +9,22 @@ from typing import Any, NamedTuple
 
 from .clauses import Clause
 from .lexicon import choice_phrases
-from .options import Option
+from .options import Option, offset_of
 from .profiles import Parameter, Profile
-from .words import STOP, Word, name_words, stem
+from .words import STOP, Word, name_words, stem, stem_set, word_set
 
 MAX_GROUPS = 6
 """Most values of a column that "per region" or "by month" fans out to."""
 
-_MINOR = frozenset(map(stem, "code no num number date at is usd eur gbp chf kg pct percent value total type".split()))
+_MINOR = stem_set("code no num number date at is usd eur gbp chf kg pct percent value total type")
 _KEYS = frozenset(("id", "key", "uuid", "guid"))
-_NEGATION = frozenset(
-    """not except without excluding isn't aren't wasn't weren't don't doesn't didn't no never nor outside other neither
-    than""".split()
+_NEGATION = word_set(
+    """
+    not except without excluding isn't aren't wasn't weren't don't doesn't didn't no never nor outside other
+    neither than
+    """
 )
-_EACH = frozenset("by per each every".split())
+_EACH = word_set("by per each every which")
 _CONDITION = re.compile(r"\s*(?:(?:is|are|was|equals?|equal to|=|==|:)\s*)+(?:the\s+)?", re.IGNORECASE)
 _OPERAND = re.compile(r"[\"'“‘]([^\"'”’\n]{1,80})[\"'”’]|([\w.&/-]{1,60})")
 
@@ -47,28 +49,44 @@ def choice_options(parameter: Parameter, clause: Clause) -> list[Option]:
         found.append(
             Option(
                 values={parameter.name: [choice] if parameter.many else choice},
-                places=((mention.start, mention.end),), score=mention.score, topical=not phrases,
-            )  # fmt: skip
+                places=((mention.start, mention.end),),
+                score=mention.score,
+                # "rows" is the table's word; "average" is everyone's.
+                topical=not phrases or not any(_says(phrase, mention, clause) for phrase in phrases),
+            )
         )
     return sorted(found, key=lambda option: (-option.score, option.places[0]))
+
+
+def _says(phrase: str, mention: Mention, clause: Clause) -> bool:
+    """Whether what was found is a phrase of ordinary English."""
+    found = [word.stem for word in clause.words if mention.start <= word.start < mention.end]
+    return tuple(found) == _phrase_stems(phrase)
 
 
 def mention_of(choice: Any, phrases: tuple[str, ...], clause: Clause) -> Mention | None:
     """Where a clause names a value by its own words, or by a phrase of ordinary English that means it."""
     best: Mention | None = None
     for phrase in phrases:
-        found = _phrase(tuple(map(stem, phrase.split())), phrase, clause.words)
+        stems = _phrase_stems(phrase)
+        found = _phrase(stems, phrase, clause.words) if stems[0] in clause.stems else None
         if found is not None and (best is None or found.score > best.score):
             best = found
-    own = _own_words(_stems(str(choice)), clause.words)
+    named = _stems(str(choice))
+    own = None if clause.stems.isdisjoint(named) else _own_words(named, clause.words)
     if own is not None and (best is None or own.score > best.score):
-        return None if phrases and _is_idiom(str(choice).lower(), own, clause) else own
+        return None if str(choice).lower() == "mean" and _means(clause.words) else own
     return best
 
 
 @lru_cache(maxsize=4096)
 def _stems(name: str) -> tuple[str, ...]:
     return tuple(stem(part) for part in name_words(name)) or (name.lower(),)
+
+
+@lru_cache(maxsize=1024)
+def _phrase_stems(phrase: str) -> tuple[str, ...]:
+    return tuple(map(stem, phrase.split()))
 
 
 def _phrase(stems: tuple[str, ...], phrase: str, seen: tuple[Word, ...]) -> Mention | None:
@@ -89,10 +107,6 @@ def _after_at(seen: tuple[Word, ...], n: int) -> bool:
 def _means(seen: tuple[Word, ...]) -> bool:
     """Whether `mean` is the verb of "what does it mean"."""
     return any(word.lower in ("does", "do", "did", "you", "i") for word in seen)
-
-
-def _is_idiom(choice: str, mention: Mention, clause: Clause) -> bool:
-    return choice == "mean" and _means(clause.words)
 
 
 def _own_words(stems: tuple[str, ...], seen: tuple[Word, ...]) -> Mention | None:
@@ -127,6 +141,12 @@ def _is_grouped(place: int, clause: Clause) -> bool:
     return bool(before) and before[-1] in _EACH
 
 
+def _is_counted(place: int, clause: Clause) -> bool:
+    """Whether what stands at a place is what "how many" or "number of" counts."""
+    before = tuple(word.lower for word in clause.words if word.end <= place)
+    return before[-2:] in (("how", "many"), ("number", "of"))
+
+
 class FilterFinder:
     """Finds a condition on a column: by a value the schema knows, or by "where <column> is <value>"."""
 
@@ -159,7 +179,7 @@ class FilterFinder:
     def _is_meant(self, written: str, column: str, run: tuple[Word, ...], clause: Clause) -> bool:
         """A value that is also a small word or a bare figure counts only beside its column."""
         plain = written.lower() not in STOP and not (written.isdigit() and len(written) < 4) and len(written) > 1
-        if plain or written == run[0].text and written.isupper() and len(written) > 1:
+        if plain or (written == run[0].text and written.isupper() and len(written) > 1):
             return True
         near = _own_words(_stems(column), clause.words)
         return near is not None and abs(run[0].start - near.end) <= 12
@@ -176,7 +196,7 @@ class FilterFinder:
         return next((c for c in self.column.choices if str(c) == column), column)
 
     def _stated(self, clause: Clause) -> Iterator[Option]:
-        text, offset = clause.text, clause.words[0].start - clause.text.find(clause.words[0].text) if clause.words else 0
+        text, offset = clause.text, offset_of(clause)
         for choice in self.column.choices:
             named = _own_words(_stems(str(choice)), clause.words)
             if named is None or not (condition := _CONDITION.match(text, named.end - offset)):
@@ -197,9 +217,14 @@ class FilterFinder:
         return next((v for v in self.known.get(column, ()) if v.lower() == written.lower()), written)
 
     def _each(self, clause: Clause) -> list[Option] | None:
-        """One condition for every value of a column in "per region"; `None` where they are unknown or too many."""
+        """One condition for every value of a column in "per region"; `None` where they are unknown or too many.
+
+        Also `None` for "how many regions": that asks for different values, which no condition counts.
+        """
         for choice in self.column.choices:
             named = _own_words(_stems(str(choice)), clause.words)
+            if named is not None and str(choice) in self.known and _is_counted(named.start, clause):
+                return None
             if named is not None and _is_grouped(named.start, clause):
                 values = self.known.get(str(choice), ())
                 if not 0 < len(values) <= MAX_GROUPS:

@@ -6,20 +6,26 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Literal
 
 from .lexicon import ANAPHORA, ASKING, AUXILIARY, EFFECTS, QUESTION
 from .spans import Span, find_spans
-from .words import Word, words
+from .words import Word, word_set, words
 
 MAX_READ = 16_000
 """Characters of a query that are looked at: three quarters from its beginning, the rest from its end."""
 
 MAX_CLOSE = 2_400
-"""Characters that are read closely; of a longer text only the sentences that ask for something are, and those before them."""
+"""Characters that are read closely; of a longer text only the sentences that ask for something are, and those before
+them."""
 
 MAX_CLAUSES = 12
 """Clauses of one query that may lead to calls."""
+
+_MOST_PIECES = 40
+_MOST_SPANS = 80
+_MOST_WORDS = 200
 
 _SENTENCE = re.compile(r"(?<=[?!])\s+|(?<=[^\W\d_]{3}\.)\s+(?=[A-Z\"“])|(?<=[\d)\]\"”]\.)\s+(?=[A-Z])|;\s*|\n+\s*")
 _CUT = re.compile(
@@ -35,7 +41,8 @@ _POLITE = re.compile(
     re.IGNORECASE,
 )
 _ELLIPSIS = re.compile(r"(?:(?:what|how)\s+about|and|or)\b", re.IGNORECASE)
-_WHOLE = frozenset("overall altogether everywhere everyone worldwide".split())
+_SOLID = frozenset(("quoted", "uri", "email", "sql", "path", "date", "place"))
+_WHOLE = word_set("overall altogether everywhere everyone worldwide")
 
 Shape = Literal["question", "command", "fragment", "statement"]
 
@@ -51,6 +58,7 @@ class Clause:
         shape: `question`, `command` (opens with a verb), `fragment` (words without a verb we know) or `statement`.
         lead: the verb a command opens with, in lower case; empty otherwise.
         words: its words.
+        stems: their stems.
         spans: its typed spans.
         joined: whether it hangs on the clause before it by `and` or a comma.
         pointing: whether it points back with a word such as `their`.
@@ -63,6 +71,7 @@ class Clause:
     shape: Shape
     lead: str
     words: tuple[Word, ...]
+    stems: frozenset[str]
     spans: tuple[Span, ...]
     joined: bool
     pointing: bool
@@ -108,8 +117,18 @@ def read(query: str, *, today: Callable[[], date] = date.today) -> Reading:
     text = _closely(_capped(query))
     spans = find_spans(text, today=today)
     seen = words(text)
-    clauses = [_clause(text, start, end, joined, spans, seen) for start, end, joined in _pieces(text, spans)]
+    pieces = islice(_pieces(text, spans), _MOST_PIECES)
+    clauses = [_clause(text, start, end, joined, spans, seen) for start, end, joined in pieces]
     return Reading(text=text, clauses=tuple(clause for clause in clauses if clause.words or clause.spans))
+
+
+def _insides(spans: tuple[Span, ...], size: int) -> bytearray:
+    """For each place of the text whether it lies inside a span that no cut may go through."""
+    inside = bytearray(size)
+    for span in spans:
+        if span.kind in _SOLID or (span.kind == "expression" and span.sure == 1):
+            inside[span.start : span.end] = b"\x01" * (span.end - span.start)
+    return inside
 
 
 def _capped(query: str) -> str:
@@ -144,14 +163,10 @@ def _asks(sentence: str) -> bool:
 
 def _pieces(text: str, spans: tuple[Span, ...]) -> Iterator[tuple[int, int, bool]]:
     """The places of the clauses, and whether each hangs on the one before it."""
-    solid = [
-        (span.start, span.end)
-        for span in spans
-        if span.kind in ("quoted", "uri", "email", "sql", "path", "date", "place") or (span.kind == "expression" and span.sure == 1)
-    ]
+    inside = _insides(spans, len(text))
     start, joined = 0, False
     for match in _CUT.finditer(text):
-        if any(begin < match.end() and match.start() < end and not begin >= match.end() for begin, end in solid):
+        if any(inside[match.start() : match.end()]):
             continue
         if match["joint"] and not _begins_clause(text, match.end(), spans, start):
             continue
@@ -186,22 +201,29 @@ def _polite_end(text: str, place: int) -> int:
     return match.end() if match else place
 
 
-def _clause(
-    text: str, start: int, end: int, joined: bool, spans: tuple[Span, ...], seen: tuple[Word, ...]
-) -> Clause:
+def _clause(text: str, start: int, end: int, joined: bool, spans: tuple[Span, ...], seen: tuple[Word, ...]) -> Clause:
     asked = text[end : end + 1] == "?"
     while start < end and text[start] in " \t\n,.:-–•*>":
         if text[start] in ".-" and text[start + 1 : start + 2].isdigit():
             break
         start += 1
     bare = min(_polite_end(text[:end], start), end)
-    inside = tuple(word for word in seen if bare <= word.start and word.end <= end)
-    own = tuple(span for span in spans if bare <= span.start and span.end <= end)
+    inside = tuple(word for word in seen if bare <= word.start and word.end <= end)[:_MOST_WORDS]
+    own = tuple(span for span in spans if bare <= span.start and span.end <= end)[:_MOST_SPANS]
     shape, lead = _shape(inside, asked, polite=bare > start)
     return Clause(
-        text=text[bare:end].strip(" \t\n,.?!"), start=bare, end=end, shape=shape, lead=lead, words=inside, spans=own,
-        joined=joined, pointing=_points_back(inside), elliptic=_is_elliptic(text[start:end], inside, own),
-    )  # fmt: skip
+        text=text[bare:end].strip(" \t\n,.?!"),
+        start=bare,
+        end=end,
+        shape=shape,
+        lead=lead,
+        words=inside,
+        stems=frozenset(word.stem for word in inside),
+        spans=own,
+        joined=joined,
+        pointing=_points_back(inside),
+        elliptic=_is_elliptic(text[start:end], inside, own),
+    )
 
 
 def _shape(inside: tuple[Word, ...], asked: bool, *, polite: bool) -> tuple[Shape, str]:
@@ -222,9 +244,9 @@ def _shape(inside: tuple[Word, ...], asked: bool, *, polite: bool) -> tuple[Shap
 
 
 def _points_back(inside: tuple[Word, ...]) -> bool:
-    """Whether a word stands for something said before; the empty `it` and `there` of "is it", "are there" do not."""
+    """Whether a word stands for something said before; the empty `there` of "are there" does not."""
     return any(
-        word.lower in ANAPHORA and not (word.lower in ("it", "there") and n and inside[n - 1].lower in AUXILIARY)
+        word.lower in ANAPHORA and not (word.lower == "there" and n and inside[n - 1].lower in AUXILIARY)
         for n, word in enumerate(inside)
     )
 

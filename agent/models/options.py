@@ -12,7 +12,7 @@ from .lexicon import LANGUAGES
 from .profiles import Parameter, Profile, Role
 from .spans import Kind, Span
 from .units import Unit, unit_of
-from .words import Word
+from .words import Word, word_set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +58,8 @@ _KINDS: dict[Role, tuple[tuple[Kind, float], ...]] = {
     "other": (("quoted", 1.0), ("proper", 0.6), ("code", 0.6)),
 }
 _STRONG: frozenset[Role] = frozenset(("expression", "uri", "sql", "path"))
-_BEFORE_FROM = frozenset("from between".split())
-_BEFORE_TO = frozenset("to into in as and".split())
+_BEFORE_FROM = word_set("from between")
+_BEFORE_TO = word_set("to into in as and")
 _CUE_GAP = 24
 _SHAPES = ((re.compile(r"[A-Z]"), "A"), (re.compile(r"[a-z]"), "a"), (re.compile(r"\d"), "9"))
 
@@ -88,7 +88,11 @@ def _from_spans(parameter: Parameter, clause: Clause) -> Iterator[Option]:
                 continue
             score = span.sure * weight + _bonus(parameter, span, clause)
             value = _value(parameter, span)
-            if value is None or score <= 0.3 or (numeric and not parameter.required and not _cued(parameter, span, clause)):
+            if (
+                value is None
+                or score <= 0.3
+                or (numeric and not parameter.required and not _cued(parameter, span, clause))
+            ):
                 continue
             strong = parameter.role in _STRONG and kind == parameter.role
             if strong and span.sure < 1 and not _alone(span, clause):
@@ -185,7 +189,9 @@ def _booleans(parameter: Parameter, clause: Clause) -> Iterator[Option]:
         if word.stem in parameter.stems:
             before = clause.words[n - 1].lower if n else ""
             yield Option(
-                values={parameter.name: before not in ("no", "not", "without")}, places=((word.start, word.end),), score=0.8
+                values={parameter.name: before not in ("no", "not", "without")},
+                places=((word.start, word.end),),
+                score=0.8,
             )
             return
 
@@ -204,16 +210,22 @@ def _languages(parameter: Parameter, clause: Clause) -> Iterator[Option]:
 def _rest(parameter: Parameter, clause: Clause, profile: Profile) -> Iterator[Option]:
     """What the clause says besides the tool's own words, for a tool that takes one free text: "define serendipity"."""
     if sum(p.required for p in profile.parameters) != 1 or not any(
-        profile.vocabulary.get(word.stem, 0) >= 0.9 and word.meaning for word in clause.words
+        profile.affinity(word.stem) >= 0.8 and word.meaning for word in clause.words
     ):
         return
     if parameter.examples and parameter.role == "code":
         return
     rest = [word for word in clause.words if word.meaning and not profile.affinity(word.stem)]
-    if rest and len(rest) <= 4 and _contiguous(rest, clause):
+    if rest and len(rest) <= 4 and _contiguous(rest, clause) and _ends_clause(rest, clause, profile):
         start, end = rest[0].start, rest[-1].end
-        text = clause.text[start - _offset(clause) : end - _offset(clause)]
+        text = clause.text[start - offset_of(clause) : end - offset_of(clause)]
         yield Option(values={parameter.name: text}, places=((start, end),), score=0.5)
+
+
+def _ends_clause(rest: list[Word], clause: Clause, profile: Profile) -> bool:
+    """Whether a word of the tool stands before the rest and none behind it, as in "the definition of serendipity"."""
+    own = [word.start for word in clause.words if word.meaning and profile.affinity(word.stem) >= 0.8]
+    return bool(own) and max(own) < rest[0].start
 
 
 def _contiguous(rest: list[Word], clause: Clause) -> bool:
@@ -221,7 +233,7 @@ def _contiguous(rest: list[Word], clause: Clause) -> bool:
     return len(inside) <= len(rest) + 1
 
 
-def _offset(clause: Clause) -> int:
+def offset_of(clause: Clause) -> int:
     """Where the clause's text begins in the text that was read."""
     return clause.words[0].start - clause.text.find(clause.words[0].text) if clause.words else clause.start
 
@@ -242,9 +254,7 @@ def _measures(parameter: Parameter, role: str) -> bool:
     return parameter.role == role or (parameter.role == "choice" and role in parameter.stems)
 
 
-def conversion_options(
-    frame: tuple[Parameter | None, Parameter | None, Parameter], clause: Clause
-) -> list[Option]:
+def conversion_options(frame: tuple[Parameter | None, Parameter | None, Parameter], clause: Clause) -> list[Option]:
     """Ways to fill a conversion: one for each target that is named beside an amount."""
     amount, source, target = frame
     if target.role == "currency" or "currenc" in target.stems:
@@ -283,7 +293,9 @@ def _conversion(
 def _as_unit(parameter: Parameter, unit: Unit) -> Any:
     if not parameter.choices:
         return unit.plain()
-    return next((c for c in parameter.choices if (known := unit_of(str(c))) is not None and known.key == unit.key), None)
+    return next(
+        (c for c in parameter.choices if (known := unit_of(str(c))) is not None and known.key == unit.key), None
+    )
 
 
 def _currency_options(
@@ -302,7 +314,7 @@ def _currency_options(
             values[source.name] = first.value
         if amount is not None and numbers:
             values[amount.name] = numbers[0].value
-        yield Option(values=values, places=tuple((s.start, s.end) for s in (first, span, *numbers[:1])), strong=True)
+        yield Option(values=values, places=tuple((s.start, s.end) for s in (first, *numbers[:1], span)), strong=True)
 
 
 def _source_of(money: list[Span], numbers: list[Span], clause: Clause) -> Span:

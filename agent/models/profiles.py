@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from .base import ToolSpec
 from .lexicon import EFFECTS, PLAIN_EFFECTS, RELATED
-from .words import STOP, name_words, stem, words
+from .words import STOP, name_words, stem, stem_set, word_set, words
 
 MAX_CHOICES = 400
 """Enum values of one parameter that are compared with a question."""
@@ -25,37 +25,34 @@ Side = Literal["from", "to", ""]
 
 _FORMATS: dict[str, Role] = {
     "expression": "expression", "unit": "unit", "quantity": "quantity", "place": "place", "time-zone": "zone",
-    "timezone": "zone", "uri": "uri", "url": "uri", "date": "date", "path": "path", "file-path": "path", "query": "query",
-    "sql": "sql", "identifier": "code", "email": "email", "currency": "currency", "language": "language", "text": "text",
-    "name": "name",
+    "timezone": "zone", "uri": "uri", "url": "uri", "date": "date", "path": "path", "file-path": "path",
+    "query": "query", "sql": "sql", "identifier": "code", "email": "email", "currency": "currency",
+    "language": "language", "text": "text", "name": "name",
 }  # fmt: skip
-_NAMES: tuple[tuple[Role, frozenset[str]], ...] = tuple(
-    (role, frozenset(names.split()))
-    for role, names in (
-        ("uri", "url uri link website webpage"),
-        ("email", "email recipient"),
-        ("sql", "sql"),
-        ("expression", "expression formula equation calculation"),
-        ("currency", "currency"),
-        ("unit", "unit units"),
-        ("zone", "timezone tz"),
-        ("date", "date day"),
-        ("path", "path file filename filepath"),
-        ("language", "language lang"),
-        ("place", "city location place town country region destination origin address where"),
-        ("code", "ticker symbol code id identifier sku isin reference number"),
-        ("query", "query question q search keywords keyword topic prompt"),
-        ("name", "name person author employee customer title company username user"),
-        ("text", "text message content body sentence phrase note"),
-    )
-)
-_FROM = frozenset("from source src origin input start departure base".split())
-_TO = frozenset("to target dest destination output into end arrival".split())
-_SEARCHES = frozenset(
-    map(stem, "search find look lookup retrieve query documents knowledge passages answer ask web wiki faq".split())
-)
-_COLUMN_NAMES = frozenset("column field key property attribute".split())
+_NAMES: dict[Role, frozenset[str]] = {
+    "uri": word_set("url uri link website webpage"),
+    "email": word_set("email recipient"),
+    "sql": word_set("sql"),
+    "expression": word_set("expression formula equation calculation"),
+    "currency": word_set("currency"),
+    "unit": word_set("unit units"),
+    "zone": word_set("timezone tz"),
+    "date": word_set("date day"),
+    "path": word_set("path file filename filepath"),
+    "language": word_set("language lang"),
+    "place": word_set("city location place town country region destination origin address where"),
+    "code": word_set("ticker symbol code id identifier sku isin reference number"),
+    "query": word_set("query question q search keywords keyword topic prompt"),
+    "name": word_set("name person author employee customer title company username user"),
+    "text": word_set("text message content body sentence phrase note"),
+}
+_TYPES: dict[Any, Role] = {"number": "number", "integer": "integer", "boolean": "boolean"}
+_FROM = word_set("from source src origin input start departure base")
+_TO = word_set("to target dest destination output into end arrival")
+_SEARCHES = stem_set("search find look lookup retrieve query documents knowledge passages answer ask web wiki faq")
+_COLUMN_NAMES = word_set("column field key property attribute")
 _VALUES = re.compile(r"[\w.&/-]+")
+_READS = re.compile(r"\bread[- ]only\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)|\n\n|;\s|:\s")
 
 
@@ -220,11 +217,11 @@ def _role(parts: tuple[str, ...], item: Mapping[str, Any], outer: Mapping[str, A
     kind = item.get("type")
     if isinstance(kind, list):
         kind = next((k for k in kind if k != "null"), None)
-    if kind in ("number", "integer", "boolean"):
-        return kind  # type: ignore[return-value]  # the three names are roles, too
+    if kind in _TYPES:
+        return _TYPES[kind]
     if kind in ("object", "array"):
         return "unfillable"
-    return next((role for role, names in _NAMES if names.intersection(parts)), "other")
+    return next((role for role, names in _NAMES.items() if names.intersection(parts)), "other")
 
 
 def _values(schema: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -243,7 +240,9 @@ def _with_role_of_rest(parameters: tuple[Parameter, ...], opening: set[str]) -> 
     if _SEARCHES & opening:
         return parameters
     return tuple(
-        _as(parameter, "other") if parameter.role == "query" and parameter.schema.get("format") != "query" else parameter
+        _as(parameter, "other")
+        if parameter.role == "query" and parameter.schema.get("format") != "query"
+        else parameter
         for parameter in parameters
     )
 
@@ -252,9 +251,7 @@ def _as(parameter: Parameter, role: Role) -> Parameter:
     return Parameter(**{name: getattr(parameter, name) for name in Parameter.__slots__} | {"role": role})
 
 
-def _vocabulary(
-    title: list[str], says: str, description: str, parameters: tuple[Parameter, ...]
-) -> dict[str, float]:
+def _vocabulary(title: list[str], says: str, description: str, parameters: tuple[Parameter, ...]) -> dict[str, float]:
     known: dict[str, float] = {}
     layers: list[tuple[float, set[str]]] = [
         (0.6, {s for parameter in parameters for s in parameter.stems}),
@@ -274,6 +271,8 @@ def _fields(title: list[str], says: str) -> frozenset[int]:
 
 def _effect(name: str, description: str) -> str:
     """The verb a tool changes the world with: the first word of its description, or an unmistakable one in its name."""
+    if _READS.search(description):
+        return ""
     first = _VALUES.search(description)
     if first is not None and first[0].lower() in EFFECTS:
         return stem(first[0])

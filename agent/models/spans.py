@@ -9,15 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Literal
 
 from .arithmetic import NUMBER, NUMBER_WORDS, SCALES, expressions, plain_number
+from .dates import find_dates
 from .lexicon import (
-    ASKING, AUXILIARY, CURRENCIES, EFFECTS, LANGUAGES, MONTHS, PLACES, QUESTION, WEEKDAYS, ZONES,
+    ASKING,
+    AUXILIARY,
+    CURRENCIES,
+    EFFECTS,
+    LANGUAGES,
+    MONTHS,
+    PLACES,
+    QUESTION,
+    WEEKDAYS,
+    ZONES,
 )  # fmt: skip
 from .units import Unit, may_start_unit, unit_at
-from .words import STOP, Word, words
+from .words import STOP, Word, word_set, words
 
 Kind = Literal[
     "quoted", "uri", "email", "sql", "path", "date", "expression", "number", "quantity", "unit", "currency", "place",
@@ -57,33 +67,28 @@ _PATH = re.compile(
     r"[\w-]{1,100}\.(?:csv|tsv|txt|md|pdf|html?|json|xml|ya?ml|toml|xlsx?|docx?|pptx?|png|jpe?g|gif|svg|py|js|ts|log|parquet|"
     r"sql|db|zip))\b"
 )
-_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
-_DATE = re.compile(
-    rf"\b(?:(?P<iso>\d{{4}}-\d{{2}}-\d{{2}})|(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?(?P<month>{_MONTH})\.?,?\s(?P<year>\d{{4}})|"
-    rf"(?P<month2>{_MONTH})\.?\s(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?,?\s(?P<year2>\d{{4}})|"
-    rf"(?P<slashed>\d{{1,4}}[./]\d{{1,2}}[./]\d{{2,4}})|"
-    rf"(?P<relative>the day after tomorrow|today|tomorrow|yesterday|tonight)|"
-    rf"(?:on|next|this|until|by)\s(?P<weekday>{'|'.join(WEEKDAYS)}))\b",
-    re.IGNORECASE,
-)
-_DATE_HINT = re.compile(r"\d{4}|\d[./]\d|day\b|tomorrow|tonight", re.IGNORECASE)
+_WORDS = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 _NUMBER = re.compile(
     rf"(?<![\w.,])(?P<sign>[-−])?(?P<money>[$€£¥]\s?)?(?P<digits>{NUMBER})(?P<exponent>[eE][+-]?\d{{1,3}})?"
     rf"(?:\s?(?P<scale>hundred|thousand|million|billion|trillion|k)\b)?(?P<percent>\s?%)?|"
-    rf"\b(?P<word>{'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))})\b(?:\s(?P<scale2>hundred|thousand|million|billion)\b)?",
+    rf"\b(?P<word>{_WORDS})\b(?:\s(?P<scale2>hundred|thousand|million|billion)\b)?",
     re.IGNORECASE,
 )
-_CODE = re.compile(r"(?<![\w-])(?=[\w-]{0,30}[A-Z0-9_])(?:[A-Za-z0-9]{1,20}(?:[-_][A-Za-z0-9]{1,20}){1,5}|[A-Z]{2,12}\d{0,12}|[A-Za-z]{1,8}\d{1,12}\w{0,8}|\d{4,20})(?![\w-])")
+_CODE = re.compile(
+    r"(?<![\w-])(?=[\w-]{0,30}[A-Z0-9_])(?:[A-Za-z0-9]{1,20}(?:[-_][A-Za-z0-9]{1,20}){1,5}|[A-Z]{2,12}\d{0,12}|[A-Za-z]{1,8}\d{1,12}\w{0,8}|\d{4,20})(?![\w-])"
+)
 _COLON = re.compile(r":\s+(\S[^\n]{1,2000})$", re.MULTILINE)
 _MONEY = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 _TRAILING = ".,;:!?)]}'\"»”"
-_CONNECTORS = frozenset("de da do del di du la le el al van von der of the".split())
-_PLACE_BEFORE = frozenset("in at near to from for around visiting between inside outside".split())
-_LOOSE_BEFORE = frozenset("in at near for".split())
-_TITLES = frozenset("st dr mr mrs ms mt ft prof".split())
-_NO_PLACE = frozenset(
-    """morning evening afternoon night noon midnight day week month year total general fact particular order time english
-    advance short detail full part stock case future past moment while""".split()
+_CONNECTORS = word_set("de da do del di du la le el al van von der of the")
+_PLACE_BEFORE = word_set("in at near to from for around visiting between inside outside")
+_LOOSE_BEFORE = word_set("in at near for")
+_TITLES = word_set("st dr mr mrs ms mt ft prof")
+_NO_PLACE = word_set(
+    """
+    morning evening afternoon night noon midnight day week month year total general fact particular order time
+    english advance short detail full part stock case future past moment while
+    """
 )
 _PLACE_STARTS = frozenset(name.split()[0].removesuffix(".") for name in PLACES) | ZONES
 _LOWER_ONLY_AFTER = frozenset(("nice", "lima", "uk", "perth"))
@@ -99,8 +104,7 @@ def find_spans(text: str, *, today: Callable[[], date] = date.today) -> tuple[Sp
     found: list[Span] = []
     for rule in (_quoted, _sql, _uris, _emails, _paths):
         found += mask.take(rule(mask.text))
-    if _DATE_HINT.search(mask.text):
-        found += mask.take(_dates(mask.text, today))
+    found += mask.take(_dates(mask.text, today))
     found += mask.take(_arithmetic(mask.text), keep=_is_weak)
     seen = words(mask.text)
     found += _measures(mask.text, seen)
@@ -182,41 +186,8 @@ def _span(kind: Kind, match: re.Match[str], value: Any = None, sure: float = 1.0
 
 
 def _dates(text: str, today: Callable[[], date]) -> Iterator[Span]:
-    for match in _DATE.finditer(text):
-        day = _date_of(match, today)
-        if day is not None:
-            yield _span("date", match, day.isoformat())
-
-
-def _date_of(match: re.Match[str], today: Callable[[], date]) -> date | None:
-    found = match.groupdict()
-    try:
-        if found["iso"]:
-            return date.fromisoformat(found["iso"])
-        if found["relative"]:
-            days = {"yesterday": -1, "tomorrow": 1, "the day after tomorrow": 2}.get(found["relative"].lower(), 0)
-            return today() + timedelta(days=days)
-        if found["weekday"]:
-            ahead = (WEEKDAYS[found["weekday"].lower()] - today().weekday()) % 7
-            return today() + timedelta(days=ahead or 7)
-        if found["slashed"]:
-            return _slashed(found["slashed"])
-        year, month, day = (found[name] or found[f"{name}2"] for name in ("year", "month", "day"))
-        return date(int(year or 0), MONTHS[(month or "").lower()], int(day or 0))
-    except ValueError:
-        return None
-
-
-def _slashed(written: str) -> date | None:
-    """A date in figures, where only one reading is possible: `25/12/2025`, `12/25/2025`, `2025/3/4`, `4.3.2025`."""
-    first, second, third = (int(part) for part in re.split(r"[./]", written))
-    if first > 31:
-        return date(first, second, third)
-    if third < 1000:
-        return None
-    if first > 12 or "." in written or first == second:
-        return date(third, second, first)
-    return date(third, first, second) if second > 12 else None
+    for start, end, day in find_dates(text, today):
+        yield Span(kind="date", text=text[start:end], value=day.isoformat(), start=start, end=end)
 
 
 def _arithmetic(text: str) -> Iterator[Span]:
@@ -251,7 +222,9 @@ def _number_of(match: re.Match[str]) -> float | int:
     if match["word"]:
         return NUMBER_WORDS[match["word"].lower()] * SCALES.get((match["scale2"] or "").lower(), 1)
     scale = (match["scale"] or "").lower()
-    value = float(plain_number(match["digits"]) + (match["exponent"] or "")) * (1000 if scale == "k" else SCALES.get(scale, 1))
+    value = float(plain_number(match["digits"]) + (match["exponent"] or "")) * (
+        1000 if scale == "k" else SCALES.get(scale, 1)
+    )
     value = -value if match["sign"] else value
     return int(value) if value == value // 1 and abs(value) < 1e15 and not match["exponent"] else value
 
@@ -280,7 +253,7 @@ def _unit_span(unit: Unit) -> Span:
 
 def _standing_alone(text: str, word: Word, taken: set[int]) -> Iterator[Span]:
     code = CURRENCIES.get(word.lower)
-    if code is not None and (word.text.isupper() or not word.text.isupper() and word.lower != code.lower()):
+    if code is not None and (word.text.isupper() or (not word.text.isupper() and word.lower != code.lower())):
         yield Span(kind="currency", text=word.text, value=code, start=word.start, end=word.end)
     start = word.start - 1 if text[word.start - 1 : word.start] == "°" else word.start
     if start in taken or word.lower in STOP or not may_start_unit(word.lower):
@@ -315,10 +288,11 @@ def _known_place(seen: tuple[Word, ...], index: int) -> int:
     for size in (3, 2, 1):
         run = seen[index : index + size]
         name = " ".join(word.lower for word in run)
-        if len(run) == size and (name in PLACES or (size == 1 and name in ZONES)):
-            # "nice" is a place only with a capital letter or a place's preposition before it
-            if name not in _LOWER_ONLY_AFTER or run[0].text[0].isupper() or _after(seen, index):
-                return size
+        known = name in PLACES or (size == 1 and name in ZONES)
+        # "nice" is a place only with a capital letter or a place's preposition before it
+        plain = name not in _LOWER_ONLY_AFTER or run[0].text[0].isupper() or _after(seen, index)
+        if len(run) == size and known and plain:
+            return size
     return 0
 
 
@@ -347,7 +321,9 @@ def _proper_run(text: str, seen: tuple[Word, ...], index: int) -> int:
 
 def _capital(seen: tuple[Word, ...], index: int) -> bool:
     word = seen[index]
-    return word.text[0].isupper() and word.lower not in LANGUAGES and word.text not in ("I", "I'm", "I'd", "I've", "I'll")
+    return (
+        word.text[0].isupper() and word.lower not in LANGUAGES and word.text not in ("I", "I'm", "I'd", "I've", "I'll")
+    )
 
 
 def _inner_capital(text: str, seen: tuple[Word, ...], index: int) -> bool:
@@ -373,7 +349,7 @@ def _country_follows(text: str, seen: tuple[Word, ...], index: int) -> bool:
     """Whether a state or country stands behind a comma, as in `Lima, Peru`, and the list does not go on."""
     if index >= len(seen) or text[seen[index - 1].end : seen[index].start] != ", ":
         return False
-    goes_on = index + 1 < len(seen) and seen[index + 1].lower in ("and", "or") or text[seen[index].end :][:1] == ","
+    goes_on = (index + 1 < len(seen) and seen[index + 1].lower in ("and", "or")) or text[seen[index].end :][:1] == ","
     return not goes_on and _known_place(seen, index) == 1
 
 
@@ -403,4 +379,6 @@ def _codes(text: str) -> Iterator[Span]:
 def _after_colon(text: str) -> Iterator[Span]:
     match = _COLON.search(text)
     if match is not None:
-        yield Span(kind="after-colon", text=match[1], value=match[1].strip(), start=match.start(1), end=match.end(1), sure=0.6)
+        yield Span(
+            kind="after-colon", text=match[1], value=match[1].strip(), start=match.start(1), end=match.end(1), sure=0.6
+        )

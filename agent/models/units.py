@@ -6,22 +6,26 @@ import re
 from typing import NamedTuple
 
 _BASES = """
-length: metre meter m | kilometre kilometer km | centimetre centimeter cm | millimetre millimeter mm | micrometre micrometer micron |
- nanometre nanometer nm | mile mi | yard yd | foot feet ft | inch inches | furlong | fathom | parsec pc | lightyear |
- nauticalmile nmi | angstrom | rod | hand | league
-mass: kilogram kilo kg | gram gramme g | milligram mg | microgram | tonne | ton | pound lb lbs | ounce oz | stone | carat | grain
-time: second sec s | minute min | hour hr hrs h | day | week | month | year yr | decade | century centuries | millisecond ms |
- microsecond | nanosecond ns | fortnight
+length: metre meter m | kilometre kilometer km | centimetre centimeter cm | millimetre millimeter mm
+length: micrometre micrometer micron | nanometre nanometer nm | mile mi | yard yd | foot feet ft
+length: inch inches | furlong | fathom | parsec pc | lightyear | nauticalmile nmi | angstrom | rod
+length: hand | league
+mass: kilogram kilo kg | gram gramme g | milligram mg | microgram | tonne | ton | pound lb lbs
+mass: ounce oz | stone | carat | grain
+time: second sec s | minute min | hour hr hrs h | day | week | month | year yr | decade
+time: century centuries | millisecond ms | microsecond | nanosecond ns | fortnight
 temperature: celsius centigrade degc C °C | fahrenheit degf F °F | kelvin K | degree
-volume: litre liter l L | millilitre milliliter ml mL | centilitre centiliter cl | gallon gal | pint | quart | cup |
- tablespoon tbsp | teaspoon tsp | barrel | fluidounce floz
+volume: litre liter l L | millilitre milliliter ml mL | centilitre centiliter cl | gallon gal | pint
+volume: quart | cup | tablespoon tbsp | teaspoon tsp | barrel | fluidounce floz
 area: acre | hectare ha | sqm | sqft
 speed: mph | kph kmh | knot kt
-data: byte B | kilobyte kb KB | megabyte mb MB | gigabyte gb GB | terabyte tb TB | petabyte PB | bit |
- kibibyte KiB | mebibyte MiB | gibibyte GiB | megabit Mbit | gigabit Gbit
-energy: joule J | kilojoule kJ | calorie cal | kilocalorie kcal | kilowatthour kWh kwh | btu BTU | electronvolt eV
+data: byte B | kilobyte kb KB | megabyte mb MB | gigabyte gb GB | terabyte tb TB | petabyte PB
+data: bit | kibibyte KiB | mebibyte MiB | gibibyte GiB | megabit Mbit | gigabit Gbit
+energy: joule J | kilojoule kJ | calorie cal | kilocalorie kcal | kilowatthour kWh kwh | btu BTU
+energy: electronvolt eV
 power: watt W | kilowatt kW kw | megawatt MW | horsepower hp
-pressure: pascal Pa | kilopascal kPa | hectopascal hPa | bar | millibar mbar | psi | atmosphere atm | torr | mmhg mmHg
+pressure: pascal Pa | kilopascal kPa | hectopascal hPa | bar | millibar mbar | psi | atmosphere atm
+pressure: torr | mmhg mmHg
 force: newton N
 angle: radian rad | degree deg
 frequency: hertz Hz | kilohertz kHz | megahertz MHz | gigahertz GHz | rpm
@@ -37,7 +41,7 @@ class _Known(NamedTuple):
 
 def _read_bases() -> dict[str, _Known]:
     known: dict[str, _Known] = {}
-    for entry in _BASES.replace("\n ", " ").strip().splitlines():
+    for entry in _BASES.strip().splitlines():
         measure, _, groups = entry.partition(":")
         for group in groups.split("|"):
             names = group.split()
@@ -62,7 +66,14 @@ _UNIT = re.compile(
 _FIRST = re.compile(_ONE)
 _JOIN = re.compile(r"\s*(?:/|\bper\b)\s*", re.IGNORECASE)
 _PREFIX = re.compile(r"(square|sq\.?|cubic|cu|nautical|fluid|light|degrees?)[ -]{1,2}", re.IGNORECASE)
-_MEASURE_OF = {"square": "area", "sq": "area", "cubic": "volume", "cu": "volume", "nautical": "length", "light": "length"}
+_MEASURE_OF = {
+    "square": "area",
+    "sq": "area",
+    "cubic": "volume",
+    "cu": "volume",
+    "nautical": "length",
+    "light": "length",
+}
 
 
 _FIRST_WORDS = frozenset(name.lower().strip("°") for name in _UNITS) | _MEASURE_OF.keys() | {"fluid", "degree"}
@@ -96,7 +107,8 @@ class Unit(NamedTuple):
 
 
 def unit_at(text: str, place: int, *, bare: bool = False) -> Unit | None:
-    """The unit that starts at `place`, or `None`; with `bare` one- and two-letter symbols that are also words are refused."""
+    """The unit that starts at `place`, or `None`; with `bare` one- and two-letter symbols that are also words are
+    refused."""
     match = _UNIT.match(text, place)
     if match is None:
         return None

@@ -10,25 +10,36 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 _VOWELS = frozenset("aeiouy")
 
-STOP = frozenset(
-    """a an the this that these those there here it its it's i i'm i'd i'll i've me my mine we us our ours you your yours he him
-    his she her hers they them their theirs one ones who whom whose which what what's when where why how how's who's
-    where's when's is isn't are aren't was wasn't were weren't be been being am do does doesn't did didn't done doing
-    have has had having can can't could couldn't will won't would shall should may might must of in on at by for from
-    to into onto with without within about above below over under between among through during before after than then
-    as and or but nor so if not no yes any some all each every both either neither such same other another own too very
-    just also only even ever still yet already again please let lets let's out up down off per via that's there's much many
-    more most less least few lot lots else thing things something anything everything because while until since like
-    kindly hello hi hey thanks thank ok okay well really actually whether upon against across along toward towards
-    regarding concerning etc vs e.g i.e""".split()
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text, split at its blanks."""
+    return frozenset(text.split())
+
+
+STOP = word_set(
+    """
+    a an the this that these those there here it its it's i i'm i'd i'll i've me my mine we us our ours you
+    your yours he him his she her hers they them their theirs one ones who whom whose which what what's when
+    where why how how's who's where's when's is isn't are aren't was wasn't were weren't be been being am do
+    does doesn't did didn't done doing have has had having can can't could couldn't will won't would shall
+    should may might must of in on at by for from to into onto with without within about above below over
+    under between among through during before after than then as and or but nor so if not no yes any some all
+    each every both either neither such same other another own too very just also only even ever still yet
+    already again please let lets let's out up down off per via that's there's much many more most less least
+    few lot lots else thing things something anything everything because while until since like whats wheres
+    whos hows kindly hello hi hey thanks thank ok okay well really actually whether upon against across along
+    toward towards regarding concerning etc vs e.g i.e
+    """
 )
 """Words that carry no topic of their own."""
 
-LIGHT = frozenset(
-    """current currently now today get got give tell show know want need find look see go say said mean best good great make
-    made use using used happen right possible kind sort way exactly provide present information info detail details
-    question answer ask bring take put new main general roughly approximately quickly briefly short
-    people person stand moment""".split()
+LIGHT = word_set(
+    """
+    current currently now today get got give tell show know want need find look see go say said mean best good
+    great make made use using used happen right possible kind sort way exactly provide present information
+    info detail details question answer ask bring take put new main general roughly approximately quickly
+    briefly short people person stand moment
+    """
 )
 """Words that carry little of a topic: they count a third of another word."""
 
@@ -117,3 +128,8 @@ def _ending(text: str) -> str:
     if text.endswith("y") and len(text) > 3 and text[-2] not in _VOWELS:
         return text[:-1] + "i"
     return text
+
+
+def stem_set(text: str) -> frozenset[str]:
+    """The stems of the words of a text."""
+    return frozenset(map(stem, text.split()))

@@ -95,7 +95,7 @@ MONEY = spec(
 DISTANCE = spec("distance", "Distance between two cities.", from_city=TEXT, to_city=TEXT)
 DELETE = spec("delete_page", "Delete a web page.", url=TEXT | {"format": "uri"})
 EMPLOYEE = spec("lookup_employee", "Look up an employee by name.", name=TEXT)
-LOAN = spec("list_orders", "List the latest orders.", limit={"type": "integer", "default": 10})
+ORDERS = spec("list_orders", "List the latest orders.", limit={"type": "integer", "default": 10})
 EVERY = (*BUILTIN, WEATHER, STOCK, BOOK, TRANSLATE, DEFINE, MONEY, DISTANCE, DELETE, EMPLOYEE)
 
 
@@ -188,6 +188,10 @@ def test_it_is_a_model_that_costs_nothing() -> None:
             [("describe_table", {"statistic": "mean", "column": "amount"} | where("open", "status"))],
         ),
         (
+            "Compare the average amount in North and South",
+            [("describe_table", {"statistic": "mean", "column": "amount"} | where(r)) for r in ("North", "South")],
+        ),
+        (
             "total amount per region",
             [
                 ("describe_table", {"statistic": "sum", "column": "amount"} | where(region))
@@ -259,6 +263,13 @@ async def test_it_never_guesses(query: str) -> None:
     assert {tool for tool, _ in await calls(query)} <= {"search_documents"}
 
 
+async def test_a_deed_that_no_tool_does_is_not_replaced() -> None:
+    """A command to change something calls no tool that only reads; a noun that is also a verb commands nothing."""
+    assert await calls("Delete all orders in the north", BUILTIN) == []
+    assert await calls("Cancel the travel policy", BUILTIN) == []
+    assert [tool for tool, _ in await calls("Order amount total in the north", BUILTIN)] == ["describe_table"]
+
+
 async def test_a_number_alone_calls_nothing() -> None:
     """A number in the question is no reason to call a tool that takes one."""
     double = spec("double_amount", "Double an amount of paint.", amount=NUMBER)
@@ -268,8 +279,8 @@ async def test_a_number_alone_calls_nothing() -> None:
 
 async def test_an_optional_number_needs_its_name_beside_it() -> None:
     """An optional parameter is filled only from a span that the question ties to it."""
-    assert await calls("List the latest orders", [LOAN]) == [("list_orders", {})]
-    assert await calls("List the latest orders with limit 5", [LOAN]) == [("list_orders", {"limit": 5})]
+    assert await calls("List the latest orders", [ORDERS]) == [("list_orders", {})]
+    assert await calls("List the latest orders with limit 5", [ORDERS]) == [("list_orders", {"limit": 5})]
 
 
 async def test_a_missing_parameter_is_named() -> None:
@@ -431,9 +442,15 @@ async def test_no_query_makes_it_slow(text: str) -> None:
 
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"type": "object"}, {"properties": {"x": True}}, {"properties": {"x": {"$ref": "#/nowhere"}}, "required": ["x"]},
-     {"properties": {"x": {"type": "object"}}, "required": ["x"]}, {"properties": {"x": {"enum": []}}, "required": ["x"]}],
-)  # fmt: skip
+    [
+        {},
+        {"type": "object"},
+        {"properties": {"x": True}},
+        {"properties": {"x": {"$ref": "#/nowhere"}}, "required": ["x"]},
+        {"properties": {"x": {"type": "object"}}, "required": ["x"]},
+        {"properties": {"x": {"enum": []}}, "required": ["x"]},
+    ],
+)
 async def test_odd_schemas_do_no_harm(parameters: dict[str, Any]) -> None:
     """A schema that says little, or that cannot be filled, raises nothing."""
     tool = ToolSpec(name="odd", description="", parameters=parameters)

@@ -12,7 +12,8 @@ def builtin_tools(paths: Iterable[str | PathLike[str]] = ()) -> list[Tool]:
     """The built-in tools: arithmetic, units, world time and web pages, and those that read `paths`.
 
     Args:
-        paths: files and folders. Documents (text, Markdown, HTML, PDF) can be searched; tables (CSV, Parquet, JSON, SQLite)
+        paths: files and folders. Documents (text, Markdown, HTML, PDF) can be searched; tables (CSV, Parquet, JSON,
+            SQLite)
             can be described and queried.
 
     Raises:

@@ -244,7 +244,8 @@ def _functions() -> dict[str, Function]:
 
 
 FUNCTIONS = _functions()
-"""Every function by name. `log` is the decimal logarithm or takes a base, `ln` the natural one; angles are in radians."""
+"""Every function by name. `log` is the decimal logarithm or takes a base, `ln` the natural one; angles are in
+radians."""
 
 NAMES: dict[str, Number] = {"pi": math.pi, "e": math.e, "tau": math.tau}
 """The constants."""

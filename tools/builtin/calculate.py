@@ -24,7 +24,8 @@ EXACT_DIGITS = 17
 
 
 class Calculation(TypedDict):
-    """What came out: the `expression` as it was read, its `value`, whether that is `exact`, and a `summary` sentence."""
+    """What came out: the `expression` as it was read, its `value`, whether that is `exact`, and a `summary`
+    sentence."""
 
     expression: str
     value: int | float

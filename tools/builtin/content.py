@@ -76,6 +76,8 @@ def check(path: Path) -> None:
     if not head.strip(b" \t\r\n\xef\xbb\xbf"):
         raise InvalidPath(f"{path} is an empty file; give one with content")
     found = sniff(head)
+    if found == "text" and expected.startswith("JSON") and head.lstrip().startswith(b"["):
+        found = "JSON"
     if found not in _ACCEPTED.get(expected, {expected}):
         raise InvalidPath(f"{path} holds {found}, not {expected} as its name says; rename it or give another file")
     if expected.startswith("JSON") and not _JSON_TABLE.match(_as_utf8(head)):
@@ -113,7 +115,7 @@ def _head(path: Path) -> bytes:
         # A pipe or a device would block the open, so ask what it is first.
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            raise InvalidPath(f"{path} is a directory where a file is needed; give a file, or a folder without an ending")
+            raise InvalidPath(f"{path} is a directory where a file is needed; give a file, or rename the folder")
         if not stat.S_ISREG(mode):
             raise InvalidPath(f"{path} is no regular file but a pipe, socket or device; give a file")
         with open(path, "rb") as file:

@@ -18,6 +18,8 @@ SAMPLE_BYTES = 65_536
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SEPARATOR_LINE = re.compile(r"\ufeff?sep=(.)\r?\n", re.IGNORECASE)
+_EMPTY_LINES = re.compile(r"([ \t]*\r?\n)*")
+_YEAR = re.compile(r"\s*(19|20)\d\d\s*")
 _VALUE = re.compile(r"\s*[-+]?[\d.,]*\d[\d.,]*\s*%?\s*|\d{4}-\d\d-\d\d.*")
 _CHUNK = 1 << 20
 
@@ -30,7 +32,7 @@ class Dialect:
         delimiter: what stands between two cells.
         header: whether the first row names the columns.
         columns: their names: none is empty, no two differ in case only.
-        skip: lines above the header.
+        skip: lines above the first row that are no rows: empty ones, and Excel's `sep=;`.
     """
 
     delimiter: str
@@ -45,8 +47,8 @@ def dialect_of(path: Path) -> Dialect:
         data = file.read(SAMPLE_BYTES)
     text = decoded(data)
     named = _SEPARATOR_LINE.match(text)
-    if named:
-        text = text[named.end() :]
+    above = _EMPTY_LINES.match(text, named.end() if named else 0)
+    text, skipped = (text[above.end() :], text[: above.end()].count("\n")) if above else (text, 0)
     rows = {mark: _rows(text, mark, cut=len(data) == SAMPLE_BYTES) for mark in _DELIMITERS}
     delimiter = named[1] if named else _delimiter(rows, "\t" if path.suffix.lower() == ".tsv" else ",")
     sample = rows.get(delimiter) or _rows(text, delimiter, cut=False)
@@ -54,7 +56,7 @@ def dialect_of(path: Path) -> Dialect:
     width = _usual_width(sample)
     first = sample[0] if sample and header else []
     names = [*first, *[""] * (width - len(first))]
-    return Dialect(delimiter=delimiter, header=header, columns=column_names(names), skip=1 if named else 0)
+    return Dialect(delimiter=delimiter, header=header, columns=column_names(names), skip=skipped)
 
 
 def column_names(names: Iterable[str]) -> tuple[str, ...]:
@@ -137,12 +139,14 @@ def _usual_width(rows: list[list[str]]) -> int:
 
 
 def _has_header(rows: list[list[str]]) -> bool:
-    """Whether the first row names the columns: it holds no figure or date, or only where its column holds none below."""
+    """Whether the first row names the columns: it holds no figure or date but where its column holds none below."""
     if len(rows) < 2:
         return True
-    for number, cell in enumerate(rows[0]):
-        if _VALUE.fullmatch(cell):
-            below = [row[number] for row in rows[1:] if number < len(row) and row[number].strip()]
-            if below and all(_VALUE.fullmatch(value) for value in below):
-                return False
+    first, named = rows[0], any(cell.strip() and not _VALUE.fullmatch(cell) for cell in rows[0])
+    for number, cell in enumerate(first):
+        below = [row[number] for row in rows[1:] if number < len(row) and row[number].strip()]
+        if named and _YEAR.fullmatch(cell) and not all(map(_YEAR.fullmatch, below)):
+            continue  # a year above figures that are no years is the name of its column
+        if _VALUE.fullmatch(cell) and below and all(map(_VALUE.fullmatch, below)):
+            return False
     return True

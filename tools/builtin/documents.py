@@ -17,7 +17,7 @@ from ..tool import Tool
 from .extraction import blocks, require
 from .index import Index
 from .passages import pieces
-from .paths import Files, sort_paths
+from .paths import Files, sort_paths, stamp_of
 
 MAX_BYTES = 20_000_000
 """Bytes of a document that is indexed; larger ones are skipped with a warning."""
@@ -32,7 +32,11 @@ DESCRIBED = 40
 DESCRIBED_BYTES = 65_536
 
 Query = Annotated[
-    str, Field(description="What to look for, in words that the documents may use.", json_schema_extra={"format": "query"})
+    str,
+    Field(
+        description="What to look for, in words that the documents may use.",
+        json_schema_extra={"format": "query"},
+    ),
 ]
 Limit = Annotated[int, Field(description="Passages to return at most.", ge=1, le=20)]
 
@@ -41,7 +45,8 @@ class Documents:
     """Documents and the tool that searches them.
 
     The index is built on first use, in the thread of the tool, or ahead of it with `prepare`. A file that has changed
-    since is indexed again on the next call; one that is gone is no longer found.
+    since is indexed again on the next call; one that is gone is no longer found. Files that
+    are added to a folder later are not seen: make the object anew for them.
 
     Args:
         paths: files and folders, or `Files` that are sorted already.
@@ -75,13 +80,13 @@ class Documents:
             end = time.monotonic() + MAX_BUILD_SECONDS
             total = 0
             for path in self.files.documents:
-                stamp = _stamp(path)
+                stamp = stamp_of(path)
                 total += stamp[1]
                 if self._stamps.get(path) != stamp and time.monotonic() < end:
                     self._read(path, stamp, total)
 
     def search(self, query: str, limit: int = 5) -> list[Passage]:
-        """The best passages for `query`, best first; empty where nothing matches. It takes any text and never raises for it."""
+        """The best passages for `query`, best first; empty where nothing matches. Any text is a query."""
         self.prepare()
         return self._index.search(query, limit)
 
@@ -126,15 +131,6 @@ class Documents:
         return _joined(dict.fromkeys(titles + headings), MAX_DESCRIPTION)
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    """When a file was changed and how large it is; of one that is gone, nothing."""
-    try:
-        status = path.stat()
-    except OSError:
-        return (0, 0)
-    return (status.st_mtime_ns, status.st_size)
-
-
 def _too_large(label: str, size: int, total: int) -> str | None:
     if size > MAX_BYTES:
         return f"{label} has {size:,} bytes and was skipped; a document may have {MAX_BYTES:,}: split it"
@@ -144,7 +140,7 @@ def _too_large(label: str, size: int, total: int) -> str | None:
 
 
 def _outline(path: Path) -> list[str]:
-    """A document's title and headings; a PDF's title is its first line, and where there is none it is the file's name."""
+    """A document's title and headings; the title of a PDF is its first line, else a title is the file's name."""
     fallback = path.stem.replace("_", " ").replace("-", " ")
     try:
         if path.stat().st_size > MAX_BYTES:

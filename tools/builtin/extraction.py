@@ -23,11 +23,12 @@ _UNDERLINE = re.compile(r"(=+|-+)[ \t]*$")
 _FENCE = re.compile(r"[ ]{0,3}(```|~~~)")
 _BULLET = re.compile(r"\s*([-•*·–]|\d+[.)])\s")
 # Tags whose content stands on lines of its own; every other tag is part of the running text.
-_BLOCKS = frozenset(
-    "address article aside blockquote br caption dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 "
-    "h5 h6 header hr li main ol p pre section summary table tbody tfoot thead tr ul".split()
-)
-_UNSEEN = frozenset("script style noscript template head nav svg iframe object select button".split())
+_BLOCK_NAMES = """
+address article aside blockquote br caption dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5
+h6 header hr li main ol p pre section summary table tbody tfoot thead tr ul
+"""
+_BLOCKS = frozenset(_BLOCK_NAMES.split())
+_UNSEEN = frozenset(("script", "style", "noscript", "template", "head", "nav", "svg", "iframe", "select", "button"))
 # pypdfium2 is not thread-safe: one document at a time in the whole process.
 _PDFIUM = threading.Lock()
 
@@ -174,7 +175,7 @@ def _of_html(text: str) -> Iterator[Block]:
 
 
 def _lines_of(body: Any) -> Iterator[tuple[str, str]]:
-    """The text of each block element with its tag. It keeps a stack of its own: pages nest deeper than Python recurses."""
+    """The text of each block element with its tag; with a stack, as pages nest deeper than Python recurses."""
     inside: list[str] = ["body"]
     words: list[str] = []
     # An element is met twice, on the way in and on the way out; `None` ends the tag on top of `inside`.
@@ -222,9 +223,10 @@ def _pages(path: Path, max_pages: int) -> list[str]:
         raise MissingExtra("reading PDF files", "files")
     import pypdfium2
 
+    open_document: Any = pypdfium2.PdfDocument
     with _PDFIUM:
         try:
-            document = pypdfium2.PdfDocument(path)
+            document = open_document(path)
         except pypdfium2.PdfiumError as error:
             raise ValueError(f"it is damaged or needs a password ({error})") from error
         try:

@@ -18,13 +18,14 @@ MAX_TERMS = 32
 _TERM = re.compile(r"[^\W_]+")
 # Scripts written without spaces: each character is searched as a word of its own.
 _UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\u0e00-\u0e7f])")
-_STOP_WORDS = frozenset(
-    "a about after all also am an and any are as at be because been before being but by can could did do does doing for "
-    "from get give had has have having he her here him his how i if in into is it its just like many may me might much "
-    "must my no not of on one only or our out over please s shall she should show so some such t tell than that the their "
-    "them then there these they this those to too under up us very was we were what when where which while who whom whose "
-    "why will with would you your".split()
-)
+_STOP_WORDS_TEXT = """
+a about after all also am an and any are as at be because been before being but by can could did do does doing for
+from get give had has have having he her here him his how i if in into is it its just like many may me might much must
+my no not of on one only or our out over please s shall she should show so some such t tell than that the their them
+then there these they this those to too under up us very was we were what when where which while who whom whose why
+will with would you your
+"""
+_STOP_WORDS = frozenset(_STOP_WORDS_TEXT.split())
 _SCHEMA = """
 CREATE VIRTUAL TABLE passages USING fts5(
     headings, body, text UNINDEXED, file UNINDEXED, page UNINDEXED, tokenize = 'porter unicode61 remove_diacritics 2'
@@ -50,10 +51,7 @@ class Index:
 
     def put(self, file: str, pieces: Iterable[Piece]) -> int:
         """Replace the passages of `file` and return how many there are now."""
-        rows = [
-            (_searchable(" ".join((*piece.headings, file))), _searchable(piece.body), _clean(piece.text), file, piece.page)
-            for piece in pieces
-        ]
+        rows = [_row(file, piece) for piece in pieces]
         with self._lock:
             old, new = self._rows.pop(file, range(0)), range(self._next, self._next + len(rows))
             self._connection.execute("BEGIN")
@@ -84,11 +82,6 @@ class Index:
         with self._lock:
             return self._connection.execute(_SEARCH, (expression, limit)).fetchall()
 
-    def close(self) -> None:
-        """Give the memory back."""
-        with self._lock:
-            self._connection.close()
-
 
 def terms(query: str) -> list[str]:
     """The words of a query as quoted FTS5 strings, without the words that are in every text.
@@ -98,6 +91,12 @@ def terms(query: str) -> list[str]:
     words = dict.fromkeys(_TERM.findall(_UNSPACED.sub(r" \1 ", query[:MAX_QUERY].lower())))
     telling = [word for word in words if word not in _STOP_WORDS] or list(words)
     return [f'"{word}"' for word in telling[:MAX_TERMS]]
+
+
+def _row(file: str, piece: Piece) -> tuple[str, str, str, str, int | None]:
+    # The file's name counts as a heading: people name files after what is in them.
+    headings = _searchable(" ".join((*piece.headings, file)))
+    return headings, _searchable(piece.body), _clean(piece.text), file, piece.page
 
 
 def _searchable(text: str) -> str:

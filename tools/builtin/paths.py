@@ -47,8 +47,8 @@ class Files:
 def sort_paths(paths: Sequence[str | os.PathLike[str]]) -> Files:
     """Sort files and folders into documents and tables.
 
-    A folder is walked: at most 10,000 files; hidden ones, `node_modules` and links that lead out of it are skipped. A bad
-    file in a folder becomes a warning, so that it does not cost the rest; one that is named itself raises.
+    A folder is walked: at most 10,000 files; hidden ones, `node_modules` and links that lead out of it are skipped. A
+    bad file in a folder becomes a warning, so that it does not cost the rest; one that is named itself raises.
 
     Args:
         paths: files and folders; `~` is the home folder.
@@ -63,6 +63,15 @@ def sort_paths(paths: Sequence[str | os.PathLike[str]]) -> Files:
     for item in paths:
         sorting.add(_expanded(item))
     return sorting.files()
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """When a file was changed and how large it is; zeros where it is gone. It tells when to read it again."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_mtime_ns, status.st_size)
 
 
 def _expanded(item: str | os.PathLike[str]) -> Path:
@@ -203,9 +212,7 @@ def _left_out(unsupported: Counter[str], root: Path) -> list[str]:
 def _distinct(labels: Mapping[Path, str]) -> dict[Path, str]:
     """The labels, with the folder's name in front where two folders hold files of one name."""
     counts = Counter(labels.values())
-    return {
-        path: label if counts[label] == 1 else f"{_above(path, label)}/{label}" for path, label in labels.items()
-    }
+    return {path: label if counts[label] == 1 else f"{_above(path, label)}/{label}" for path, label in labels.items()}
 
 
 def _printable(label: str) -> str:

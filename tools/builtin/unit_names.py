@@ -151,7 +151,8 @@ def _aliases() -> Iterator[tuple[str, str]]:
     for name, written in _NAMES.items():
         yield from ((alias, name) for alias in written.split(", "))
     for letter, prefix in _PREFIXES.items():
-        yield from ((f"{letter}b", f"{prefix}byte"), (f"{letter.upper()}B", f"{prefix}byte"), (f"{letter}B", f"{prefix}byte"))
+        yield from ((f"{letter}b", f"{prefix}byte"), (f"{letter.upper()}B", f"{prefix}byte"), (f"{letter}B",
+        f"{prefix}byte"))
         yield from ((f"{letter.upper()}b", f"{prefix}bit"), (f"{letter}bit", f"{prefix}bit"))
         yield from ((f"{letter}bps", f"{prefix}bit/second"), (f"{letter}bit/s", f"{prefix}bit/second"))
         yield (f"{letter.upper()}B/s", f"{prefix}byte/second")
@@ -159,4 +160,5 @@ def _aliases() -> Iterator[tuple[str, str]]:
 
 
 ALIASES: dict[str, str] = dict(_aliases())
-"""pint's name by what people write, in lower case except where the case tells units apart (`Mb` and `MB`, `cal` and `Cal`)."""
+"""pint's name by what people write, in lower case except where the case tells units apart (`Mb` and `MB`, `cal` and
+`Cal`)."""

@@ -47,7 +47,8 @@ def convert_units(
         Field(description="The unit wanted.", examples=["km", "celsius"], json_schema_extra={"format": "unit"}),
     ],
 ) -> Conversion:
-    """Convert between units of length, area, volume, mass, time, speed, temperature, data, energy, pressure and more."""
+    """Convert between units of length, area, volume, mass, time, speed, temperature, data, energy, pressure and
+    more."""
     if not math.isfinite(value):
         raise ToolError(f"value must be a finite number, got {value}")
     registry = _registry()

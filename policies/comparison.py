@@ -1,0 +1,404 @@
+"""One answer beside its sources: where each fact stands, and which source carries each sentence."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from itertools import islice
+
+from .facts import extract
+from .grounded import GroundedFact, Problem, Sentence
+from .lexicon import CURRENCIES, MONTHS, UNIT_ALIASES, WEEKDAYS
+from .passages import Reading, Source, Wanted, names_in, signed, trimmed
+from .quantities import keeper, same, small_wholes
+from .sentences import (
+    Stretch,
+    actions_claimed,
+    clause_around,
+    denied,
+    direction,
+    foreign,
+    negations,
+    split,
+    stems,
+    without_report,
+)
+from .spans import Fact
+
+MAX_ANSWER = 20_000
+"""Characters of an answer, and of the question, that are read; a longer answer is at best `unsure`."""
+
+MAX_SOURCE = 200_000
+"""Characters of all sources together that are read, the first sources first; what is cut off grounds nothing."""
+
+MAX_FACTS = 400
+"""Facts of an answer that are looked up; an answer with more is at best `unsure`."""
+
+CARRIED = 0.6
+"""Least share of a sentence's content words that one source must hold, within a record and its neighbours."""
+
+WEAK = 0.3
+"""Share of content words below which a sentence counts as unsupported instead of weakly covered."""
+
+FEW_WORDS = 3
+"""A sentence with fewer content words than this is at worst weakly covered: a word or two may be a paraphrase."""
+
+MAX_EQUALS = 20
+"""Records that cover a sentence equally well, or places that hold a number, which are looked at one after the other."""
+
+QUESTION = "question"
+"""What stands for a source's id where a fact is found in the question only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A sentence's standing: carried, not carried for a reason, or neither (nothing in it to check)."""
+
+    carried: bool = False
+    failure: Sentence | None = None
+
+
+class Comparison:
+    """One answer beside its sources: everything that is read once and asked often."""
+
+    def __init__(self, answer: str, question: str, sources: Sequence[Source]) -> None:
+        self.answer = answer
+        facts = extract(answer)
+        self.more_facts = len(facts) > MAX_FACTS
+        facts = facts[:MAX_FACTS]
+        self.stretches = list(split(answer))
+        self._starts = [stretch.start for stretch in self.stretches]
+        wanted = Wanted(frozenset(stems(answer)), keeper(facts), small_wholes(facts))
+        self.readings = _read(sources, wanted)
+        self.question = Reading(Source(QUESTION, question), wanted, MAX_ANSWER)
+        self.asked = frozenset(stems(question[:MAX_ANSWER]))
+        asked = [fact for fact in extract(question[:MAX_ANSWER]) if not fact.initial]
+        surely = {fact.text for fact in (*facts, *asked) if fact.kind == "name" and not fact.initial}
+        self.facts = [fact for fact in facts if not _is_lone(fact) or fact.text in surely or self._named(fact.text)]
+        self.known = frozenset(
+            word for fact in (*self.facts, *asked) if fact.kind == "name" for word in str(fact.value).split()
+        )
+        self.doubts: list[str] = []
+        self._falls: dict[int, bool] = {}
+
+    def _named(self, word: str) -> bool:
+        return any(reading.names(word) for reading in self.readings)
+
+    def stretch_of(self, fact: Fact) -> Stretch:
+        return trimmed(self.stretches[max(0, bisect_right(self._starts, fact.start) - 1)], fact.start)
+
+    # -- facts ------------------------------------------------------------------------------------------------------
+
+    def fact(self, fact: Fact) -> GroundedFact | None:
+        """The fact with its source; `None` where it needs none, such as a tool's name in a report on the run."""
+        stretch = self.stretch_of(fact)
+        if _excused(fact, stretch):
+            return None
+        found = self._value(fact) if fact.kind in ("number", "date", "time") else self._wording(fact)
+        if found.source is None and fact.kind == "name" and foreign(stretch.text):
+            return None
+        return found
+
+    def _value(self, fact: Fact) -> GroundedFact:
+        stretch = self.stretch_of(fact)
+        fell = self._fell(stretch)
+        problem = ""
+        matches = ((each, c) for each in self.readings for c in each.candidates(fact) if same(fact, c, fell=fell))
+        for reading, candidate in islice(matches, MAX_EQUALS):
+            problem = self._conflict(reading, candidate, fact, stretch)
+            if not problem:
+                return self._match(fact, reading, candidate)
+        if problem:
+            return _ungrounded(fact, problem)
+        for candidate in self.question.candidates(fact):
+            if same(fact, candidate, fell=fell):
+                return _grounded(fact, self.question, (candidate.start, candidate.end))
+        literal = self._wording(fact) if isinstance(fact.value, str) else None
+        return literal or _ungrounded(fact, f"the {fact.kind} {_cut(fact.text)} is in no source")
+
+    def _fell(self, stretch: Stretch) -> bool:
+        if stretch.start not in self._falls:
+            self._falls[stretch.start] = direction(stretch.text) < 0
+        return self._falls[stretch.start]
+
+    def _match(self, fact: Fact, reading: Reading, candidate: Fact) -> GroundedFact:
+        wrong = _wrong_weekday(fact, candidate)
+        if wrong:
+            return _ungrounded(fact, wrong)
+        if fact.unit and candidate.unit is None and not _is_share(fact, candidate) and not self._unit_seen(fact.unit):
+            self.doubts.append(f"the unit of {_cut(fact.text)} is in no source")
+        return _grounded(fact, reading, (candidate.start, candidate.end))
+
+    def _unit_seen(self, unit: str) -> bool:
+        spellings = UNIT_ALIASES.get(unit, (unit,))
+        asked = () if unit in CURRENCIES else (self.question,)
+        return any(reading.find(each) for each in spellings for reading in (*self.readings, *asked))
+
+    def _conflict(self, reading: Reading, found: Fact, fact: Fact, stretch: Stretch) -> str:
+        """Why a number that stands in a source stands there for something else; empty where it does not."""
+        mine = self._names_beside(fact, stretch)
+        theirs = reading.names_near(found, self.known) if mine else frozenset()
+        if theirs and not mine & theirs and any(self._elsewhere(name, reading, found) for name in mine):
+            names = f"{_cut(', '.join(sorted(theirs)))}, not with {_cut(', '.join(sorted(mine)))}"
+            return f"the {fact.kind} {_cut(fact.text)} stands with {names}"
+        if mine and reading.beside_another(found, mine):
+            return f"the {fact.kind} {_cut(fact.text)} stands beside another name than {_cut(', '.join(sorted(mine)))}"
+        first, last = clause_around(stretch.text, fact.start - stretch.start, fact.end - stretch.start)
+        if signed(direction(stretch.text[first:last]), fact) * reading.direction_at(found) < 0:
+            return f"{_cut(fact.text)} went the other way, or bounds the other side, in the evidence"
+        return self._other_number(reading, found, fact, stretch)
+
+    def _other_number(self, reading: Reading, found: Fact, fact: Fact, stretch: Stretch) -> str:
+        """Why a number of the record is another one than the answer means: of another date, rate or key."""
+        after = self.answer[fact.end : stretch.end]
+        days = [each for each in self.facts if each.kind == "date" and stretch.start <= each.start < stretch.end]
+        if fact.kind == "number" and days and reading.dated_apart(found, days):
+            return f"{_cut(fact.text)} belongs to another date than {days[0].text} in the evidence"
+        if reading.rated_apart(found, after):
+            return f"{_cut(fact.text + after, 40)} is not what the evidence says of {found.text}"
+        letters = list(self.answer[stretch.start : fact.start])
+        for day in days:
+            if day.end <= fact.start:
+                letters[day.start - stretch.start : day.end - stretch.start] = " " * (day.end - day.start)
+        return reading.mislabelled(found, "".join(letters), after)
+
+    def _names_beside(self, fact: Fact, stretch: Stretch) -> frozenset[str]:
+        names = [each for each in self.facts if each.kind == "name" and stretch.start <= each.start < stretch.end]
+        if not names:
+            return frozenset()
+        first, last = clause_around(stretch.text, fact.start - stretch.start, fact.end - stretch.start)
+        near = [each for each in names if first <= each.start - stretch.start < last]
+        if not near and not first and _OPENER.match(stretch.text):
+            return frozenset()  # the clause's own first word may be the name
+        return frozenset(word for each in near or names for word in names_in(each.text, self.known))
+
+    def _elsewhere(self, name: str, reading: Reading, found: Fact) -> bool:
+        """Whether a name has a number of its own in another record, or in another clause of the same one."""
+        return any(each.numbered_apart(name, found if each is reading else None) for each in self.readings)
+
+    def _wording(self, fact: Fact) -> GroundedFact:
+        for reading in (*self.readings, self.question):
+            place = _place(fact, reading)
+            if place is not None:
+                return _grounded(fact, reading, place)
+        if fact.kind == "name" and fact.initial and " " in fact.text and not self._named(fact.text.split()[0]):
+            return self._wording(_without_first(fact))
+        calendar = self._calendar(fact) if fact.kind == "name" else None
+        return calendar or _ungrounded(fact, f"the {fact.kind} {_cut(fact.text)} is in no source")
+
+    def _calendar(self, fact: Fact) -> GroundedFact | None:
+        """A weekday beside a date, or a month of a date: it follows from the date."""
+        word = str(fact.value)
+        if word in WEEKDAYS:
+            dates = [
+                each for each in self.facts if each.kind == "date" and 0 < each.start - fact.start < 14 + len(word)
+            ]
+            grounded = self._value(dates[0]) if dates else None
+            ok = grounded is not None and grounded.source is not None and dates[0].weekday == WEEKDAYS.index(word)
+            return (
+                replace(_from(fact), source=grounded.source, source_span=grounded.source_span)
+                if ok and grounded
+                else None
+            )
+        for reading in (*self.readings, self.question) if word in MONTHS else ():
+            for date_ in reading.moments:
+                if date_.kind == "date" and isinstance(date_.value, tuple) and date_.value[1] == MONTHS.index(word) + 1:
+                    return _grounded(fact, reading, (date_.start, date_.end))
+        return None
+
+    # -- sentences --------------------------------------------------------------------------------------------------
+
+    def sentence(self, stretch: Stretch, facts: Sequence[GroundedFact]) -> Judged:
+        """Whether a sentence is carried, given the facts found in it."""
+        inside = [fact for fact in facts if stretch.start <= fact.span[0] < stretch.end]
+        rests = any(fact.source not in (None, QUESTION) for fact in inside)
+        asked = next((fact for fact in inside if fact.kind == "name" and fact.source == QUESTION), None)
+        if rests and asked is not None:
+            self.doubts.append(f"{_cut(asked.text)} is in the question, but in no source")
+        actions = actions_claimed(stretch.text)
+        if actions:
+            unshown = next((action for action in actions if not self._shown(action, stretch)), None)
+            if unshown is not None:
+                return _failure(stretch, 0.0, "claim", f"nothing shows that it was {unshown}")
+            return Judged(carried=True)
+        said = self._said(stretch, inside)
+        if said is None or not (said or rests):
+            return Judged()
+        needed = said - self.asked
+        if not needed and not rests:
+            needed = said
+        return self._judge(stretch, said, needed, rests)
+
+    def _shown(self, action: str, stretch: Stretch) -> bool:
+        whole = stretch.text.strip(" .!").lower()
+        return any(reading.shows(action) or (" " in whole and reading.find(whole)) for reading in self.readings)
+
+    def _said(self, stretch: Stretch, inside: Sequence[GroundedFact]) -> frozenset[str] | None:
+        """The stems of what a sentence says beside its facts; `None` where it only reports on the run."""
+        letters = list(stretch.text)
+        for fact in inside:
+            first, last = fact.span[0] - stretch.start, min(fact.span[1], stretch.end) - stretch.start
+            letters[first:last] = " " * (last - first)
+        rest = without_report("".join(letters))
+        if rest == "":
+            return None
+        return frozenset(stems("".join(letters) if rest is None else rest))
+
+    def _judge(self, stretch: Stretch, said: frozenset[str], needed: frozenset[str], rests: bool) -> Judged:
+        coverage, best = self._best(stretch, said, needed)
+        if best is not None and coverage >= CARRIED and _flipped(stretch.text, best[1].text):
+            return _failure(stretch, coverage, "contradicted", f"a source says the opposite: {_cut(best[1].text, 120)}")
+        if coverage >= CARRIED:
+            other = self._other_name(stretch, best, said)
+            return _failure(stretch, coverage, "weak", other) if other else Judged(carried=True)
+        if foreign(stretch.text):
+            return Judged(carried=rests)
+        problem: Problem = "weak" if coverage >= WEAK or len(needed) < FEW_WORDS else "unsupported"
+        return _failure(stretch, coverage, problem, f"no source says {_cut(stretch.text.strip(), 120)}")
+
+    def _best(
+        self, stretch: Stretch, said: frozenset[str], needed: frozenset[str]
+    ) -> tuple[float, tuple[Reading, Stretch] | None]:
+        """The share of needed words in the best window, and its best record; of equals one that says no opposite."""
+        top, equals = (-1, 0, 0), list[tuple[Reading, Stretch]]()
+        whole = frozenset(stems(stretch.text))
+        for reading in self.readings:
+            for window, own, record in zip(reading.windows, reading.stems, reading.records, strict=True):
+                held = len(needed & window)
+                if held < top[0]:
+                    continue
+                rank = (held, len(said & own), len(whole & own))
+                if rank > top:
+                    top, equals = rank, [(reading, record)]
+                elif rank == top and rank[2] and len(equals) < MAX_EQUALS:
+                    equals.append((reading, record))
+        if not equals:
+            return 0.0, None
+        coverage = top[0] / len(needed) if needed else 1.0
+        agreeing = (each for each in equals if not _flipped(stretch.text, each[1].text))
+        return coverage, next(agreeing, equals[0]) if top[2] else None
+
+    def _other_name(self, stretch: Stretch, best: tuple[Reading, Stretch] | None, said: frozenset[str]) -> str:
+        """Why what a sentence says of one name is said of another; empty where it is not."""
+        mine = frozenset(
+            word
+            for fact in self.facts
+            if fact.kind == "name" and stretch.start <= fact.start < stretch.end
+            for word in names_in(fact.text, self.known)
+        )
+        if best is None or not mine or not said:
+            return ""
+        reading, record = best
+        theirs = reading.names_of_best_clause(record, said, self.known)
+        if not theirs or mine & theirs or not any(reading.find(name) for name in mine):
+            return ""
+        return f"a source says it of {_cut(', '.join(sorted(theirs)))}, not of {_cut(', '.join(sorted(mine)))}"
+
+
+def _read(sources: Sequence[Source], wanted: Wanted) -> list[Reading]:
+    left, readings = MAX_SOURCE, []
+    for source in sources:
+        if left <= 0:
+            break
+        readings.append(Reading(source, wanted, left))
+        left -= len(source.text)
+    return readings
+
+
+def _excused(fact: Fact, stretch: Stretch) -> bool:
+    """Names, and times it took, in a report on the run: they say nothing of the world."""
+    rest = without_report(stretch.text)
+    if rest is None or fact.start >= stretch.end - len(rest):
+        return False
+    return fact.kind in ("name", "quotation") or fact.unit in ("s", "ms", "minute")
+
+
+def _place(fact: Fact, reading: Reading) -> tuple[int, int] | None:
+    value = str(fact.value)
+    if fact.kind == "quotation":
+        return reading.find_quote(value)
+    if fact.kind == "citation":
+        return reading.find(value) or reading.find(value.replace(", page ", ", p. "))
+    if fact.kind == "url":
+        return reading.find_url(value)
+    return _place_name(value, reading)
+
+
+def _place_name(value: str, reading: Reading) -> tuple[int, int] | None:
+    parts = value.split()
+    return reading.find(value) or (reading.find_together(parts) if len(parts) > 1 else None)
+
+
+_DIGIT = re.compile(r"\d")
+_OPENER = re.compile(r"\W*(?!(?:The|It|In|This|That|There|A|An|On|At)\b)[^\W\d_a-z][^\W\d_]+")
+
+
+def _is_share(fact: Fact, candidate: Fact) -> bool:
+    """Whether a percentage was found as a share of one: `0.175` for `17.5%`."""
+    return fact.unit == "percent" and isinstance(candidate.value, Decimal) and abs(candidate.value) <= 1
+
+
+def _is_lone(fact: Fact) -> bool:
+    """Whether a name is one word that begins its sentence, and so may be an ordinary word."""
+    return fact.kind == "name" and fact.initial and " " not in fact.text and fact.text.isalpha()
+
+
+def _without_first(fact: Fact) -> Fact:
+    """The name without the first word, which begins the sentence."""
+    rest = fact.text.partition(" ")[2]
+    return replace(fact, text=rest, value=rest.lower(), start=fact.end - len(rest), initial=False)
+
+
+def _wrong_weekday(fact: Fact, candidate: Fact) -> str:
+    if fact.weekday < 0 or not isinstance(candidate.value, tuple) or 0 in candidate.value:
+        return ""
+    try:
+        weekday = date(*candidate.value).weekday()
+    except ValueError:
+        return f"the date {fact.text} does not exist"
+    return "" if weekday == fact.weekday else f"{fact.text} is a {WEEKDAYS[weekday].title()}"
+
+
+def _from(fact: Fact) -> GroundedFact:
+    return GroundedFact(kind=fact.kind, text=fact.text, span=(fact.start, fact.end))
+
+
+def _grounded(fact: Fact, reading: Reading, place: tuple[int, int]) -> GroundedFact:
+    return replace(_from(fact), source=reading.id, source_span=reading.original(*place))
+
+
+def _ungrounded(fact: Fact, problem: str) -> GroundedFact:
+    return replace(_from(fact), problem=problem)
+
+
+def _failure(stretch: Stretch, coverage: float, problem: Problem, reason: str) -> Judged:
+    text = stretch.text.strip()
+    start = stretch.start + stretch.text.index(text)
+    span = (start, start + len(text))
+    return Judged(failure=Sentence(text=text, span=span, coverage=round(coverage, 3), problem=problem, reason=reason))
+
+
+def _flipped(answer: str, record: str) -> bool:
+    """Whether one denies what the other says, or one speaks of a rise and the other of a fall.
+
+    Beside a number the direction is asked of its own clause, where the number was found, and not here.
+    """
+    if not _DIGIT.search(answer) and direction(answer) * direction(record) < 0:
+        return True
+    mine, theirs = denied(answer), denied(record)
+    if not (mine or theirs):
+        return False
+    ours, others = frozenset(stems(answer)), frozenset(stems(record))
+    if mine & theirs:  # both deny something: one more negation counts only where they are as good as one sentence
+        alike = len(ours & others) >= CARRIED * len(ours | others)
+        return alike and negations(answer) % 2 != negations(record) % 2
+    return bool((mine & others) or (theirs & ours))
+
+
+def _cut(text: str, most: int = 60) -> str:
+    text = " ".join(text[: 2 * most].split())
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,37 @@
+"""Tools for the files one has: search in documents, questions to tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ..tool import Tool
+from .documents import Documents
+from .paths import Files, sort_paths
+from .tables import Tables
+
+__all__ = ["Files", "builtin_files", "sort_paths"]
+
+
+def builtin_files(paths: Sequence[str | os.PathLike[str]] | Files) -> list[Tool]:
+    """The tools for what is at `paths`: `search_documents` for documents; `describe_table`, `query_table` for tables.
+
+    Tables are read at once, since the tools name their columns; documents are indexed on the first search. What was
+    left out of a folder is in `sort_paths(paths).warnings`.
+
+    Args:
+        paths: files and folders, or `Files` that are sorted already.
+
+    Raises:
+        InvalidPath: a named file does not exist, cannot be read, is empty, or is not what its name says.
+        MissingExtra: the extra `files` is not installed and a PDF, an HTML page or a table is among them.
+    """
+    files = paths if isinstance(paths, Files) else sort_paths(paths)
+    tools: list[Tool] = []
+    if files.documents:
+        tools.append(Documents(files).search_documents)
+    if files.tables:
+        tables = Tables(files)
+        if tables.tables:
+            tools += [tables.describe_table, tables.query_table]
+    return tools

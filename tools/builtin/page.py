@@ -1,0 +1,229 @@
+"""From the bytes of a web page to the text a reader sees, in passages."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from html import unescape
+
+MAX_PASSAGE = 1_200
+"""Characters of a passage at most: a few paragraphs, so that an answer can cite one."""
+
+# Encodings a page may name. Python has others, some of which take quadratic time or are not for text at all.
+_ENCODINGS = re.compile(
+    r"utf-8|utf-16(-le|-be)?|cp125\d|cp866|cp874|cp932|cp949|iso8859-\d+|koi8-[ru]|mac-(roman|cyrillic)|gbk|gb2312|gb18030"
+    r"|big5(hkscs)?|euc_(jp|kr)|shift_jis|iso2022_jp"
+)
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
+
+
+def decoded(body: bytes, charset: str | None) -> str:
+    """The text of `body`: by its byte order mark, the `charset` the server named, the one the page names, or UTF-8."""
+    for mark, encoding in _BOMS:
+        if body.startswith(mark):
+            return body.decode(encoding, "replace")
+    named = _META.search(body[:4096])
+    for name in (charset, named[1].decode("ascii") if named else None):
+        known = _encoding(name)
+        if known is not None:
+            return body.decode(known, "replace")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        return body.decode("cp1252", "replace")
+
+
+def _encoding(name: str | None) -> str | None:
+    if name is None:
+        return None
+    try:
+        known = codecs.lookup(name.strip("\"' ")).name
+    except (LookupError, ValueError):
+        return None
+    # On the web these two names mean the larger Windows set.
+    known = "cp1252" if known in ("iso8859-1", "ascii") else known
+    return known if _ENCODINGS.fullmatch(known) else None
+
+
+def passages(paragraphs: list[str], limit: int = MAX_PASSAGE) -> list[str]:
+    """Neighbouring paragraphs joined to passages of at most `limit` characters; a longer paragraph is split at a
+    space."""
+    grouped: list[str] = []
+    for piece in (piece for paragraph in paragraphs for piece in _split(paragraph, limit)):
+        if grouped and len(grouped[-1]) + 1 + len(piece) <= limit:
+            grouped[-1] += "\n" + piece
+        else:
+            grouped.append(piece)
+    return grouped
+
+
+def plain_paragraphs(text: str) -> list[str]:
+    """The paragraphs of plain text: what stands between blank lines, with its line breaks."""
+    return [part.strip() for part in re.split(r"\n[ \t\r]*\n", text) if part.strip()]
+
+
+def _split(paragraph: str, limit: int) -> Iterator[str]:
+    start = 0
+    while len(paragraph) - start > limit:
+        window = paragraph[start : start + limit]
+        end = max(window.rfind(". ") + 1, window.rfind("\n"), limit // 2)
+        end = end if end > limit // 2 else max(window.rfind(" "), window.rfind(","))
+        end = end if end > 0 else limit
+        yield window[:end].strip()
+        start += end
+    if rest := paragraph[start:].strip():
+        yield rest
+
+
+def html_paragraphs(markup: str) -> list[str]:
+    """What a reader sees of an HTML page: its title, then headings, paragraphs, list items and table rows in order.
+
+    Scripts, styles, navigation, footers, sidebars and hidden elements are left out. Where the page marks its main part,
+    that part is read alone.
+    """
+    reader = _Reader(markup, _LEFT_OUT)
+    if reader.unclosed:
+        # What is never closed would swallow the rest of the page.
+        reader = _Reader(markup, frozenset())
+    body = reader.main_part()
+    return [reader.title, *body] if reader.title and reader.title not in body[:1] else body
+
+
+_LEFT_OUT = frozenset("nav footer aside template svg math button select canvas dialog object audio video".split())
+_RAW = frozenset("script style textarea title noscript iframe noembed noframes xmp".split())
+_BLOCKS = frozenset(
+    "address article blockquote body caption center dd details div dl dt fieldset figcaption figure form h1 h2 h3 h4 h5 "
+    "h6 header hr li main nav footer aside ol p pre section summary table tbody tfoot thead tr ul".split()
+)
+_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+# Every repetition is possessive, so no page can make it go over the same characters twice.
+_TAG = re.compile(
+    r"<(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*+)(?P<attributes>(?:[^>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')?+)*+)>"
+)
+_HIDDEN = re.compile(r"\shidden(?=[\s/=]|$)|\saria-hidden\s*=\s*[\"']?true", re.IGNORECASE)
+_PARTS = ("main", "article")
+
+
+class _Reader:
+    """Reads markup in one pass from left to right, in time that grows with its length alone.
+
+    It builds no tree on purpose. A page is written by strangers, and trees can be made to explode: 300,000 nested
+    elements, 1.5 MB, kept lexbor busy for more than 100 seconds, and 4,000 unclosed `<b>` for six; the parser of the
+    standard library took 25 seconds for 200 kB of `<!--`.
+    """
+
+    def __init__(self, markup: str, left_out: frozenset[str]) -> None:
+        self.title = ""
+        self.paragraphs: list[str] = []
+        self._line: list[str] = []
+        self._preformatted = False
+        self._left_out = left_out
+        self._skipped = ("", 0)
+        self._parts: dict[str, list[int]] = {name: [] for name in _PARTS}
+        self._read(markup)
+        self._end_paragraph()
+
+    @property
+    def unclosed(self) -> bool:
+        """Whether something that is left out goes on to the end of the page."""
+        return self._skipped[1] > 0
+
+    def main_part(self) -> list[str]:
+        """The paragraphs of the one `main` or `article` where that is not almost empty, else all."""
+        for marks in self._parts.values():
+            # Several articles are teasers, and a short main part is one that a script fills.
+            if len(marks) == 2 and sum(map(len, self.paragraphs[slice(*marks)])) >= 200:
+                return self.paragraphs[slice(*marks)]
+        return self.paragraphs
+
+    def _read(self, markup: str) -> None:
+        at = 0
+        while at < len(markup):
+            start = markup.find("<", at)
+            if start < 0:
+                self._text(markup[at:])
+                return
+            self._text(markup[at:start])
+            at = self._construct(markup, start)
+
+    def _construct(self, markup: str, start: int) -> int:
+        """Take the tag or comment at `start`; where what follows it begins."""
+        if markup.startswith(("<!", "<?"), start):
+            close = "-->" if markup.startswith("<!--", start) else ">"
+            return _behind(markup, close, start + 2)
+        tag = _TAG.match(markup, start)
+        if tag is None:
+            # Either a plain `<`, or a tag that never ends, which ends the page.
+            if markup[start + 1 : start + 3].removeprefix("/")[:1].isalpha():
+                return len(markup)
+            self._text("<")
+            return start + 1
+        name = tag["name"].lower()
+        if tag["end"]:
+            self._closed(name)
+        elif name in _RAW:
+            return self._raw(markup, name, tag.end())
+        else:
+            self._opened(name, tag["attributes"])
+        return tag.end()
+
+    def _raw(self, markup: str, name: str, start: int) -> int:
+        """Pass over an element whose content is no markup; keep it where it is the first title."""
+        close = re.compile(f"</{name}", re.IGNORECASE).search(markup, start)
+        if close is None:
+            return len(markup)
+        if name == "title" and not self.title and not self.unclosed:
+            self.title = " ".join(unescape(markup[start : close.start()]).split())
+        return _behind(markup, ">", close.end())
+
+    def _opened(self, name: str, attributes: str) -> None:
+        skipped, depth = self._skipped
+        if depth:
+            self._skipped = (skipped, depth + (name == skipped))
+            return
+        if name in _BLOCKS:
+            self._end_paragraph()
+        if name in self._left_out or (name not in _VOID and self._left_out and _HIDDEN.search(attributes)):
+            self._skipped = (name, 1)
+        elif name in _PARTS:
+            self._parts[name].append(len(self.paragraphs))
+        elif name == "pre":
+            self._preformatted = True
+        elif name == "li":
+            self._line.append("- ")
+        elif name == "br":
+            self._line.append("\n")
+        elif name in ("td", "th") and any(map(str.strip, self._line)):
+            self._line.append(" | ")
+
+    def _closed(self, name: str) -> None:
+        skipped, depth = self._skipped
+        if depth:
+            self._skipped = (skipped, depth - (name == skipped))
+            return
+        if name in _BLOCKS:
+            self._end_paragraph()
+        if name in _PARTS:
+            self._parts[name].append(len(self.paragraphs))
+        elif name == "pre":
+            self._preformatted = False
+
+    def _text(self, text: str) -> None:
+        if text and not self.unclosed:
+            plain = unescape(text)
+            self._line.append(plain if self._preformatted else re.sub(r"\s+", " ", plain))
+
+    def _end_paragraph(self) -> None:
+        text = "".join(self._line)
+        self._line = []
+        if not self._preformatted:
+            text = "\n".join(" ".join(line.split()) for line in text.split("\n"))
+        if text.strip(" \n-|"):
+            self.paragraphs.append(text.strip())
+
+
+def _behind(markup: str, close: str, start: int) -> int:
+    end = markup.find(close, start)
+    return len(markup) if end < 0 else end + len(close)
