@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
 import sys
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -116,19 +118,36 @@ def try_tool(
 
 
 def main() -> None:
-    """The console script. Wrong usage is one clear line and exit status 2, never a traceback."""
-    # The engine is half a million objects that stay. Looking through them for garbage while they are loaded is a tenth of
-    # a short command's time, so this process, which is ours, starts collecting only afterwards.
+    """Run one command. Wrong usage is one clear line and exit status 2, never a traceback."""
+    # The engine is half a million objects that stay. Looking through them for garbage while they are loaded is a tenth
+    # of a short command's time, so this process, which is ours, starts collecting only afterwards.
     gc.disable()
     try:
         app()
     except ShotclockError as error:
         print(f"shotclock: {error}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
-    except BrokenPipeError:
-        # The reader of our output left, such as `head`; what it wanted it has.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+
+
+def run() -> NoReturn:
+    """The console script: `main`, then the end of the process at once.
+
+    Taking a loaded engine apart object by object is another tenth of a short command's time and serves nobody: the trace
+    is written, the output is flushed, and a tool that is stuck in a thread cannot hold anything up.
+    """
+    status = 0
+    try:
+        main()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    # A reader of our output who left, such as `head`, has what it wanted.
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 def _answer(
@@ -142,7 +161,7 @@ def _answer(
     tracing = local_tracing()
     agent = Agent(model, tools, name="ask", policy=policy, tracer_provider=tracing)
     if live and sys.stderr.isatty():
-        from .view import Live
+        from .live import Live
 
         with Live(budget) as view:
             result = agent.run_sync(question, budget=budget, on_event=view.take)

@@ -296,6 +296,8 @@ class Comparison:
         theirs = reading.names_of_best_clause(record, said, self.known)
         if not theirs or mine & theirs or not any(reading.find(name) for name in mine):
             return ""
+        if any(reading.holds_with(each, said, record) for each in mine):
+            return ""
         return f"a source says it of {_cut(', '.join(sorted(theirs)))}, not of {_cut(', '.join(sorted(mine)))}"
 
 
@@ -344,7 +346,8 @@ def _is_share(fact: Fact, candidate: Fact) -> bool:
 
 def _is_lone(fact: Fact) -> bool:
     """Whether a name is one word that begins its sentence, and so may be an ordinary word."""
-    return fact.kind == "name" and fact.initial and " " not in fact.text and fact.text.isalpha()
+    one_word = fact.kind == "name" and fact.initial and fact.text.isalpha()
+    return one_word and (fact.value == "may" or fact.value not in (*MONTHS, *WEEKDAYS))
 
 
 def _without_first(fact: Fact) -> Fact:

@@ -195,7 +195,8 @@ class Reading:
         record = self.around(found.start)
         first, last = clause_around(record.text, found.start - record.start, found.end - record.start)
         own, lower = record.text[first:last], self.lower[record.start + first : record.start + last]
-        if not _CAPITAL.search(own) or any(next(places(lower, name), None) is not None for name in mine):
+        # `UTC` is part of a time as `km` is of a length: it names nobody.
+        if not _CAPITAL.search(_CLOCK.sub("", own)) or any(next(places(lower, name), None) is not None for name in mine):
             return False
         others = clauses_of(record.text[:first]) + clauses_of(record.text[last:])
         return any(_DIGIT.search(each) and mine & names_in(each, mine) for each in others)
@@ -241,6 +242,12 @@ class Reading:
         best = max(clauses, key=lambda clause: len(_shared(clause, needed)), default="")
         return self._names_in(best, known)
 
+    def holds_with(self, name: str, said: frozenset[str], record: Stretch) -> bool:
+        """Whether a record that holds a name holds as many of the stems that are said as another record does."""
+        least = len(said & _shared(record.text, said))
+        found = (self.record_at(start).text for start in places(self.lower, name, 20))
+        return any(len(said & _shared(text, said)) >= least for text in found)
+
     def _names_in(self, text: str, known: frozenset[str]) -> frozenset[str]:
         """The names of a clause, its first word too where that is a name elsewhere in the source."""
         opener = _OPENER.match(text)
@@ -275,6 +282,7 @@ def trimmed(stretch: Stretch, place: int) -> Stretch:
 
 
 _CALL = re.compile(r"([\w.-]{1,80})[\s:(]{0,3}\{")
+_CLOCK = re.compile(r"\b(?:UTC|GMT)\b")
 _CAPITAL = re.compile(r"\b[^\W\d_a-z]\w")
 _OPENER = re.compile(r"\W*([^\W\d_a-z]\w+)")
 _DIGIT = re.compile(r"\d")
@@ -291,20 +299,20 @@ _SUCCESS = re.compile(
     r"\"(?:done|ok|success|successful|completed|finished|confirmed)\"|\b(?:done|successfully|completed|finished)\b"
 )
 _PROSE = re.compile(r"\s[a-z]")
-_NAME = re.compile(r"[^\W\d_]{2,}")
+_NAME = re.compile(r"(?<![\d-])[^\W\d_]{2,}+(?![\d-])")
+_CODE = re.compile(r"\b[A-Z]{1,6}-?\d[\w-]{0,40}")
 
 
 def names_in(text: str, known: frozenset[str] = frozenset()) -> frozenset[str]:
     """The words that begin with a capital, other than function words and units, and those that are `known`; lower
     case."""
-    return frozenset(
-        match[0].lower()
-        for match in _NAME.finditer(text)
-        if match[0].lower() in known or (match[0][0].isupper() and _names(match, text))
-    )
+    found = (match[0].lower() for match in _NAME.finditer(text) if match[0].lower() in known or _names(match, text))
+    return frozenset(found).union(code.lower() for code in _CODE.findall(text))
 
 
 def _names(match: re.Match[str], text: str) -> bool:
+    if not match[0][0].isupper():
+        return False
     word, begins = match[0], not text[: match.start()].strip() and _PROSE.match(text, match.end())
     return not begins and word.lower() not in STOP_WORDS and unit_named(word) is None
 

@@ -169,7 +169,8 @@ def _read(match: re.Match[str], text: str, keep: Callable[[float], bool]) -> Ite
     elif match["iso"] is not None:
         yield from iso_facts(match, text)
     elif match["year_month"] is not None:
-        yield date_fact(text, match.start(), match.end(), *match["year_month"].split("-"), 0)
+        year, month = match["year_month"].split("-")
+        yield date_fact(text, match.start(), match.end(), year, month, 0)
     elif match["month"] is not None:
         yield date_fact(text, match.start(), match.end(), match["year"], match["month"], match["day"])
     elif match["slashed"] is not None:

@@ -40,6 +40,10 @@ _POLITE = re.compile(
     r"(?:what|how)\s+about)\b[,:]?\s*)+",
     re.IGNORECASE,
 )
+_NOMINAL = re.compile(r"(?:the|its|their|his|her)\s+\w+(?:\s+\w+)?\s+(?:of|in|for|at)\s+\w", re.IGNORECASE)
+"""What a noun of its own opens: "and the population of Oslo" asks another thing, not for one more item of a list."""
+_BETWEEN = re.compile(r"\b(?:between|both|of|from)\s+(?:the|its|their|his|her)\b", re.IGNORECASE)
+"""What takes two nouns that belong together: "the difference between the price of A and the price of B"."""
 _ELLIPSIS = re.compile(r"(?:(?:what|how)\s+about|and|or)\b", re.IGNORECASE)
 _SOLID = frozenset(("quoted", "uri", "email", "sql", "path", "date", "place"))
 _WHOLE = word_set("overall altogether everywhere everyone worldwide")
@@ -188,6 +192,8 @@ def _begins_clause(text: str, place: int, spans: tuple[Span, ...], start: int) -
         return True
     if first in ASKING | EFFECTS:
         return len(following) > 1 and following[1].lower not in ("of", "and", "is", "are", "or")
+    if _NOMINAL.match(text, place) and not _BETWEEN.search(text, start, place):
+        return True
     return _begins_conversion(spans, place) and any(s.kind == "quantity" and start <= s.start < place for s in spans)
 
 
@@ -211,6 +217,8 @@ def _clause(text: str, start: int, end: int, joined: bool, spans: tuple[Span, ..
     inside = tuple(word for word in seen if bare <= word.start and word.end <= end)[:_MOST_WORDS]
     own = tuple(span for span in spans if bare <= span.start and span.end <= end)[:_MOST_SPANS]
     shape, lead = _shape(inside, asked, polite=bare > start)
+    if joined and _NOMINAL.match(text, bare):
+        shape = "question"
     return Clause(
         text=text[bare:end].strip(" \t\n,.?!"),
         start=bare,

@@ -21,7 +21,7 @@ def shotclock(tmp_path):
     def run(*arguments, cwd=tmp_path, **environment):
         env = {key: value for key, value in os.environ.items() if not key.startswith(("OPENAI", "OTEL"))}
         env |= {"SHOTCLOCK_TRACES": str(tmp_path / "traces.db"), "COLUMNS": "200", **environment}
-        code = "from shotclock.agent.cli import main; main()"
+        code = "from shotclock.agent.cli import run; run()"
         return subprocess.run(
             [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, env=env, cwd=cwd, timeout=60
         )

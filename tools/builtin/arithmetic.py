@@ -159,7 +159,7 @@ def _factorial(x: Number) -> Fraction:
 
 def _rounded(x: Number, places: Number = Fraction(0)) -> Fraction:
     """Half away from zero, as people round; Python rounds 2.5 to 2."""
-    if places != int(places) or abs(places) > _MAX_EXPONENT:
+    if places != int(places) or not -_MAX_EXPONENT <= places <= _MAX_EXPONENT:
         raise ValueError
     # The shortest decimal of a float is what a reader sees, and so what is to be rounded.
     exact = Fraction(repr(x)) if isinstance(x, float) else x

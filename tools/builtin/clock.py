@@ -223,7 +223,18 @@ def _zone_cities() -> Iterator[_Place]:
 
 
 _REGIONS = frozenset(
-    "Africa America America/Argentina Antarctica Asia Atlantic Australia Europe Indian Pacific".split()
+    (
+        "Africa",
+        "America",
+        "America/Argentina",
+        "Antarctica",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Europe",
+        "Indian",
+        "Pacific",
+    )
 )
 
 

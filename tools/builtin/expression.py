@@ -177,7 +177,8 @@ class _Reader:
         self._calling: str | None = None
 
     def read(self) -> str:
-        for self._at, token in enumerate(self._tokens):
+        for at, token in enumerate(self._tokens):
+            self._at = at
             getattr(self, f"_{token.kind}")(token)
         self._close_words(everything=True)
         if len(self._frames) > 1:
@@ -212,8 +213,8 @@ class _Reader:
             return ",".join(map(_without_zeros, word.split(",")))
         if not grouped:
             raise ToolError(
-                f"{word!r} could be read in two ways; write a decimal point for fractions (1.5) and commas only between "
-                "groups of three digits (1,500)"
+                f"{word!r} could be read in two ways; write a decimal point for fractions (1.5) and commas only "
+                "between groups of three digits (1,500)"
             )
         return word.replace(",", "")
 

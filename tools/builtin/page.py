@@ -91,17 +91,22 @@ def html_paragraphs(markup: str) -> list[str]:
     return [reader.title, *body] if reader.title and reader.title not in body[:1] else body
 
 
-_LEFT_OUT = frozenset("nav footer aside template svg math button select canvas dialog object audio video".split())
-_RAW = frozenset("script style textarea title noscript iframe noembed noframes xmp".split())
-_BLOCKS = frozenset(
-    "address article blockquote body caption center dd details div dl dt fieldset figcaption figure form h1 h2 h3 h4 h5 "
-    "h6 header hr li main nav footer aside ol p pre section summary table tbody tfoot thead tr ul".split()
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LEFT_OUT = _words("nav footer aside template svg math button select canvas dialog object audio video")
+_RAW = _words("script style textarea title noscript iframe noembed noframes xmp")
+_BLOCKS = _words(
+    "address article blockquote body caption center dd details div dl dt fieldset figcaption figure form h1 h2 h3 h4 "
+    "h5 h6 header hr li main nav footer aside ol p pre section summary table tbody tfoot thead tr ul"
 )
-_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+_VOID = _words("area base br col embed hr img input link meta source track wbr")
 # Every repetition is possessive, so no page can make it go over the same characters twice.
 _TAG = re.compile(
     r"<(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*+)(?P<attributes>(?:[^>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')?+)*+)>"
 )
+_MARKUP = re.compile(r"<(?:/?[a-zA-Z]|[!?])")
 _HIDDEN = re.compile(r"\shidden(?=[\s/=]|$)|\saria-hidden\s*=\s*[\"']?true", re.IGNORECASE)
 _PARTS = ("main", "article")
 
@@ -110,14 +115,15 @@ class _Reader:
     """Reads markup in one pass from left to right, in time that grows with its length alone.
 
     It builds no tree on purpose. A page is written by strangers, and trees can be made to explode: 300,000 nested
-    elements, 1.5 MB, kept lexbor busy for more than 100 seconds, and 4,000 unclosed `<b>` for six; the parser of the
-    standard library took 25 seconds for 200 kB of `<!--`.
+    elements, 1.5 MB, kept lexbor busy for more than 100 seconds, and 4,000 times `<b i=1><p>` for six; the parser of
+    the standard library took 25 seconds for 200 kB of `<!--`.
     """
 
     def __init__(self, markup: str, left_out: frozenset[str]) -> None:
         self.title = ""
         self.paragraphs: list[str] = []
         self._line: list[str] = []
+        self._begun = False
         self._preformatted = False
         self._left_out = left_out
         self._skipped = ("", 0)
@@ -141,12 +147,10 @@ class _Reader:
     def _read(self, markup: str) -> None:
         at = 0
         while at < len(markup):
-            start = markup.find("<", at)
-            if start < 0:
-                self._text(markup[at:])
-                return
+            begins = _MARKUP.search(markup, at)
+            start = begins.start() if begins else len(markup)
             self._text(markup[at:start])
-            at = self._construct(markup, start)
+            at = self._construct(markup, start) if begins else start
 
     def _construct(self, markup: str, start: int) -> int:
         """Take the tag or comment at `start`; where what follows it begins."""
@@ -155,11 +159,8 @@ class _Reader:
             return _behind(markup, close, start + 2)
         tag = _TAG.match(markup, start)
         if tag is None:
-            # Either a plain `<`, or a tag that never ends, which ends the page.
-            if markup[start + 1 : start + 3].removeprefix("/")[:1].isalpha():
-                return len(markup)
-            self._text("<")
-            return start + 1
+            # A tag that never ends, which ends the page.
+            return len(markup)
         name = tag["name"].lower()
         if tag["end"]:
             self._closed(name)
@@ -195,7 +196,7 @@ class _Reader:
             self._line.append("- ")
         elif name == "br":
             self._line.append("\n")
-        elif name in ("td", "th") and any(map(str.strip, self._line)):
+        elif name in ("td", "th") and self._begun:
             self._line.append(" | ")
 
     def _closed(self, name: str) -> None:
@@ -213,11 +214,12 @@ class _Reader:
     def _text(self, text: str) -> None:
         if text and not self.unclosed:
             plain = unescape(text)
+            self._begun = self._begun or not plain.isspace()
             self._line.append(plain if self._preformatted else re.sub(r"\s+", " ", plain))
 
     def _end_paragraph(self) -> None:
         text = "".join(self._line)
-        self._line = []
+        self._line, self._begun = [], False
         if not self._preformatted:
             text = "\n".join(" ".join(line.split()) for line in text.split("\n"))
         if text.strip(" \n-|"):

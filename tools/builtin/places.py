@@ -16,15 +16,19 @@ CITIES = {
     "America/Edmonton": "Calgary, Banff",
     "America/Regina": "Saskatoon",
     "America/Vancouver": "Whistler",
-    "America/Sao_Paulo": "Rio de Janeiro, Rio, Brasilia, Belo Horizonte, Porto Alegre, Curitiba, Florianopolis, Campinas",
+    "America/Sao_Paulo": "São Paulo, Rio de Janeiro, Rio, Brasília, Belo Horizonte, Porto Alegre, Curitiba, "
+    "Florianópolis, Campinas",
     "America/Bahia": "Salvador",
     "America/Mexico_City": "Guadalajara, Puebla, Acapulco, Oaxaca",
     "America/Guayaquil": "Quito, Cuenca",
-    "America/Bogota": "Medellin, Cali, Cartagena, Barranquilla",
+    "America/Bogota": "Bogotá, Medellín, Cali, Cartagena, Barranquilla",
     "America/Lima": "Cusco, Arequipa",
     "America/La_Paz": "Santa Cruz de la Sierra, Cochabamba",
-    "America/Santiago": "Valparaiso, Concepcion",
+    "America/Santiago": "Valparaíso, Concepción",
     "America/Caracas": "Maracaibo",
+    "America/Asuncion": "Asunción",
+    "America/Cancun": "Cancún",
+    "Atlantic/Reykjavik": "Reykjavík",
     "America/Port_of_Spain": "Trinidad",
     "America/Jamaica": "Kingston",
     "America/Puerto_Rico": "San Juan",
@@ -34,20 +38,21 @@ CITIES = {
     "Europe/Berlin": "Munich, München, Hamburg, Frankfurt, Cologne, Köln, Stuttgart, Düsseldorf, Leipzig, Dresden, "
     "Hanover, Nuremberg, Bremen, Dortmund, Essen, Bonn, Heidelberg, Karlsruhe",
     "Europe/Paris": "Lyon, Marseille, Toulouse, Bordeaux, Strasbourg, Lille, Nantes, Montpellier, Grenoble, Cannes",
-    "Europe/Madrid": "Barcelona, Seville, Sevilla, Bilbao, Malaga, Zaragoza, Granada, Palma de Mallorca",
+    "Europe/Madrid": "Barcelona, Seville, Sevilla, Bilbao, Málaga, Zaragoza, Granada, Palma de Mallorca",
     "Europe/Lisbon": "Porto, Coimbra, Faro",
-    "Europe/Rome": "Milan, Milano, Roma, Turin, Naples, Florence, Venice, Bologna, Genoa, Palermo, Verona, Pisa, Trieste",
-    "Europe/Zurich": "Geneva, Genève, Basel, Bern, Lausanne, Lugano, Davos, Lucerne",
+    "Europe/Rome": "Milan, Milano, Roma, Turin, Naples, Florence, Venice, Bologna, Genoa, Palermo, Verona, "
+    "Pisa, Trieste",
+    "Europe/Zurich": "Zürich, Geneva, Genève, Basel, Bern, Lausanne, Lugano, Davos, Lucerne",
     "Europe/Vienna": "Salzburg, Graz, Innsbruck, Linz, Wien",
     "Europe/Amsterdam": "Rotterdam, The Hague, Utrecht, Eindhoven, Delft, Leiden",
     "Europe/Brussels": "Antwerp, Ghent, Bruges, Leuven",
     "Europe/Stockholm": "Gothenburg, Malmö, Uppsala",
-    "Europe/Oslo": "Bergen, Trondheim, Tromso, Stavanger",
+    "Europe/Oslo": "Bergen, Trondheim, Tromsø, Stavanger",
     "Europe/Copenhagen": "Aarhus, Odense",
     "Europe/Helsinki": "Tampere, Espoo, Turku, Oulu",
-    "Europe/Warsaw": "Krakow, Cracow, Gdansk, Wroclaw, Poznan, Lodz",
+    "Europe/Warsaw": "Kraków, Cracow, Gdańsk, Wrocław, Poznań, Łódź",
     "Europe/Prague": "Brno",
-    "Europe/Bucharest": "Cluj Napoca, Timisoara",
+    "Europe/Bucharest": "Cluj Napoca, Timișoara",
     "Europe/Athens": "Thessaloniki, Santorini",
     "Europe/Kyiv": "Lviv, Odesa, Odessa, Kharkiv",
     "Europe/Moscow": "Sochi, Kazan",
@@ -98,8 +103,8 @@ CITIES = {
 """Cities that name no IANA zone, by the zone they lie in."""
 
 STATES = {
-    "America/New_York": "New York State NY, Connecticut CT, Delaware DE, District of Columbia DC, Florida FL, Georgia GA, "
-    "Maine ME, Maryland MD, Massachusetts MA, New Hampshire NH, New Jersey NJ, North Carolina NC, Ohio OH, "
+    "America/New_York": "New York State NY, Connecticut CT, Delaware DE, District of Columbia DC, Florida FL, "
+    "Georgia GA, Maine ME, Maryland MD, Massachusetts MA, New Hampshire NH, New Jersey NJ, North Carolina NC, Ohio OH, "
     "Pennsylvania PA, Rhode Island RI, South Carolina SC, Vermont VT, Virginia VA, West Virginia WV",
     "America/Detroit": "Michigan MI",
     "America/Indiana/Indianapolis": "Indiana IN",
@@ -257,13 +262,17 @@ AMBIGUOUS = {
 }
 """Names of several places far apart, with what to ask for instead."""
 
-NOT_PLACES = frozenset(
-    "center general wake virgin troll easter acre knox davis casey currie mawson act nsw lhi oral "
-    "north south west east".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+NOT_PLACES = _words(
+    "center general wake virgin troll easter acre knox davis casey currie mawson act nsw lhi oral north south west east"
 )
 """Last parts of IANA names that mean something else to most readers; by their full name they are found."""
 
-WITH_ARTICLE = frozenset(
-    "us usa uk uae emirates netherlands philippines bahamas maldives seychelles gambia vatican drc".split()
+WITH_ARTICLE = _words(
+    "us usa uk uae emirates netherlands philippines bahamas maldives seychelles gambia vatican drc"
 ) | {"united kingdom", "united states", "united states of america", "united arab emirates", "czech republic"}
 """Names that take "the" inside a sentence."""

@@ -26,16 +26,22 @@ NOTES = {
 }
 """What is assumed of units whose name means more than one thing, by pint's name."""
 
-CURRENCIES = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+CURRENCIES = _words(
     "$ € £ ¥ ₹ usd eur gbp jpy cny inr chf cad aud nzd sek nok dkk krw brl mxn rub try zar pln czk huf ils sgd hkd thb "
     "dollar dollars euro euros yen yuan renminbi rupee rupees franc francs peso pesos ruble rubles krona krone won "
-    "bitcoin btc eth".split()
+    "bitcoin btc eth"
 ) | {"us dollar", "us dollars", "pound sterling", "pounds sterling", "british pounds", "swiss francs"}
 """Names and codes of money, in lower case."""
 
 _NAMES: dict[str, str] = {
     # temperature
-    "degC": "c, °c, ºc, ℃, celsius, centigrade, deg c, degrees c, degree c, degrees celsius, degree celsius, degrees centigrade",
+    "degC": "c, °c, ºc, ℃, celsius, centigrade, deg c, degrees c, degree c, degrees celsius, degree celsius, "
+    "degrees centigrade",
     "degF": "f, °f, ºf, ℉, fahrenheit, deg f, degrees f, degree f, degrees fahrenheit, degree fahrenheit",
     "kelvin": "k, kelvin, kelvins, degrees kelvin, degree kelvin",
     "degR": "rankine, degrees rankine",
@@ -151,8 +157,11 @@ def _aliases() -> Iterator[tuple[str, str]]:
     for name, written in _NAMES.items():
         yield from ((alias, name) for alias in written.split(", "))
     for letter, prefix in _PREFIXES.items():
-        yield from ((f"{letter}b", f"{prefix}byte"), (f"{letter.upper()}B", f"{prefix}byte"), (f"{letter}B",
-        f"{prefix}byte"))
+        yield from (
+            (f"{letter}b", f"{prefix}byte"),
+            (f"{letter.upper()}B", f"{prefix}byte"),
+            (f"{letter}B", f"{prefix}byte"),
+        )
         yield from ((f"{letter.upper()}b", f"{prefix}bit"), (f"{letter}bit", f"{prefix}bit"))
         yield from ((f"{letter}bps", f"{prefix}bit/second"), (f"{letter}bit/s", f"{prefix}bit/second"))
         yield (f"{letter.upper()}B/s", f"{prefix}byte/second")

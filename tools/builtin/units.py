@@ -85,7 +85,7 @@ def _built_registry() -> UnitRegistry[float]:
     except ImportError:
         raise MissingExtra("unit conversion", "files") from None
     registry: UnitRegistry[float] = pint.UnitRegistry(None)
-    registry.load_definitions([*_definitions("default_en.txt"), *OVERRIDES])  # type: ignore[arg-type]
+    registry.load_definitions([*_definitions("default_en.txt"), *OVERRIDES])
     return registry
 
 
@@ -125,7 +125,9 @@ def _unit(registry: UnitRegistry[float], name: str) -> Any:
         if unit is not None:
             return unit
     close = difflib.get_close_matches(text.casefold(), ALIASES, n=3, cutoff=0.7)
-    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "; write for example km, miles, °F or litres"
+    hint = (
+        f"; did you mean {' or '.join(map(repr, close))}?" if close else "; write for example km, miles, °F or litres"
+    )
     raise ToolError(f"there is no unit named {text!r}{hint}")
 
 
@@ -183,9 +185,7 @@ def _fluid(registry: UnitRegistry[float], unit: Any, other: Any) -> Any:
 # Converting.
 
 
-def _converted(
-    registry: UnitRegistry[float], value: float, source: Any, target: Any, names: tuple[str, str]
-) -> float:
+def _converted(registry: UnitRegistry[float], value: float, source: Any, target: Any, names: tuple[str, str]) -> float:
     quantity: Any = registry.Quantity(value, source)
     if _inverse(source, target):
         if value == 0:

@@ -8,7 +8,6 @@ Proxies of the environment are not used: a proxy would connect in our place, to 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import socket
 import ssl
 import zlib
@@ -40,6 +39,9 @@ CONNECT_TIMEOUT = 5.0
 """Seconds until the connection must stand."""
 READ_TIMEOUT = 10.0
 """Seconds of silence after which a server is given up. The whole time is the run's: it cancels the call."""
+
+_SMALL = 20_000
+"""Bytes of a page that are read in the loop: a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +79,11 @@ class WebFetcher:
         ],
     ) -> list[Passage]:
         """Fetch a web page and return its text in passages with the address they came from."""
-        # In a thread: the import takes about 0.1 s once, and reading a large page takes as long each time.
-        await asyncio.to_thread(_load)
+        # In a thread where the loop would stand still: the imports take about 0.15 s once, a page of 2 MB up to 0.5 s.
+        if not _certificates.cache_info().currsize:
+            await asyncio.to_thread(_load)
         body = await self._fetched(_judged(url))
-        texts = await asyncio.to_thread(_texts, body)
+        texts = _texts(body) if len(body.content) < _SMALL else await asyncio.to_thread(_texts, body)
         if not texts:
             raise ToolError(f"{body.url} has no readable text; it may need a browser")
         return [Passage(text=text, origin=body.url) for text in texts]
@@ -115,9 +118,7 @@ class WebFetcher:
         content = await self._content(response, url)
         if b"\0" in content[:1024] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise ToolError(f"{url} is binary data, not text; only pages, plain text, JSON and XML can be read")
-        return _Body(
-            url=str(url), media=media or _sniffed(content), charset=response.charset_encoding, content=content
-        )
+        return _Body(url=str(url), media=media or _sniffed(content), charset=response.charset_encoding, content=content)
 
     async def _content(self, response: httpx.Response, url: httpx.URL) -> bytes:
         too_large = ToolError(f"{url} is larger than {self._max_bytes:,} bytes, the most that is read")
@@ -185,10 +186,10 @@ _WRAPPED = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
 
 def _load() -> None:
     try:
-        for module in ("httpx", "httpx_secure"):
-            importlib.import_module(module)
+        import httpx_secure
     except ImportError:
         raise MissingExtra("fetching web pages", "web") from None
+    assert httpx_secure
     _certificates()
 
 
@@ -212,6 +213,8 @@ def _judged(url: str) -> httpx.URL:
         raise ToolError(f"{text[:100]!r} is not a URL; write for example https://example.org/page") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ToolError(f"{text[:100]!r} must begin with http:// or https:// and name a host")
+    if parsed.port is not None and not 0 < parsed.port < 65_536:
+        raise ToolError(f"the port of a URL must be 1 to 65,535, got {parsed.port}")
     if parsed.userinfo:
         raise ToolError("url must not carry a user name or password; ask for the address without them")
     return parsed.copy_with(fragment=None)
