@@ -17,8 +17,8 @@ from .run import Answer, Run
 from .state import State
 
 CHARACTERS_PER_SECOND = 2_000_000
-"""Characters of evidence an answer is checked against in a second: 200,000 take 41 to 84 ms, measured, so a check that does
-not fit into what is left is left out rather than late."""
+"""Characters of evidence an answer is checked against in a second: 200,000 take 41 to 84 ms, measured, so a check that
+does not fit into what is left is left out rather than late."""
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
 
@@ -64,7 +64,7 @@ def _verdict(run: Run, text: str, unanswered: bool) -> Verdict:
 
 
 def _source_text(tool: str, arguments: object, content: str) -> str:
-    """A call as the check reads it: its name backs what is claimed to be done, its arguments say what the result is of."""
+    """A call as the check reads it: its name backs what is claimed done, its arguments say what the result is of."""
     return f"{tool} {json.dumps(arguments, ensure_ascii=False, default=str)}\n{content}"
 
 

@@ -132,8 +132,8 @@ def main() -> None:
 def run() -> NoReturn:
     """The console script: `main`, then the end of the process at once.
 
-    Taking a loaded engine apart object by object is another tenth of a short command's time and serves nobody: the trace
-    is written, the output is flushed, and a tool that is stuck in a thread cannot hold anything up.
+    Taking a loaded engine apart object by object is another tenth of a short command's time and serves nobody: the
+    trace is written, the output is flushed, and a tool that is stuck in a thread cannot hold anything up.
     """
     status = 0
     try:

@@ -115,7 +115,7 @@ class Run:
 
     @property
     def model_seconds(self) -> float:
-        """Seconds the next model call is expected to take: the longest so far, or what the model says before there was one."""
+        """Seconds the next model call is expected to take: the longest so far, or what the model says before any."""
         return max(self.pace) if self.pace else self.model.pace.start
 
     def own(self, future: asyncio.Future[Any]) -> None:

@@ -48,7 +48,8 @@ def show_tools(tools: Iterable[Tool], console: Console | None = None) -> None:
 
 def _evidence_line(item: Evidence) -> str:
     mark = _MARKS[item.verdict.outcome]
-    arguments = ", ".join(f"{k}={json.dumps(v, ensure_ascii=False, default=str)}" for k, v in item.arguments.items())
+    given = [(k, v) for k, v in item.arguments.items() if v is not None]
+    arguments = ", ".join(f"{k}={json.dumps(v, ensure_ascii=False, default=str)}" for k, v in given)
     shown = arguments if len(arguments) <= 90 else arguments[:87] + "..."
     said = item.verdict.reason if item.outcome.name == "ok" else item.content
     took = f"{item.duration * 1000:.0f} ms" if item.duration < 1 else f"{item.duration:.2f} s"

@@ -1,7 +1,7 @@
 """What a command and an import cost, beside what they stand on. Run it: python -m bench.startup [ROUNDS]
 
-Whole processes, in turn (A B A B …), after a warm-up; the ratio is the median of the ratios pair by pair, so that a machine
-whose speed drifts says the same.
+Whole processes, in turn (A B A B …), after a warm-up; the ratio is the median of the ratios pair by pair, so that a
+machine whose speed drifts says the same.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import sys
 import tempfile
 import time
 
-ASK = "import sys; sys.argv = ['shotclock', 'ask', 'What is 17.5% of 2,480?']; from shotclock.agent.cli import run; run()"
+RUN = "from shotclock.agent.cli import run; run()"
+ASK = f"import sys; sys.argv = ['shotclock', 'ask', 'What is 17.5% of 2,480?']; {RUN}"
 PAIRS = {
     "shotclock ask / import langgraph.graph": (ASK, "import langgraph.graph"),
     "import shotclock / bare interpreter": ("import shotclock", "pass"),
     "shotclock trace list / bare interpreter": (
-        "import sys; sys.argv = ['shotclock', 'trace', 'list']; from shotclock.agent.cli import run; run()",
+        f"import sys; sys.argv = ['shotclock', 'trace', 'list']; {RUN}",
         "pass",
     ),
 }

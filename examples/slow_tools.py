@@ -1,4 +1,4 @@
-"""What a deadline does: one tool answers, one hangs, and the answer comes on time. Run it: python -m examples.slow_tools"""
+"""What a deadline does: one tool answers, one hangs, the answer is on time. Run it: python -m examples.slow_tools"""
 
 from __future__ import annotations
 

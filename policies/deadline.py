@@ -41,3 +41,7 @@ class Deadline:
     def never(self) -> bool:
         """Whether there is no deadline."""
         return math.isinf(self.at)
+
+
+NEVER = Deadline()
+"""No deadline."""

@@ -196,7 +196,9 @@ class Reading:
         first, last = clause_around(record.text, found.start - record.start, found.end - record.start)
         own, lower = record.text[first:last], self.lower[record.start + first : record.start + last]
         # `UTC` is part of a time as `km` is of a length: it names nobody.
-        if not _CAPITAL.search(_CLOCK.sub("", own)) or any(next(places(lower, name), None) is not None for name in mine):
+        if not _CAPITAL.search(_CLOCK.sub("", own)) or any(
+            next(places(lower, name), None) is not None for name in mine
+        ):
             return False
         others = clauses_of(record.text[:first]) + clauses_of(record.text[last:])
         return any(_DIGIT.search(each) and mine & names_in(each, mine) for each in others)

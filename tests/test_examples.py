@@ -13,7 +13,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 EXPECTED = {
     "shop": [r"39\.9", "complete answered verified", "1 tool call"],
-    "slow_tools": [r"celsius 4", r"could not finish population", r"deadline, after (0\.\d\d|1\.0[0-5]) s", "timed_out, fail"],
+    "slow_tools": [
+        r"celsius 4",
+        r"could not finish population",
+        r"deadline, after (0\.\d\d|1\.0[0-5]) s",
+        "timed_out, fail",
+    ],
 }
 
 

@@ -18,10 +18,31 @@ LAYERS = ("policies", "tools", "agent", "testing")
 SOURCES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
 
 PUBLIC = {
-    "Agent", "Budget", "Call", "CallFinished", "CallStarted", "Event", "Evidence", "Model", "Passage", "Policy", "Result",
-    "RunStarted", "ShotclockError", "Spend", "TextDelta", "Tool", "ToolError", "UsageError", "Verdict", "Warned",
-    "builtin_tools", "local_tracing", "remaining", "tool",
-}  # fmt: skip
+    "Agent",
+    "Budget",
+    "Call",
+    "CallFinished",
+    "CallStarted",
+    "Event",
+    "Evidence",
+    "Model",
+    "Passage",
+    "Policy",
+    "Result",
+    "RunStarted",
+    "ShotclockError",
+    "Spend",
+    "TextDelta",
+    "Tool",
+    "ToolError",
+    "UsageError",
+    "Verdict",
+    "Warned",
+    "builtin_tools",
+    "local_tracing",
+    "remaining",
+    "tool",
+}
 
 
 def imports(path: Path) -> list[tuple[int, str]]:

@@ -7,9 +7,7 @@ import math
 import time
 from contextvars import ContextVar
 
-from ..policies.deadline import Deadline
-
-NEVER = Deadline()
+from ..policies.deadline import NEVER, Deadline
 
 ENCLOSING: ContextVar[Deadline] = ContextVar("shotclock_deadline", default=NEVER)
 """The deadline of the attempt this code runs in. It follows context variables into tasks and threads."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
-from ...policies.deadline import Deadline
+from ...policies.deadline import NEVER, Deadline
 from ...tools.call import Call, Evidence
 
 
@@ -66,7 +66,7 @@ class ModelRequest:
     tools: tuple[ToolSpec, ...] = ()
     purpose: Literal["reason", "answer"] = "reason"
     max_tokens: int | None = None
-    deadline: Deadline = Deadline()
+    deadline: Deadline = NEVER
     evidence: tuple[Evidence, ...] = ()
     run: str = ""
 

@@ -19,6 +19,7 @@ from .words import LIGHT_WEIGHT, Word, stem
 ENOUGH = 0.5
 """Share of a clause's own words that a tool must know, where no span alone justifies the call."""
 
+_ALL = 0.99
 _SEARCH_BASE = 0.2
 _SEARCH_WEIGHT = 0.75
 _STRONG_BONUS = 0.5
@@ -97,7 +98,7 @@ class Planner:
         if clause.lead in PLAIN_EFFECTS - ASKING:  # nothing may stand in for a deed that no tool does
             forms = [form for form in forms if form.profile.effect]
         found: list[_Candidate] = []
-        lacking = False
+        lacking = 0.0
         for form in forms:
             if not (_allowed(form.profile, clause) and form.may_fit(_topic(reading, index))):
                 continue
@@ -105,12 +106,15 @@ class Planner:
             score = _score(form.profile, filling, reading, index)
             if filling.missing and score > ENOUGH and (filling.refused or _names(form.profile, clause)):
                 missing.setdefault(form.profile.name, _lack(form.profile, filling))
-                lacking = True
+                lacking = max(lacking, _share(form.profile, filling, _topic(reading, index), clause)[0])
             elif score > 0 and not filling.missing:
                 arguments = _with_context(form.profile, filling, reading, index)
                 found.append(_Candidate(form.profile.name, arguments, score, _is_search(form.profile)))
-        if lacking:  # a search that knows little of it would only distract from what must be asked back
-            found = [candidate for candidate in found if candidate.score > _SEARCH_BASE + _SEARCH_WEIGHT * ENOUGH]
+        # A search that knows little of it would only distract from what must be asked back; and where the tool that
+        # lacks a parameter knows every word of the clause, so would any search.
+        if lacking:
+            least = _SEARCH_BASE + _SEARCH_WEIGHT * (ENOUGH if lacking < _ALL else 1.0)
+            found = [candidate for candidate in found if candidate.score > least]
         return sorted(found, key=lambda candidate: -candidate.score)
 
 

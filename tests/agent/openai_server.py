@@ -25,7 +25,10 @@ Framing = Literal["chunked", "length", "close"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the server does with one request: status, headers, then the steps, each bytes to send, seconds to wait, `HOLD` or `CUT`."""
+    """What the server does with one request: status, headers, then the steps.
+
+    A step is bytes to send, seconds to wait, `HOLD` or `CUT`.
+    """
 
     steps: tuple[bytes | float | str, ...] = ()
     status: int = 200

@@ -275,8 +275,8 @@ def test_the_scripted_model_is_a_model():
 
 def test_without_a_deadline_a_run_takes_as_long_as_it_takes():
     """`latency=None` waits for everything."""
-    result = run([ask(("slow", {})), "There are 7 apples."], tools=[fake_tool("slow", returns="There are 7 apples.", after=1e6)],
-                 budget=Budget(latency=None))  # fmt: skip
+    slow = fake_tool("slow", returns="There are 7 apples.", after=1e6)
+    result = run([ask(("slow", {})), "There are 7 apples."], tools=[slow], budget=Budget(latency=None))
     assert result.status == "complete"
     assert result.elapsed >= 1e6
 

@@ -23,7 +23,12 @@ def shotclock(tmp_path):
         env |= {"SHOTCLOCK_TRACES": str(tmp_path / "traces.db"), "COLUMNS": "200", **environment}
         code = "from shotclock.agent.cli import run; run()"
         return subprocess.run(
-            [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, env=env, cwd=cwd, timeout=60
+            [sys.executable, "-c", code, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env=env,
+            cwd=cwd,
+            timeout=60,
         )
 
     return run
@@ -103,7 +108,9 @@ def test_options_that_cannot_be_parsed_are_refused_without_a_traceback(shotclock
 
 def test_an_unreachable_endpoint_is_answered_by_the_embedded_model(shotclock):
     """A model that cannot be reached costs the better model, and a warning says so."""
-    done = shotclock("ask", "What is 2 + 2?", "--model", "openai:tiny", "--json", OPENAI_BASE_URL="http://127.0.0.1:9/v1")
+    done = shotclock(
+        "ask", "What is 2 + 2?", "--model", "openai:tiny", "--json", OPENAI_BASE_URL="http://127.0.0.1:9/v1"
+    )
     result = json.loads(done.stdout)
     assert done.returncode == 0
     assert "4" in result["answer"]

@@ -1,4 +1,4 @@
-"""The main job without a network: the embedded model, the real built-in tools, real files; answers right and verified."""
+"""The main job without a network: the embedded model, the built-in tools, real files; answers right and verified."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ def test_a_mean_over_a_table_is_right(agent, orders):
     assert result.verified, result.verdict.reason
 
 
-@pytest.mark.parametrize("question", ["asdf qwer zxcv", "blorp fizzle wug?", "Who is the king of Sweden?", "What time is it?"])
+@pytest.mark.parametrize(
+    "question", ["asdf qwer zxcv", "blorp fizzle wug?", "Who is the king of Sweden?", "What time is it?"]
+)
 def test_what_cannot_be_answered_is_said(agent, question):
     """Nonsense and what no tool knows is answered honestly: not verified, and the user is told."""
     result = ask(agent, question)

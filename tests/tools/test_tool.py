@@ -121,7 +121,7 @@ def test_methods_are_tools_of_their_instance():
 
 def test_a_method_without_its_instance_is_refused():
     """The class's own attribute cannot be called, and the message says what to pass."""
-    with pytest.raises(InvalidTool, match="stock.*is a method; pass it from an instance"):
+    with pytest.raises(InvalidTool, match=r"stock.*is a method; pass it from an instance"):
         Toolbox([Shop.stock])
 
 

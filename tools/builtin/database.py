@@ -86,8 +86,8 @@ class Database:
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        # What of duckdb is still held when the interpreter ends makes it print a report of leaks. Whoever keeps this object
-        # alive until then (the context of a timer, a cycle) must not cause that, so it lets go by itself.
+        # What of duckdb is still held when the interpreter ends makes it print a report of leaks. Whoever keeps this
+        # object alive until then (the context of a timer, a cycle) must not cause that, so it lets go by itself.
         duckdb = _duckdb()
         self._held = {"module": duckdb, "connection": duckdb.connect(":memory:", config=_SETTINGS)}
         weakref.finalize(self, self._held.clear)
