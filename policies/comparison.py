@@ -89,6 +89,7 @@ class Comparison:
         return any(reading.names(word) for reading in self.readings)
 
     def stretch_of(self, fact: Fact) -> Stretch:
+        """The sentence of the answer that a fact stands in."""
         return trimmed(self.stretches[max(0, bisect_right(self._starts, fact.start) - 1)], fact.start)
 
     # -- facts ------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ def take_moments(canvas: Canvas) -> list[Fact]:
 
 
 def iso_facts(match: re.Match[str], text: str) -> Iterator[Fact]:
+    """The date of `2026-11-24T14:05Z`, and its time where it has one."""
     year, month, day = match["iso"][:10].split("-")
     yield date_fact(text, match.start(), match.start() + 10, year, month, day)
     if match["iso_time"] is not None:
@@ -36,6 +37,7 @@ def iso_facts(match: re.Match[str], text: str) -> Iterator[Fact]:
 
 
 def slashed_date(match: re.Match[str], text: str) -> Fact:
+    """The date of `24/11/2026`; where day and month could be either, only the text itself."""
     parts = [int(part) for part in re.split(r"[/.]", match[0])]
     if len(match[0].split("/")[0]) == 4:
         return date_fact(text, match.start(), match.end(), *parts)
@@ -55,6 +57,7 @@ def _month_first(match: re.Match[str], text: str) -> Fact | None:
 
 
 def date_fact(text: str, start: int, end: int, year: object, month: object, day: object) -> Fact:
+    """A date from its parts; a part that is not given is 0."""
     written = text[start:end].rstrip(" .")
     return Fact(
         kind="date",
@@ -81,6 +84,7 @@ def _weekday_before(text: str) -> int:
 
 
 def time_fact(clock: str, half: str | None, zone: str | None, start: int, written: str) -> Fact:
+    """A time of day from `14:05`, or from `2:05` with its half `p`; its zone in minutes where it has one."""
     parts = [int(part[:2]) for part in clock.split(":")] + [0 if half and ":" not in clock else -1, -1]
     hour, minute, second = parts[0], parts[1], parts[2]
     if half is not None and hour <= 12:

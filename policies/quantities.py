@@ -134,6 +134,7 @@ def anything(_: float) -> bool:
 
 
 def number_in_words(text: str, start: int, end: int, value: int) -> Fact:
+    """A number written as a word, with the unit behind it."""
     unit, length = _unit_at(text[end : end + 48])
     end += length
     counts = unit is None and _counts(text, end)

@@ -67,15 +67,18 @@ class Canvas:
         self.text = text
 
     def blank(self, pattern: re.Pattern[str]) -> None:
+        """Put spaces in place of what matches, so that nothing reads it twice and places stay."""
         self.text = pattern.sub(lambda match: " " * len(match[0]), self.text)
 
     def blank_all(self, facts: list[Fact]) -> None:
+        """Put spaces in place of facts that were found."""
         letters = list(self.text)
         for fact in facts:
             letters[fact.start : fact.end] = " " * (fact.end - fact.start)
         self.text = "".join(letters)
 
     def take(self, pattern: re.Pattern[str], read: Callable[[re.Match[str], str], Fact | None]) -> list[Fact]:
+        """The facts that `read` makes of what matches; they are blanked, what it declines stays."""
         found: list[Fact] = []
 
         def replacement(match: re.Match[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...policies.errors import MissingExtra
 from .content import DOCUMENT_SUFFIXES
+from .page import html_outline
 
 MAX_HEADING = 150
 """Characters of a heading that are kept."""
@@ -22,13 +23,6 @@ _HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t]*#*$")
 _UNDERLINE = re.compile(r"(=+|-+)[ \t]*$")
 _FENCE = re.compile(r"[ ]{0,3}(```|~~~)")
 _BULLET = re.compile(r"\s*([-•*·–]|\d+[.)])\s")
-# Tags whose content stands on lines of its own; every other tag is part of the running text.
-_BLOCK_NAMES = """
-address article aside blockquote br caption dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5
-h6 header hr li main ol p pre section summary table tbody tfoot thead tr ul
-"""
-_BLOCKS = frozenset(_BLOCK_NAMES.split())
-_UNSEEN = frozenset(("script", "style", "noscript", "template", "head", "nav", "svg", "iframe", "select", "button"))
 # pypdfium2 is not thread-safe: one document at a time in the whole process.
 _PDFIUM = threading.Lock()
 
@@ -52,13 +46,11 @@ def require(path: Path) -> None:
     """Make sure that `path` can be read.
 
     Raises:
-        MissingExtra: it is a PDF or an HTML file, and the extra `files` is not installed.
+        MissingExtra: it is a PDF, and the extra `files` is not installed.
     """
     kind = DOCUMENT_SUFFIXES[path.suffix.lower()]
     if kind == "PDF" and not _installed("pypdfium2"):
         raise MissingExtra("reading PDF files", "files")
-    if kind == "HTML" and not _installed("selectolax"):
-        raise MissingExtra("reading HTML files", "files")
 
 
 def blocks(path: Path, max_bytes: int = -1) -> Iterator[Block]:
@@ -158,58 +150,15 @@ class _Trail:
 
 
 def _of_html(text: str) -> Iterator[Block]:
-    if not _installed("selectolax"):
-        raise MissingExtra("reading HTML files", "files")
-    from selectolax.lexbor import LexborHTMLParser
-
-    tree = LexborHTMLParser(text)
+    title, lines = html_outline(text)
     trail = _Trail()
-    title = tree.css_first("title")
-    if title is not None and tree.css_first("h1") is None and title.text(strip=True):
-        trail.enter(1, title.text())
-    for tag, line in _lines_of(tree.body):
-        if tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
-            trail.enter(int(tag[1]), line)
+    if title and all(level != 1 for level, _ in lines):
+        trail.enter(1, title)
+    for level, line in lines:
+        if level:
+            trail.enter(level, line)
         else:
             yield Block(line, trail.headings)
-
-
-def _lines_of(body: Any) -> Iterator[tuple[str, str]]:
-    """The text of each block element with its tag; with a stack, as pages nest deeper than Python recurses."""
-    inside: list[str] = ["body"]
-    words: list[str] = []
-    # An element is met twice, on the way in and on the way out; `None` ends the tag on top of `inside`.
-    waiting: list[Any] = [body] if body is not None else []
-    while waiting:
-        node = waiting.pop()
-        tag = inside[-1] if node is None else node.tag
-        if tag == "-text":
-            words.append(node.text_content if inside[-1] == "pre" else re.sub(r"\s+", " ", node.text_content))
-        elif node is None or tag not in _UNSEEN:
-            if tag in _BLOCKS:
-                line = _tidy("".join(words))
-                words.clear()
-                if line:
-                    yield _enclosing_block(inside), line
-            if node is None:
-                inside.pop()
-                words += [" | "] if tag in ("td", "th") else []
-            elif not tag.startswith("-"):
-                inside.append(tag)
-                waiting.append(None)
-                waiting.extend(reversed(list(node.iter(include_text=True))))
-    line = _tidy("".join(words))
-    if line:
-        yield "body", line
-
-
-def _enclosing_block(inside: list[str]) -> str:
-    return next((tag for tag in reversed(inside) if tag in _BLOCKS), "body")
-
-
-def _tidy(text: str) -> str:
-    lines = (re.sub(r"[ \t\xa0]+", " ", line).strip(" |") for line in text.splitlines())
-    return "\n".join(line for line in lines if line)
 
 
 def _of_pdf(path: Path, max_pages: int) -> Iterator[Block]:

@@ -83,12 +83,21 @@ def html_paragraphs(markup: str) -> list[str]:
     Scripts, styles, navigation, footers, sidebars and hidden elements are left out. Where the page marks its main part,
     that part is read alone.
     """
-    reader = _Reader(markup, _LEFT_OUT)
-    if reader.unclosed:
-        # What is never closed would swallow the rest of the page.
-        reader = _Reader(markup, frozenset())
-    body = reader.main_part()
+    reader = _reader(markup)
+    body = [text for _, text in reader.main_part()]
     return [reader.title, *body] if reader.title and reader.title not in body[:1] else body
+
+
+def html_outline(markup: str) -> tuple[str, list[tuple[int, str]]]:
+    """The same as a title and paragraphs, each with the level of the heading that it is: 1 to 6, or 0 where it is none."""
+    reader = _reader(markup)
+    return reader.title, reader.main_part()
+
+
+def _reader(markup: str) -> _Reader:
+    reader = _Reader(markup, _LEFT_OUT)
+    # What is never closed would swallow the rest of the page.
+    return _Reader(markup, frozenset()) if reader.unclosed else reader
 
 
 def _words(text: str) -> frozenset[str]:
@@ -109,6 +118,7 @@ _TAG = re.compile(
 _MARKUP = re.compile(r"<(?:/?[a-zA-Z]|[!?])")
 _HIDDEN = re.compile(r"\shidden(?=[\s/=]|$)|\saria-hidden\s*=\s*[\"']?true", re.IGNORECASE)
 _PARTS = ("main", "article")
+_HEADINGS = _words("h1 h2 h3 h4 h5 h6")
 
 
 class _Reader:
@@ -121,7 +131,8 @@ class _Reader:
 
     def __init__(self, markup: str, left_out: frozenset[str]) -> None:
         self.title = ""
-        self.paragraphs: list[str] = []
+        self.paragraphs: list[tuple[int, str]] = []
+        self._level = 0
         self._line: list[str] = []
         self._begun = False
         self._preformatted = False
@@ -136,11 +147,11 @@ class _Reader:
         """Whether something that is left out goes on to the end of the page."""
         return self._skipped[1] > 0
 
-    def main_part(self) -> list[str]:
-        """The paragraphs of the one `main` or `article` where that is not almost empty, else all."""
+    def main_part(self) -> list[tuple[int, str]]:
+        """The paragraphs with their levels: of the one `main` or `article` where that is not almost empty, else all."""
         for marks in self._parts.values():
             # Several articles are teasers, and a short main part is one that a script fills.
-            if len(marks) == 2 and sum(map(len, self.paragraphs[slice(*marks)])) >= 200:
+            if len(marks) == 2 and sum(len(text) for _, text in self.paragraphs[slice(*marks)]) >= 200:
                 return self.paragraphs[slice(*marks)]
         return self.paragraphs
 
@@ -190,6 +201,8 @@ class _Reader:
             self._skipped = (name, 1)
         elif name in _PARTS:
             self._parts[name].append(len(self.paragraphs))
+        elif name in _HEADINGS:
+            self._level = int(name[1])
         elif name == "pre":
             self._preformatted = True
         elif name == "li":
@@ -208,6 +221,8 @@ class _Reader:
             self._end_paragraph()
         if name in _PARTS:
             self._parts[name].append(len(self.paragraphs))
+        elif name in _HEADINGS:
+            self._level = 0
         elif name == "pre":
             self._preformatted = False
 
@@ -223,7 +238,7 @@ class _Reader:
         if not self._preformatted:
             text = "\n".join(" ".join(line.split()) for line in text.split("\n"))
         if text.strip(" \n-|"):
-            self.paragraphs.append(text.strip())
+            self.paragraphs.append((self._level, text.strip()))
 
 
 def _behind(markup: str, close: str, start: int) -> int:
