@@ -27,7 +27,8 @@ from shotclock.agent.models.base import (
     ToolSpec,
     Usage,
 )
-from shotclock.agent.models.openai import Completion, OpenAI
+from shotclock.agent.models.completion import Completion
+from shotclock.agent.models.openai import OpenAI
 from shotclock.policies.deadline import Deadline
 from shotclock.policies.errors import ModelError, UnknownModel, UsageError
 from shotclock.tools.call import Call

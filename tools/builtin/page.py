@@ -89,7 +89,7 @@ def html_paragraphs(markup: str) -> list[str]:
 
 
 def html_outline(markup: str) -> tuple[str, list[tuple[int, str]]]:
-    """The same as a title and paragraphs, each with the level of the heading that it is: 1 to 6, or 0 where it is none."""
+    """The same, as the title and the paragraphs, each with its level: 1 to 6 where it is a heading, else 0."""
     reader = _reader(markup)
     return reader.title, reader.main_part()
 
