@@ -21,7 +21,6 @@ from ..policies.settings import Policy
 from ..tools.call import Evidence
 from ..tools.isolation import abandon, disown
 from ..tools.pipeline import Pipeline, Scope
-from ..tools.scope import ENCLOSING
 from ..tools.toolbox import Toolbox
 from .events import Event, Warned
 from .models.base import Model, ToolSpec
@@ -224,11 +223,6 @@ class Run:
             f"The result of {e.tool} was cut to {len(e.content):,} characters." for e in self.evidence if e.truncated
         ]
         return warnings
-
-
-def enclosing() -> Deadline:
-    """The deadline of the run this code is in, or never."""
-    return ENCLOSING.get()
 
 
 def _stop_reason(limit: str) -> StopReason:

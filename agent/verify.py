@@ -60,7 +60,6 @@ def _situation(run: Run, state: State, turn: list[Evidence]) -> TurnSituation:
         remaining=run.soft.remaining(now),
         next_turn=run.model_seconds,
         passed=sum(item.verdict.outcome == "pass" for item in run.evidence),
-        new_results=len(new),
         repeated=bool(turn) and not new,
         cut=run.soft.expired(now),
         exhausted=exhausted,

@@ -17,7 +17,6 @@ class TurnSituation:
         remaining: seconds to the soft deadline; infinite where there is none.
         next_turn: seconds another turn is expected to take.
         passed: results so far that passed their checks.
-        new_results: results of this turn, whatever their verdict, of calls not made before.
         repeated: whether every call of this turn repeated an earlier one.
         cut: whether the soft deadline interrupted the turn.
         exhausted: the limit that refused calls of this turn and will refuse every further one; `None` where none does.
@@ -28,7 +27,6 @@ class TurnSituation:
     remaining: float
     next_turn: float
     passed: int
-    new_results: int
     repeated: bool = False
     cut: bool = False
     exhausted: str | None = None

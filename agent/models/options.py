@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -325,7 +325,3 @@ def _source_of(money: list[Span], numbers: list[Span], clause: Clause) -> Span:
         if _word_before(span.start, clause) == "from":
             return span
     return money[0]
-
-
-Finder = Callable[[Clause], list[Option]]
-"""Finds the ways to fill one slot of a tool from a clause."""

@@ -78,11 +78,6 @@ def name_words(name: str) -> tuple[str, ...]:
     return tuple(part.lower() for part in _NAME_PART.findall(name))
 
 
-def content_stems(text: str) -> set[str]:
-    """The stems of the words that carry meaning."""
-    return {stem(found) for found in _WORD.findall(text) if _meaning(found.lower())}
-
-
 @lru_cache(maxsize=16_384)
 def _meaning(lower: str) -> float:
     if lower in STOP or lower.isdigit() or (len(lower) == 1 and lower.isascii()):

@@ -17,7 +17,7 @@ from shotclock.policies.stopping import Go, Stop, Stopping, TurnSituation
 
 def turn(**changes):
     """A turn after which there is every reason to go on."""
-    usual = {"turn": 1, "most_turns": 25, "remaining": 5.0, "next_turn": 1.0, "passed": 1, "new_results": 1}
+    usual = {"turn": 1, "most_turns": 25, "remaining": 5.0, "next_turn": 1.0, "passed": 1}
     return TurnSituation(**usual | changes)
 
 

@@ -67,15 +67,6 @@ def world_time(
     )
 
 
-def known_places() -> frozenset[str]:
-    """The names of cities, countries and states that `world_time` knows, in lower case, with and without accents.
-
-    Abbreviations of zones are not among them, nor `us` and `la`, because they are also words.
-    """
-    names = {name for place in _index().values() for name in (_fold(place.name), place.name.casefold())}
-    return frozenset(name for name in names if len(name) > 3 or name not in ("us", "la", "u s", "u k"))
-
-
 def _now() -> datetime:
     """The present instant; tests put another function here."""
     return datetime.now(UTC)
