@@ -22,12 +22,27 @@ async def act(state: State, runtime: Runtime[Run]) -> Command[Literal["verify"]]
     asked = state["messages"][-1].get("calls", [])
     calls = [_call(message) for message in asked]
     most = run.policy.limits.parallel
-    tasks = [asyncio.ensure_future(_one(run, call)) for call in calls[:most]]
-    for task in tasks:
-        run.own(task)
+    tasks = [run.begun.pop(call.id, None) or begin(run, call) for call in calls[:most]]
     evidence = [await task for task in tasks]
     evidence += [_surplus(run, call, most) for call in calls[most:]]
     return Command(goto="verify", update={"evidence": [item.to_dict() for item in evidence]})
+
+
+def begin(run: Run, call: Call) -> asyncio.Task[Evidence]:
+    """Start a call; the run lets go of it at its end."""
+    task = asyncio.get_running_loop().create_task(_one(run, call), name=f"shotclock call {call.tool}")
+    run.own(task)
+    return task
+
+
+def begin_early(run: Run, call: Call) -> None:
+    """Start a call whose arguments are complete while the model still writes, where that cannot change anything."""
+    tool = run.toolbox.get(call.tool)
+    if tool is None or not tool.read_only or call.malformed is not None:
+        return
+    if len(run.begun) < run.policy.limits.parallel:
+        run.begun[call.id] = begin(run, call)
+        run.trace.decision("eager", call.tool, "it is read only and its arguments are complete", call=call.id)
 
 
 async def _one(run: Run, call: Call) -> Evidence:

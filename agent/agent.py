@@ -13,7 +13,7 @@ from opentelemetry.trace import TracerProvider
 
 from ..policies.budget import Budget
 from ..policies.deadline import Deadline
-from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery
+from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError
 from ..policies.settings import Policy
 from ..tools.scope import ENCLOSING
 from ..tools.tool import Tool
@@ -70,6 +70,7 @@ class Agent:
         self.policy = _is(Policy, "policy", policy if policy is not None else Policy(), InvalidPolicy)
         self.graph: Graph = compile_graph(name, checkpointer)
         """The compiled LangGraph graph, `reason → act → verify → (reason | answer)`."""
+        self._own_instructions = instructions
         self._instructions = f"{BASE}\n\n{instructions}".strip()
         self._tracer_provider = tracer_provider
         self._threads = checkpointer is not None
@@ -149,6 +150,29 @@ class Agent:
         finally:
             task.cancel()
 
+    def as_tool(self, name: str | None = None, *, description: str | None = None) -> Tool:
+        """This agent as a tool of another one: it runs under what the caller has left of time, calls, tokens and money.
+
+        Every run inside a tool does that, with and without this method: the earlier deadline holds, and what the inner
+        run spends is reserved in the outer ledger too. An answer that failed its checks is an error of the tool.
+
+        Args:
+            name: the tool's name; the agent's by default.
+            description: what the model is told of it; the agent's instructions by default.
+
+        Raises:
+            InvalidTool: the name is none that models accept, or there is no description.
+        """
+
+        async def ask(question: str) -> str:
+            result = await self.run(question)
+            if result.verdict.outcome == "fail":
+                raise ToolError(f"{self.name} has no answer that passed its checks: {result.verdict.reason}")
+            return result.answer
+
+        ask.__doc__ = description or self._own_instructions
+        return Tool(ask, name or self.name)
+
     def _start(
         self,
         query: str,
@@ -161,7 +185,7 @@ class Agent:
         text = self._read(query)
         limits = self.budget if budget is None else _is(Budget, "budget", budget, InvalidBudget)
         started = now()
-        deadline = Deadline.after(started, limits.latency).earlier(ENCLOSING.get())
+        deadline = Deadline.after(started, limits.latency).earlier(ENCLOSING.get().deadline)
         latency = None if deadline.never else deadline.remaining(started)
         plan = self.policy.reserve.plan(latency, answer_q95(self.model))
         recorder = Recorder(self._tracer_provider, agent=self.name, model=self.model.name, clock=now)

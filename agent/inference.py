@@ -4,6 +4,7 @@ it got."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -72,8 +73,12 @@ async def infer(
     tools: tuple[ToolSpec, ...],
     purpose: Literal["reason", "answer"],
     until: Deadline,
+    on_call: Callable[[Call], None] = lambda call: None,
 ) -> Turn:
-    """Call the run's model, once or with one retry, until `until` at the latest. Nothing is raised for what it does."""
+    """Call the run's model, once or with one retry, until `until` at the latest. Nothing is raised for what it does.
+
+    `on_call` is told of each call the moment its arguments are complete.
+    """
     request = _request(run, messages, tools, purpose, until)
     retrying = AsyncRetrying(
         sleep=asyncio.sleep,
@@ -85,7 +90,7 @@ async def infer(
     numbers = count(1)
 
     async def attempt() -> Turn:
-        return await _attempt(run, run.model, request, until, next(numbers))
+        return await _attempt(run, run.model, request, until, next(numbers), on_call)
 
     return await retrying(attempt)
 
@@ -144,7 +149,9 @@ def _claim(model: Model, request: ModelRequest) -> Claim:
     return Claim(model_calls=1, input_tokens=sent, output_tokens=most, cost_usd=cost)
 
 
-async def _attempt(run: Run, model: Model, request: ModelRequest, until: Deadline, number: int) -> Turn:
+async def _attempt(
+    run: Run, model: Model, request: ModelRequest, until: Deadline, number: int, on_call: Callable[[Call], None]
+) -> Turn:
     reservation = run.ledger.reserve(_claim(model, request))
     if isinstance(reservation, Refusal):
         return Turn(refusal=reservation)
@@ -165,7 +172,7 @@ async def _attempt(run: Run, model: Model, request: ModelRequest, until: Deadlin
     try:
         with span.context():
             task = asyncio.get_running_loop().create_task(
-                _read(run, model, request, turn), name=f"shotclock model {model.name}"
+                _read(run, model, request, turn, on_call), name=f"shotclock model {model.name}"
             )
         run.own(task)
         await _until(task, slice_)
@@ -194,12 +201,12 @@ async def _until(task: asyncio.Future[None], remaining: float | None) -> None:
         raise
 
 
-async def _read(run: Run, model: Model, request: ModelRequest, turn: Turn) -> None:
+async def _read(run: Run, model: Model, request: ModelRequest, turn: Turn, on_call: Callable[[Call], None]) -> None:
     """Take the stream's events into `turn` as they come; whatever it raises becomes its error."""
     try:
         async with aclosing(model.stream(request)) as stream:  # type: ignore[type-var]  # adapters write generators
             async for event in stream:
-                _take(run, turn, event)
+                _take(run, turn, event, on_call)
     except ModelError as error:
         turn.error = error
     except GeneratorExit:
@@ -213,7 +220,7 @@ async def _read(run: Run, model: Model, request: ModelRequest, turn: Turn) -> No
         turn.finish = turn.finish or Finish()
 
 
-def _take(run: Run, turn: Turn, event: object) -> None:
+def _take(run: Run, turn: Turn, event: object, on_call: Callable[[Call], None]) -> None:
     match event:
         case TextDelta(text=text):
             turn.text += text
@@ -221,6 +228,7 @@ def _take(run: Run, turn: Turn, event: object) -> None:
             run.tell(TextEvent(text=text, at=run.elapsed))
         case CallReady(call=call):
             turn.calls.append(call)
+            on_call(call)
         case Usage():
             turn.usage = event
         case Finish():

@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from ..tools.call import Call
+from .act import begin_early
 from .inference import Turn, infer
 from .models.base import CallMessage, Message
 from .models.rules import Rules
@@ -34,7 +35,7 @@ async def _think(run: Run, messages: list[Message]) -> Turn:
     # A model that has no attempt left is not shown tools: asking for them would only waste its turn.
     exhausted = run.ledger.left().get("tool_calls", 1) <= 0
     tools = () if exhausted else run.specs
-    return await infer(run, messages, tools, "reason", run.soft)
+    return await infer(run, messages, tools, "reason", run.soft, lambda call: begin_early(run, call))
 
 
 def _hand_over(run: Run, turn: Turn) -> None:

@@ -21,6 +21,7 @@ from ..policies.settings import Policy
 from ..tools.call import Evidence
 from ..tools.isolation import abandon, disown
 from ..tools.pipeline import Pipeline, Scope
+from ..tools.scope import ENCLOSING
 from ..tools.toolbox import Toolbox
 from .events import Event, Warned
 from .models.base import Model, ToolSpec
@@ -66,6 +67,8 @@ class Run:
         draft: what the model of this turn has written so far.
         ending: why reasoning ended, once it has.
         answer: the best answer so far.
+        begun: calls of this turn that were started while the model still wrote, by id.
+        pace: how long each finished model call took, in seconds.
     """
 
     query: str
@@ -91,6 +94,7 @@ class Run:
     ending: Ending | None = None
     answer: Answer | None = None
     model_failed: bool = False
+    begun: dict[str, asyncio.Task[Evidence]] = field(default_factory=dict)
     pace: list[float] = field(default_factory=list)
     _owned: set[asyncio.Future[Any]] = field(default_factory=set)
     _closing: threading.Lock = field(default_factory=threading.Lock)
@@ -98,7 +102,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.soft = self.deadline.less(self.plan.seconds)
-        self.ledger = Ledger(self.budget)
+        self.ledger = Ledger(self.budget, ENCLOSING.get().ledger)
         scope = Scope(
             ledger=self.ledger, policy=self.policy, soft=self.soft, now=self.now, trace=self.trace, own=self.own
         )

@@ -53,11 +53,12 @@ class Refusal:
 class Reservation:
     """A claim the ledger has granted. Settle it once; settling again changes nothing."""
 
-    __slots__ = ("_ledger", "_open", "claim")
+    __slots__ = ("_above", "_ledger", "_open", "claim")
 
-    def __init__(self, ledger: Ledger, claim: Claim) -> None:
+    def __init__(self, ledger: Ledger, claim: Claim, above: Reservation | None = None) -> None:
         self.claim = claim
         self._ledger = ledger
+        self._above = above
         self._open = True
 
     def settle(
@@ -65,10 +66,14 @@ class Reservation:
     ) -> None:
         """Replace the worst case by the actual. What is not given is unknown and stays at the worst case."""
         self._ledger._settle(self, input_tokens, output_tokens, cost_usd)
+        if self._above is not None:
+            self._above.settle(input_tokens=input_tokens, output_tokens=output_tokens, cost_usd=cost_usd)
 
     def release(self) -> None:
         """Give the whole claim back: it was never started."""
         self._ledger._release(self)
+        if self._above is not None:
+            self._above.release()
 
 
 class Ledger:
@@ -76,10 +81,12 @@ class Ledger:
 
     Args:
         budget: the limits. `per_tool` limits hold beside `tool_calls`.
+        above: the ledger of the run this one is part of: what is spent here is spent there too, and both must grant it.
     """
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, above: Ledger | None = None) -> None:
         self.budget = budget
+        self._above = above
         self._lock = threading.Lock()
         self._tool_calls = 0
         self._model_calls = 0
@@ -91,15 +98,23 @@ class Ledger:
 
     def reserve(self, claim: Claim) -> Reservation | Refusal:
         """Grant the whole claim or refuse it whole, at once."""
+        above = None if self._above is None else self._above.reserve(claim)
+        if isinstance(above, Refusal):
+            return above
         with self._lock:
             refusal = self._check(claim)
-            if refusal is not None:
-                return refusal
-            self._add(claim, 1)
-            return Reservation(self, claim)
+            if refusal is None:
+                self._add(claim, 1)
+                return Reservation(self, claim, above)
+        if above is not None:
+            above.release()
+        return refusal
 
     def check(self, claim: Claim) -> Refusal | None:
         """Why the claim would be refused now, or `None`; reserves nothing."""
+        refusal = None if self._above is None else self._above.check(claim)
+        if refusal is not None:
+            return refusal
         with self._lock:
             return self._check(claim)
 
@@ -117,9 +132,11 @@ class Ledger:
             )
 
     def left(self) -> dict[str, float]:
-        """What is left under each limit that is set; for the model and for traces."""
+        """What is left under each limit that is set, here and above; for the model and for traces."""
+        above = {} if self._above is None else self._above.left()
         with self._lock:
-            return {limit: max(0.0, allowed - used) for limit, allowed, used in self._limits(None)}
+            own = {limit: max(0.0, allowed - used) for limit, allowed, used in self._limits(None)}
+        return above | {limit: min(left, above.get(limit, left)) for limit, left in own.items()}
 
     def _limits(self, tool: str | None) -> list[tuple[str, float, float]]:
         budget = self.budget

@@ -19,7 +19,7 @@ from .checks import run_checks
 from .content import Content, render
 from .isolation import Flight, abandon, start
 from .schema import Problem
-from .scope import ENCLOSING
+from .scope import ENCLOSING, Enclosing
 from .tool import Tool
 from .toolbox import Toolbox
 
@@ -218,7 +218,7 @@ class Pipeline:
         return outcome
 
     async def _bounded(self, flight: Flight, span: AttemptSpan, until: Deadline, reservation: Reservation) -> Outcome:
-        token = ENCLOSING.set(until)
+        token = ENCLOSING.set(Enclosing(until, self._scope.ledger))
         try:
             with span.context():
                 future = start(flight)

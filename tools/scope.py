@@ -6,11 +6,25 @@ import asyncio
 import math
 import time
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 from ..policies.deadline import NEVER, Deadline
+from ..policies.ledger import Ledger
 
-ENCLOSING: ContextVar[Deadline] = ContextVar("shotclock_deadline", default=NEVER)
-"""The deadline of the attempt this code runs in. It follows context variables into tasks and threads."""
+
+@dataclass(frozen=True, slots=True)
+class Enclosing:
+    """The attempt that code runs in: its deadline, and the ledger of its run, where there is one."""
+
+    deadline: Deadline = NEVER
+    ledger: Ledger | None = None
+
+
+OUTSIDE = Enclosing()
+"""No run at all."""
+
+ENCLOSING: ContextVar[Enclosing] = ContextVar("shotclock_attempt", default=OUTSIDE)
+"""The attempt this code runs in. It follows context variables into tasks and threads."""
 
 
 def remaining() -> float:
@@ -18,7 +32,7 @@ def remaining() -> float:
 
     A tool that can do its work more or less thoroughly asks this and does what fits.
     """
-    deadline = ENCLOSING.get()
+    deadline = ENCLOSING.get().deadline
     return math.inf if deadline.never else deadline.remaining(clock())
 
 

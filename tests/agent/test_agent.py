@@ -172,6 +172,18 @@ def test_an_unknown_price_is_said():
     assert "cost_usd could not be enforced" in " ".join(result.warnings)
 
 
+def test_a_read_only_call_starts_while_the_model_still_writes():
+    """A call whose arguments are complete does not wait for the rest of the stream, unless it changes something."""
+    early = fake_tool("early", returns="There are 7 apples.", after=3, read_only=True)
+    careful = fake_tool("careful", returns="There are 7 apples.", after=3)
+    for tool, seconds in ((early, 3.0), (careful, 5.0)):
+        asked = ask((tool.name, {"text": "a"}), ("apples", {}), ("apples", {"text": "b"}), every=1.0)
+        result = run([asked, "There are 7 apples."], tools=[tool, APPLES])
+        assert result.elapsed == pytest.approx(seconds, abs=0.01)
+        assert result.spend.tool_calls == 3
+        assert [e.outcome.name for e in result.evidence] == ["ok"] * 3
+
+
 async def test_a_stream_tells_what_happens_and_ends_with_the_result():
     """Events come in order: started, calls, text, and the result last."""
     agent = Agent(ScriptedModel([ask(("apples", {})), "There are 7 apples."]), [APPLES])

@@ -6,8 +6,10 @@ import asyncio
 import contextvars
 import time
 
+import pytest
+
 from shotclock import Agent, Budget, Passage, ToolError, remaining, tool
-from shotclock.testing import ScriptedModel, VirtualClock, ask, fake_tool
+from shotclock.testing import Hang, ScriptedModel, VirtualClock, ask, fake_tool
 from shotclock.tools.isolation import POOL
 
 
@@ -158,18 +160,18 @@ def test_a_tool_can_ask_how_much_time_it_has():
 
 def test_a_run_inside_a_tool_has_the_tools_deadline():
     """A nested run's deadline is the earlier of its own and the one it is in."""
-    inner = Agent(ScriptedModel(["never"]), [])
+    inner = Agent(ScriptedModel([Hang()]), [])
     seen = []
 
     @tool(timeout=1)
     async def nested() -> str:
         """Run another agent."""
-        run_ = inner._start("?", Budget(latency=60), None, None, asyncio.get_running_loop().time, None)
-        seen.append(run_.deadline.remaining(run_.now()))
+        result = await inner.run("?", budget=Budget(latency=60))
+        seen.append((result.stop_reason, result.elapsed))
         return "ok"
 
     run([nested], ("nested", {}))
-    assert seen == [1.0]
+    assert seen == [("deadline", pytest.approx(0.93))]
 
 
 CALLER = contextvars.ContextVar("caller", default="nobody")

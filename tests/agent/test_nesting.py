@@ -1,0 +1,82 @@
+"""An agent inside a tool of another: one deadline and one ledger for both."""
+
+from __future__ import annotations
+
+import pytest
+
+from shotclock import Agent, Budget
+from shotclock.policies.errors import InvalidTool
+from shotclock.policies.ledger import Claim, Ledger, Refusal
+from shotclock.testing import Hang, ScriptedModel, VirtualClock, ask, fake_tool
+
+LOOK = fake_tool("look", returns="There are 7 apples.", after=1)
+
+
+def pair(inner_steps, outer_answer="There are 7 apples.", tools=(LOOK,)):
+    """An outer agent whose only tool is an inner agent."""
+    inner = Agent(ScriptedModel(inner_steps), tools, name="expert", instructions="Knows about apples.")
+    outer = ScriptedModel([ask(("expert", {"question": "How many apples?"})), outer_answer])
+    return Agent(outer, [inner.as_tool()])
+
+
+def run(agent, **limits):
+    return VirtualClock().run(agent.run("How many apples are there?", budget=Budget(**{"latency": 10} | limits)))
+
+
+def test_the_inner_answer_is_the_tools_result():
+    """What the inner agent answers is evidence of the outer one."""
+    result = run(pair([ask(("look", {})), "There are 7 apples."]))
+    assert result.evidence[0].value == "There are 7 apples."
+    assert result.verified
+
+
+def test_what_the_inner_run_spends_is_spent():
+    """The outer spend holds the inner tool calls and model calls."""
+    result = run(pair([ask(("look", {})), "There are 7 apples."]))
+    assert result.spend.tool_calls == 2
+    assert result.spend.model_calls == 4
+    assert result.spend.per_tool == {"expert": 1, "look": 1}
+
+
+@pytest.mark.parametrize(("limit", "value"), [("tool_calls", 3), ("model_calls", 4)])
+def test_the_outer_limit_holds_inside(limit, value):
+    """An inner agent that would go on for ever stops at what the outer one has left."""
+    asking = [ask(*[("look", {"text": f"{turn} {n}"}) for n in range(4)]) for turn in range(20)]
+    result = run(pair(asking), **{limit: value})
+    assert getattr(result.spend, limit) <= value
+
+
+def test_the_outer_deadline_holds_inside():
+    """An inner agent that hangs is interrupted in time for the outer one to answer."""
+    result = run(pair([ask(("look", {})), Hang()]), latency=4)
+    assert result.elapsed <= 4
+    assert "7 apples" in result.answer
+
+
+def test_an_inner_answer_that_failed_its_checks_is_an_error():
+    """A wrong inner answer does not become evidence."""
+    result = run(pair([ask(("look", {})), "There are 9 apples."], outer_answer="I do not know."))
+    assert result.evidence[0].outcome.name == "error"
+    assert "9" in result.evidence[0].content
+
+
+def test_an_agent_without_a_description_is_no_tool():
+    """A model must be told what the tool is for."""
+    with pytest.raises(InvalidTool, match="has no docstring"):
+        Agent(ScriptedModel([])).as_tool()
+    assert Agent(ScriptedModel([])).as_tool("helper", description="Helps.").name == "helper"
+
+
+def test_ledgers_nest():
+    """Both ledgers must grant a claim, a refusal by one leaves nothing in the other, and settling reaches both."""
+    above = Ledger(Budget(tokens=100))
+    below = Ledger(Budget(tokens=80), above)
+    first = below.reserve(Claim(input_tokens=50))
+    assert isinstance(below.reserve(Claim(input_tokens=40)), Refusal)
+    assert (above.spend().tokens, below.spend().tokens) == (50, 50)
+    assert below.left() == {"tokens": 30}
+    first.settle(input_tokens=10)
+    assert (above.spend().tokens, below.spend().tokens) == (10, 10)
+    second = below.reserve(Claim(input_tokens=60))
+    second.release()
+    assert (above.spend().tokens, below.spend().tokens) == (10, 10)
