@@ -22,7 +22,7 @@ async def act(state: State, runtime: Runtime[Run]) -> Command[Literal["verify"]]
     asked = state["messages"][-1].get("calls", [])
     calls = [_call(message) for message in asked]
     most = run.policy.limits.parallel
-    tasks = [run.begun.pop(call.id, None) or begin(run, call) for call in calls[:most]]
+    tasks = [run.begun.pop(call.id) if call.id in run.begun else begin(run, call) for call in calls[:most]]
     evidence = [await task for task in tasks]
     evidence += [_surplus(run, call, most) for call in calls[most:]]
     return Command(goto="verify", update={"evidence": [item.to_dict() for item in evidence]})
