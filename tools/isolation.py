@@ -42,7 +42,11 @@ class Flight:
         return outcome
 
 
+_SWEEP = 256
+"""Futures that may linger before those of closed loops are looked for; doubled as they grow, so that it stays cheap."""
+
 _lingering: set[asyncio.Future[Any]] = set()
+_sweep_at = _SWEEP
 
 
 def start(flight: Flight) -> asyncio.Future[Outcome]:
@@ -80,9 +84,17 @@ def abandon(future: asyncio.Future[Any]) -> None:
     """Cancel without waiting. What does not obey runs on, held until it ends, and is waited for by nobody."""
     if not future.done():
         future.cancel()
-        _lingering.difference_update([f for f in _lingering if f.get_loop().is_closed()])
-        _lingering.add(future)
-        future.add_done_callback(_lingering.discard)
+        _linger(future)
+
+
+def _linger(future: asyncio.Future[Any]) -> None:
+    """Hold a future until it ends, since its loop holds it only weakly; those of closed loops never will."""
+    global _sweep_at
+    if len(_lingering) >= _sweep_at:
+        _lingering.difference_update([held for held in _lingering if held.get_loop().is_closed()])
+        _sweep_at = 2 * len(_lingering) + _SWEEP
+    _lingering.add(future)
+    future.add_done_callback(_lingering.discard)
 
 
 def disown(future: asyncio.Future[Any]) -> None:
