@@ -15,6 +15,7 @@ from ..policies.budget import Budget
 from ..policies.deadline import Deadline
 from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError
 from ..policies.settings import Policy
+from ..tools.history import History
 from ..tools.scope import ENCLOSING
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
@@ -73,6 +74,7 @@ class Agent:
         self._own_instructions = instructions
         self._instructions = f"{BASE}\n\n{instructions}".strip()
         self._tracer_provider = tracer_provider
+        self._history = History()
         self._threads = checkpointer is not None
 
     def __repr__(self) -> str:
@@ -207,6 +209,7 @@ class Agent:
             started=started,
             deadline=deadline,
             plan=plan,
+            history=self._history,
             instructions=self._instructions,
             emit=emit,
         )

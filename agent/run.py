@@ -19,6 +19,7 @@ from ..policies.outcome import Verdict
 from ..policies.reserve import Plan
 from ..policies.settings import Policy
 from ..tools.call import Evidence
+from ..tools.history import History
 from ..tools.isolation import abandon, disown
 from ..tools.pipeline import Pipeline, Scope
 from ..tools.scope import ENCLOSING
@@ -63,6 +64,7 @@ class Run:
         deadline: when the caller must have the result.
         soft: when calls and reasoning are interrupted.
         plan: what is kept back, and who writes the final answer.
+        history: how long the agent's tools have taken so far.
         evidence: what calls gave so far.
         draft: what the model of this turn has written so far.
         ending: why reasoning ended, once it has.
@@ -81,6 +83,7 @@ class Run:
     started: float
     deadline: Deadline
     plan: Plan
+    history: History = field(default_factory=History)
     instructions: str = ""
     emit: Callable[[Event], None] | None = None
     soft: Deadline = field(init=False)
@@ -104,7 +107,13 @@ class Run:
         self.soft = self.deadline.less(self.plan.seconds)
         self.ledger = Ledger(self.budget, ENCLOSING.get().ledger)
         scope = Scope(
-            ledger=self.ledger, policy=self.policy, soft=self.soft, now=self.now, trace=self.trace, own=self.own
+            ledger=self.ledger,
+            policy=self.policy,
+            soft=self.soft,
+            now=self.now,
+            trace=self.trace,
+            history=self.history,
+            own=self.own,
         )
         self.pipeline = Pipeline(self.toolbox, scope)
         self.specs = tuple(

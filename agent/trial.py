@@ -12,6 +12,7 @@ from ..policies.errors import InvalidTool
 from ..policies.ledger import Ledger
 from ..policies.settings import Policy
 from ..tools.call import Call, Evidence
+from ..tools.history import History
 from ..tools.pipeline import Pipeline, Scope
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
@@ -39,6 +40,7 @@ async def _try(toolbox: Toolbox, budget: Budget, call: Call) -> Evidence:
         soft=Deadline.after(now(), budget.latency),
         now=now,
         trace=Recorder(agent="try", model="none", clock=now).start_run("", budget),
+        history=History(),
         own=lambda future: None,
     )
     return await Pipeline(toolbox, scope).call(call)

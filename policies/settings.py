@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from .admission import Admission
+from .attempts import Attempts
 from .errors import InvalidPolicy
 from .limits import Limits
 from .reserve import Reserve
@@ -24,12 +25,14 @@ class Policy:
     Attributes:
         reserve: how much time is kept back for the final answer.
         admission: whether a call is begun.
+        attempts: how long one attempt may take.
         stopping: when reasoning ends.
         limits: how large queries, results and answers may be.
     """
 
     reserve: Reserve = field(default_factory=Reserve)
     admission: Admission = field(default_factory=Admission)
+    attempts: Attempts = field(default_factory=Attempts)
     stopping: Stopping = field(default_factory=Stopping)
     limits: Limits = field(default_factory=Limits)
 
@@ -52,7 +55,13 @@ class Policy:
     def from_dict(cls, tables: dict[str, Any], *, source: str = "policy") -> Policy:
         """The same from nested dicts; `source` names them in messages."""
         parts: dict[str, Any] = {}
-        kinds = {"reserve": Reserve, "admission": Admission, "stopping": Stopping, "limits": Limits}
+        kinds = {
+            "reserve": Reserve,
+            "admission": Admission,
+            "attempts": Attempts,
+            "stopping": Stopping,
+            "limits": Limits,
+        }
         for name, table in tables.items():
             if name not in kinds:
                 raise InvalidPolicy(f"{source}: unknown table [{name}]; the tables are {', '.join(kinds)}")

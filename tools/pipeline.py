@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from ..policies.settings import Policy
 from .call import Call, Evidence
 from .checks import run_checks
 from .content import Content, render
+from .history import History
 from .isolation import Flight, abandon, start
 from .schema import Problem
 from .scope import ENCLOSING, Enclosing
@@ -41,7 +43,17 @@ class Trace(Protocol):
     """What the pipeline tells of its work."""
 
     def execute_tool(
-        self, tool: str, call_id: str, *, attempt: int, kind: str, timeout: float, remaining: float, arguments: Any
+        self,
+        tool: str,
+        call_id: str,
+        *,
+        attempt: int,
+        kind: str,
+        timeout: float,
+        remaining: float,
+        arguments: Any,
+        p50: float | None,
+        p95: float | None,
     ) -> AttemptSpan:
         """Begin the span of one attempt."""
 
@@ -59,6 +71,7 @@ class Scope:
         soft: the instant at which calls are interrupted.
         now: the clock that `soft` is measured by.
         trace: where spans and decisions go.
+        history: how long the tools have taken so far.
         own: told of every future that is started, so that the run can let go of it.
     """
 
@@ -67,6 +80,7 @@ class Scope:
     soft: Deadline
     now: Callable[[], float]
     trace: Trace
+    history: History
     own: Callable[[asyncio.Future[Any]], None]
 
 
@@ -125,12 +139,19 @@ class Pipeline:
     def _admit(self, tool: Tool, call_id: str) -> Admit | Skipped:
         scope = self._scope
         remaining = scope.soft.remaining(scope.now())
-        situation = CallSituation(tool=tool.name, remaining=remaining, expected=tool.latency, timeout=tool.timeout)
+        forecast = scope.history.forecast(tool)
+        situation = CallSituation(
+            tool=tool.name,
+            remaining=remaining,
+            expected=None if forecast is None else forecast.median,
+            chance=None if forecast is None or math.isinf(remaining) else forecast.probability(remaining),
+            timeout=tool.timeout,
+        )
         admitted = scope.policy.admission.admit(situation)
         if isinstance(admitted, Skipped):
             scope.trace.decision(
-                "skip", tool.name, admitted.reason, call=call_id, remaining=remaining, expected=tool.latency,
-                limit=admitted.limit,
+                "skip", tool.name, admitted.reason, call=call_id, remaining=remaining, expected=situation.expected,
+                chance=situation.chance, limit=admitted.limit,
             )  # fmt: skip
         return admitted
 
@@ -199,23 +220,33 @@ class Pipeline:
         if isinstance(reservation, Refusal):
             return self._refused(tool, call.id, reservation)
         now = scope.now()
+        forecast = scope.history.forecast(tool)
+        timeout = scope.policy.attempts.timeout(admitted.timeout, forecast, may_retry=number <= tool.retry)
         span = scope.trace.execute_tool(
             tool.name,
             call.id,
             attempt=number,
             kind="primary" if number == 1 else "retry",
-            timeout=admitted.timeout,
+            timeout=timeout,
             remaining=scope.soft.remaining(now),
             arguments=arguments,
+            p50=None if forecast is None else forecast.median,
+            p95=None if forecast is None else forecast.quantile(0.95),
         )
         outcome: Outcome = Cancelled("the run was interrupted")
         flight = Flight(tool, arguments)
         self._flights[call.id] = (call, flight, now)
         try:
-            outcome = await self._bounded(flight, span, Deadline.after(now, admitted.timeout), reservation)
+            outcome = await self._bounded(flight, span, Deadline.after(now, timeout), reservation)
         finally:
+            self._learn(tool, outcome, scope.now() - now)
             span.end(outcome, result=outcome.value if isinstance(outcome, Ok) else None, cost_usd=tool.cost_usd or None)
         return outcome
+
+    def _learn(self, tool: Tool, outcome: Outcome, seconds: float) -> None:
+        """A result is a sample, an attempt that was cut a censored one, and a failure, which may be quick, is none."""
+        if not isinstance(outcome, (Failed, Skipped)):
+            self._scope.history.observe(tool, seconds, censored=not isinstance(outcome, Ok))
 
     async def _bounded(self, flight: Flight, span: AttemptSpan, until: Deadline, reservation: Reservation) -> Outcome:
         token = ENCLOSING.set(Enclosing(until, self._scope.ledger))

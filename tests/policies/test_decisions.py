@@ -8,7 +8,9 @@ import pytest
 
 from shotclock import Policy
 from shotclock.policies.admission import Admission, Admit, CallSituation
+from shotclock.policies.attempts import Attempts
 from shotclock.policies.errors import InvalidPolicy
+from shotclock.policies.latency import LatencyState
 from shotclock.policies.limits import Limits
 from shotclock.policies.outcome import Skipped
 from shotclock.policies.reserve import Plan, Reserve
@@ -52,9 +54,24 @@ def test_a_call_gets_the_smaller_of_its_timeout_and_what_is_left():
 
 def test_a_call_that_cannot_end_is_not_begun():
     """A tool that usually takes longer than is left is skipped with both figures."""
-    skipped = Admission().admit(CallSituation(tool="slow", remaining=0.5, expected=2.0))
+    skipped = Admission().admit(CallSituation(tool="slow", remaining=0.5, expected=2.0, chance=0.02))
     assert skipped == Skipped("deadline", "slow usually takes 2 s and 0.50 s are left")
     assert isinstance(Admission().admit(CallSituation(tool="t", remaining=0.0)), Skipped)
+    assert isinstance(Admission().admit(CallSituation(tool="slow", remaining=0.5, expected=2.0, chance=0.4)), Admit)
+
+
+def test_an_attempt_is_cut_where_nearly_all_were_quicker():
+    """From 20 samples on an attempt may take its q95 where a retry can follow, its q99.9 where not, and a quarter more."""
+    state = LatencyState()
+    for n in range(19):
+        state.observe(1.0 + n / 100)
+    assert Attempts().timeout(60.0, state.forecast(), may_retry=True) == 60.0
+    state.observe(1.2)
+    early, last = (Attempts().timeout(60.0, state.forecast(), may_retry=retry) for retry in (True, False))
+    assert 1.1 * 1.25 < early < 1.3 * 1.25
+    assert early <= last < 60
+    assert Attempts().timeout(0.5, state.forecast(), may_retry=True) == 0.5
+    assert Attempts().timeout(60.0, None, may_retry=False) == 60.0
 
 
 @pytest.mark.parametrize(
@@ -88,6 +105,9 @@ def test_enough_evidence_stops():
         (lambda: Reserve(margin=-1), "reserve.margin"),
         (lambda: Reserve(largest_share=2), "reserve.largest_share"),
         (lambda: Admission(smallest=-1), "admission.smallest"),
+        (lambda: Admission(least_chance=2), "admission.least_chance"),
+        (lambda: Attempts(false_last=1), "attempts.false_last"),
+        (lambda: Attempts(learn_from=0), "attempts.learn_from"),
         (lambda: Stopping(enough=0), "stopping.enough"),
         (lambda: Limits(result=0), "limits.result"),
     ],

@@ -213,3 +213,36 @@ def test_more_calls_than_a_turn_may_have_are_skipped():
     names = [e.outcome.name for e in result.evidence]
     assert names.count("ok") == 32
     assert names.count("skipped") == 8
+
+
+def test_what_was_learnt_of_a_tool_decides_whether_it_is_begun():
+    """After a dozen calls of 5 s, one is not begun with 2 s left, and the decision has its figures."""
+    agent = Agent(ScriptedModel([ask(("slow", {})), "Done."]), [fake_tool("slow", after=5)])
+    clock = VirtualClock()
+    for _ in range(12):
+        assert clock.run(agent.run("?", budget=Budget(latency=10))).spend.tool_calls == 1
+    result = clock.run(agent.run("?", budget=Budget(latency=2)))
+    assert result.spend.tool_calls == 0
+    assert result.evidence[0].content == "slow was skipped: slow usually takes 5 s and 1.93 s are left."
+    skipped = next(d for d in result.decisions if d["kind"] == "skip")
+    assert skipped["figures"]["chance"] < 1 / 3
+
+
+def test_an_attempt_that_takes_far_longer_than_all_before_is_cut_and_retried():
+    """Once a tool is known, a hang costs its q95 and not the rest of the budget, where a retry can follow."""
+    hangs = iter([False] * 30 + [True] + [False] * 9)
+
+    @tool(read_only=True, retry=1)
+    async def look() -> str:
+        """Look."""
+        await asyncio.sleep(3600 if next(hangs) else 0.1)
+        return "There are 7 apples."
+
+    agent = Agent(ScriptedModel([ask(("look", {})), "There are 7 apples."]), [look])
+    clock = VirtualClock()
+    for _ in range(30):
+        clock.run(agent.run("?", budget=Budget(latency=10)))
+    result = clock.run(agent.run("?", budget=Budget(latency=10)))
+    assert result.verified
+    assert result.evidence[0].attempts == 2
+    assert result.elapsed < 1

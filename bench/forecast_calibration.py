@@ -1,0 +1,141 @@
+"""How well forecasts are calibrated, and what they cost. Run it: python -m bench.forecast_calibration [SERIES]
+
+For each class of latency, SERIES independent series are drawn; after n samples each is asked for a quantile, and the
+true probability of ending within it is averaged: that is its coverage. The width is the asked quantile over the true
+one, the median of the series. Everything is seeded.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import statistics
+import sys
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from shotclock.policies.forecast import PRIORS, Prior
+from shotclock.policies.latency import LatencyState
+from shotclock.policies.pace import ModelLatency
+from shotclock.policies.sums import total
+
+SIZES = (3, 5, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
+LEVELS = (0.9, 0.95, 0.99)
+RECORDED = Path(__file__).resolve().parents[1].parent / "shared" / "reference" / "tool_delay_quantiles.json"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A latency with a known distribution: its inverse, its cumulative function, and the prior it is learnt under."""
+
+    inverse: Callable[[float], float]
+    cumulative: Callable[[float], float]
+    prior: Prior
+
+
+def log_normal(p50: float, sigma: float, prior: Prior) -> Source:
+    """A log-normal latency."""
+    normal = statistics.NormalDist(math.log(p50), sigma)
+    return Source(lambda u: math.exp(normal.inv_cdf(u)), lambda x: normal.cdf(math.log(x)) if x > 0 else 0.0, prior)
+
+
+def table(quantiles: Sequence[tuple[float, float]], prior: Prior) -> Source:
+    """A latency given by its quantiles, log-linear between them."""
+    shares = [p for p, _ in quantiles]
+    logs = [math.log(x) for _, x in quantiles]
+
+    def between(at: float, xs: Sequence[float], ys: Sequence[float]) -> float:
+        i = min(max(bisect_left(xs, at), 1), len(xs) - 1)
+        return ys[i - 1] + (at - xs[i - 1]) / (xs[i] - xs[i - 1]) * (ys[i] - ys[i - 1])
+
+    def cumulative(x: float) -> float:
+        if x <= math.exp(logs[0]):
+            return 0.0
+        return 1.0 if math.isinf(x) else min(1.0, between(math.log(x), logs, shares))
+
+    return Source(lambda u: math.exp(between(u, shares, logs)), cumulative, prior)
+
+
+def sources() -> dict[str, Source]:
+    """The classes; recorded tool delays only where their file lies beside the repository."""
+    found = {
+        "model, tokens unknown": log_normal(2.97, 0.55, PRIORS["model"]),
+        "model, tokens known": log_normal(1.0, 0.23, Prior(p50=1.0, sigma=0.23)),
+        "API tool": log_normal(0.3, 0.7, PRIORS["tool"]),
+        "slow tool": log_normal(5.0, 0.55, PRIORS["slow tool"]),
+        "API tool, prior 10x off": log_normal(3.0, 0.7, PRIORS["tool"]),
+    }
+    if RECORDED.exists():
+        quantiles = sorted((float(p), x) for p, x in json.loads(RECORDED.read_text())["quantiles"].items())
+        found["recorded tool, own prior"] = table(quantiles, PRIORS["fast tool"])
+        found["recorded tool, prior API"] = table(quantiles, PRIORS["tool"])
+    else:
+        print(f"recorded tool delays: left out, {RECORDED.name} does not lie beside the repository")
+    return found
+
+
+def calibrate(source: Source, series: int, sizes: Sequence[int] = SIZES) -> Iterator[tuple[int, float, float, float]]:
+    """Size, level, coverage and width of a source."""
+    covered: dict[tuple[int, float], list[float]] = {(n, q): [] for n in sizes for q in LEVELS}
+    widths: dict[tuple[int, float], list[float]] = {(n, q): [] for n in sizes for q in LEVELS}
+    chance = random.Random(3)
+    for _ in range(series):
+        state = LatencyState(source.prior)
+        for n in range(1, max(sizes) + 1):
+            state.observe(source.inverse(chance.random()))
+            if n in sizes:
+                for q in LEVELS:
+                    asked = state.forecast().quantile(q)
+                    covered[n, q].append(source.cumulative(asked))
+                    widths[n, q].append(asked / source.inverse(q))
+    for (n, q), shares in covered.items():
+        yield n, q, statistics.fmean(shares), statistics.median(widths[n, q])
+
+
+def show(name: str, source: Source, series: int) -> None:
+    """Print coverage and width of one source."""
+    print(f"\n{name}\n{'n':>6}" + "".join(f"   q={q:<5} width" for q in LEVELS))
+    rows: dict[int, str] = {}
+    for n, _, coverage, width in calibrate(source, series):
+        rows[n] = rows.get(n, f"{n:>6}") + f"   {coverage:.3f}   {width:5.2f}"
+    print("\n".join(rows.values()))
+
+
+def costs() -> None:
+    """Print what a sample and a quantile cost."""
+    print()
+    chance = random.Random(5)
+    samples = [math.exp(chance.gauss(-1.2, 0.7)) for _ in range(20_000)]
+    for n in (10, 100, 5_000):
+        state = LatencyState()
+        learn = [partial(state.observe, seconds) for seconds in samples[:n]]
+        added = each(learn)
+        asked = each([partial(state.forecast().quantile, 0.95)] * 20_000)
+        fresh = each([LatencyState.from_dict(state.to_dict()).forecast for _ in range(200)])
+        print(
+            f"n = {n}: a sample {added:.1f} µs, a quantile {asked:.1f} µs, the first forecast after it {fresh:.0f} µs"
+        )
+    model = ModelLatency()
+    print(f"a model call {each([partial(model.observe, seconds, 100) for seconds in samples[:2000]]):.1f} µs")
+    for parts in (2, 4):
+        summed = each([partial(total, [LatencyState().forecast()] * parts)] * 50)
+        print(f"the sum of {parts} forecasts {summed:.0f} µs")
+
+
+def each(calls: Sequence[Callable[[], object]]) -> float:
+    """Mean microseconds of the calls."""
+    began = time.perf_counter()
+    for call in calls:
+        call()
+    return (time.perf_counter() - began) / len(calls) * 1e6
+
+
+if __name__ == "__main__":
+    for name, source in sources().items():
+        show(name, source, int(sys.argv[1]) if len(sys.argv) > 1 else 400)
+    costs()

@@ -1,0 +1,93 @@
+"""How long several things take, one after the other or side by side: distributions are combined, never percentiles.
+
+The parts are taken as independent. Sums of medians of 3, 6 and 12 calls are met 31, 18 and 8 % of the time, sums of
+95th percentiles overshoot 1.3 to 1.7 times; a convolution does neither.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Final
+
+from .forecast import SMALLEST, Forecast
+from .shapes import Slowest, Steps, Tail
+
+Atoms = list[tuple[float, float]]
+"""Seconds and weights, ascending."""
+
+_LONGEST: Final = 1e9
+_EDGES: Final = (*(i * 0.9 / 32 for i in range(33)), *(1 - 0.1 * 0.7**j for j in range(1, 16)), 1.0)
+"""Edges of the 48 cells a distribution is cut into: even up to the 90th percentile, then ever finer."""
+
+NOTHING: Final = Forecast(Steps((math.log(SMALLEST),), (1 - 1e-12,), Tail(scale=1e-9, weight=2.0)))
+"""The forecast of doing nothing: it takes no time."""
+
+
+def total(forecasts: Iterable[Forecast]) -> Forecast:
+    """The forecast of doing one after the other, by convolution on a grid that is finer in the tail."""
+    parts = list(forecasts)
+    if len(parts) < 2:
+        return parts[0] if parts else NOTHING
+    summed = _atoms(parts[0])
+    for at, part in enumerate(parts[1:], 2):
+        added = _atoms(part)
+        summed = sorted([(x + y, v * w) for x, v in summed for y, w in added])
+        if at < len(parts):
+            summed = _coarse(summed)
+    return from_atoms(summed, min(part.n for part in parts))
+
+
+def slowest(forecasts: Iterable[Forecast]) -> Forecast:
+    """The forecast of doing all side by side: it ends with the last."""
+    parts = list(forecasts)
+    if len(parts) < 2:
+        return parts[0] if parts else NOTHING
+    return Forecast(Slowest(tuple(part.shape for part in parts)), min(part.n for part in parts))
+
+
+def combine(forecasts: Iterable[Forecast], q: float) -> float:
+    """Seconds within which all are done one after the other with probability `q`."""
+    return total(forecasts).quantile(q)
+
+
+def sum_probability(forecasts: Iterable[Forecast], within: float) -> float:
+    """Probability that all are done one after the other within so many seconds."""
+    return total(forecasts).probability(within)
+
+
+def from_atoms(atoms: Sequence[tuple[float, float]], n: int) -> Forecast:
+    """The forecast of ascending seconds with weights that sum to 1."""
+    logs, shares, below = [], [], 0.0
+    for seconds, weight in atoms:
+        logs.append(math.log(max(seconds, SMALLEST)))
+        shares.append(min(below + weight / 2, 1 - 1e-12))
+        below += weight
+    return Forecast(Steps(logs, shares, _tail(logs, shares)), n)
+
+
+def _tail(logs: Sequence[float], shares: Sequence[float]) -> Tail:
+    """A tail that goes on as steeply as the last part of the grid rises."""
+    back = max(0, len(logs) - 16)
+    rise = logs[-1] - logs[back]
+    fall = math.log((1 - shares[back]) / (1 - shares[-1])) if shares[back] < shares[-1] else 1.0
+    return Tail(scale=max(2 * rise / max(fall, 1e-9), 1e-9), weight=2.0)
+
+
+def _atoms(forecast: Forecast) -> Atoms:
+    """A forecast as the middles of its cells."""
+    return [(min(forecast.quantile((a + b) / 2), _LONGEST), b - a) for a, b in pairwise(_EDGES)]
+
+
+def _coarse(atoms: Atoms) -> Atoms:
+    """Many atoms as one a cell, at the mean of what falls into it."""
+    cells, below, mass, moment, edge = [], 0.0, 0.0, 0.0, 1
+    for seconds, weight in atoms:
+        if below + weight / 2 > _EDGES[edge] and mass:
+            cells.append((moment / mass, mass))
+            mass = moment = 0.0
+            while below + weight / 2 > _EDGES[edge] and edge < len(_EDGES) - 1:
+                edge += 1
+        mass, moment, below = mass + weight, moment + weight * seconds, below + weight
+    return [*cells, (moment / mass, mass)]
