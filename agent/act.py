@@ -10,6 +10,8 @@ from langgraph.types import Command
 
 from ..policies.outcome import Skipped, Verdict
 from ..tools.call import Call, Evidence
+from ..tools.landing import message_of
+from ..tools.pipeline import rejected
 from .events import CallFinished, CallStarted
 from .models.base import CallMessage
 from .run import Run
@@ -47,7 +49,10 @@ def begin_early(run: Run, call: Call) -> None:
 
 async def _one(run: Run, call: Call) -> Evidence:
     run.tell(CallStarted(call=call, at=run.elapsed))
-    evidence = await run.pipeline.call(call)
+    try:
+        evidence = await run.pipeline.call(call)
+    except Exception as error:  # a fault of ours costs this call, not its siblings, and is reported as one
+        evidence = rejected(call, type(error).__name__, f"{call.tool} failed inside the pipeline: {message_of(error)}")
     run.evidence.append(evidence)
     run.tell(CallFinished(evidence=evidence, at=run.elapsed))
     return evidence

@@ -4,8 +4,9 @@ it got."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import aclosing
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Literal
@@ -16,9 +17,11 @@ from ..policies.deadline import Deadline
 from ..policies.errors import ModelError
 from ..policies.ledger import Claim, Refusal, Reservation
 from ..tools.call import Call
-from ..tools.isolation import abandon
+from ..tools.content import sound
+from ..tools.isolation import abandon, spawn
+from ..tools.landing import message_of
 from .events import TextDelta as TextEvent
-from .models.base import CallReady, Finish, Message, Model, ModelRequest, TextDelta, ToolSpec, Usage
+from .models.base import CallReady, Finish, Message, Model, ModelEvent, ModelRequest, TextDelta, ToolSpec, Usage
 from .prompts import budget_note
 from .run import Run
 
@@ -32,6 +35,15 @@ ANSWER_TOKENS = 300
 """Tokens a final answer is expected to take where nothing is known of it; the p50 of chat traffic is 129, p99 601
 (Azure LLM inference trace 2023)."""
 
+
+MOST_CHARACTERS = 1_000_000
+"""Characters of one model call that are read; a stream that goes on is stopped."""
+
+MOST_CALLS = 256
+"""Calls of one model call that are taken; `limits.parallel` of them are begun."""
+
+BREATH = 0.005
+"""Seconds a stream may be read without giving the event loop back."""
 
 ANSWER_SPREAD = 1.46
 """q95 of a model call over its median, knowing the tokens: e^(1.645 · .23), with the residual log-σ .23 of the same
@@ -49,7 +61,7 @@ class Turn:
     """What one model call gave, as far as it got.
 
     Attributes:
-        text: what it wrote.
+        written: how many characters it wrote.
         calls: the calls whose arguments were complete.
         finish: why it ended on its own; `None` where it was cut.
         usage: what the endpoint reported.
@@ -58,13 +70,24 @@ class Turn:
         cut: whether its time was up first.
     """
 
-    text: str = ""
     calls: list[Call] = field(default_factory=list)
     finish: Finish | None = None
     usage: Usage = field(default_factory=Usage)
     error: ModelError | None = None
     refusal: Refusal | None = None
     cut: bool = False
+    written: int = 0
+    _parts: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """What it wrote."""
+        return "".join(self._parts)
+
+    def write(self, text: str) -> None:
+        """Add a piece of text."""
+        self._parts.append(text)
+        self.written += len(text)
 
 
 async def infer(
@@ -156,7 +179,6 @@ async def _attempt(
     if isinstance(reservation, Refusal):
         return Turn(refusal=reservation)
     turn = Turn()
-    run.draft = ""
     slice_ = None if until.never else until.remaining(run.now())
     span = run.trace.chat(
         model.name,
@@ -171,12 +193,12 @@ async def _attempt(
     started = run.now()
     try:
         with span.context():
-            task = asyncio.get_running_loop().create_task(
-                _read(run, model, request, turn, on_call), name=f"shotclock model {model.name}"
-            )
+            task = spawn(_read(run, model, request, turn, on_call), f"model {model.name}")
         run.own(task)
         await _until(task, slice_)
         turn.cut = not task.done()
+        if task.done() and not task.cancelled() and turn.finish is None and turn.error is None:
+            turn.cut = True  # it was stopped because its time was up
     finally:
         abandon(task)
         _settle(reservation, model, turn)
@@ -204,35 +226,73 @@ async def _until(task: asyncio.Future[None], remaining: float | None) -> None:
 async def _read(run: Run, model: Model, request: ModelRequest, turn: Turn, on_call: Callable[[Call], None]) -> None:
     """Take the stream's events into `turn` as they come; whatever it raises becomes its error."""
     try:
-        async with aclosing(model.stream(request)) as stream:  # type: ignore[type-var]  # adapters write generators
+        async with _closing(model.stream(request)) as stream:
+            breath = run.now()
             async for event in stream:
                 _take(run, turn, event, on_call)
+                now = run.now()
+                if request.deadline.expired(now):
+                    return
+                if turn.written > MOST_CHARACTERS:
+                    turn.finish = Finish(reason="length")
+                    return
+                if now - breath > BREATH:
+                    # A stream that always has something ready would never give the loop back.
+                    await asyncio.sleep(0)
+                    breath = run.now()
     except ModelError as error:
         turn.error = error
-    except GeneratorExit:
-        raise
     except BaseException as error:  # an adapter may raise anything, and it costs one model call only
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             return
-        turn.error = ModelError(f"{model.name} raised {type(error).__name__}: {error}", kind="malformed")
+        message = f"{model.name} raised {type(error).__name__}: {message_of(error)}"
+        turn.error = ModelError(message, kind="malformed")
     else:
         turn.finish = turn.finish or Finish()
 
 
+@asynccontextmanager
+async def _closing(stream: AsyncIterator[ModelEvent]) -> AsyncIterator[AsyncIterator[ModelEvent]]:
+    """As `aclosing`, for iterators that need no closing too: the protocol asks for none."""
+    try:
+        yield stream
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+
+
 def _take(run: Run, turn: Turn, event: object, on_call: Callable[[Call], None]) -> None:
     match event:
-        case TextDelta(text=text):
-            turn.text += text
-            run.draft = turn.text
+        case TextDelta(text=str(text)):
+            turn.write(sound(text))
             run.tell(TextEvent(text=text, at=run.elapsed))
-        case CallReady(call=call):
+        case CallReady(call=call) if len(turn.calls) < MOST_CALLS:
+            call = _sound_call(call, {each.id for each in turn.calls})
             turn.calls.append(call)
             on_call(call)
-        case Usage():
-            turn.usage = event
+        case Usage(input_tokens=sent, output_tokens=written):
+            turn.usage = Usage(input_tokens=_count(sent), output_tokens=_count(written))
         case Finish():
             turn.finish = event
+
+
+def _sound_call(call: Call, taken: set[str]) -> Call:
+    """The call with an id of its own, and arguments that are JSON; where they are not, the model is told."""
+    identity = str(call.id)
+    while identity in taken:
+        identity += "+"
+    try:
+        arguments = json.loads(json.dumps(dict(call.arguments)))
+        malformed = call.malformed
+    except (TypeError, ValueError, RecursionError) as error:
+        arguments, malformed = {}, f"the arguments are not a JSON object: {message_of(error)}"
+    return Call(id=identity, tool=str(call.tool), arguments=arguments, malformed=malformed)
+
+
+def _count(tokens: object) -> int | None:
+    return tokens if isinstance(tokens, int) and not isinstance(tokens, bool) and tokens >= 0 else None
 
 
 def _settle(reservation: Reservation, model: Model, turn: Turn) -> None:

@@ -43,7 +43,6 @@ def _hand_over(run: Run, turn: Turn) -> None:
     failed = run.model.name
     run.model_failed = True
     run.model = Rules()
-    run.draft = ""
     run.trace.decision("fallback", "rules", f"{failed}: {turn.error}", failed=failed)
     run.warn(f"The model {failed} failed ({turn.error}); the embedded model 'rules' took over.")
 

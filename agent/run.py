@@ -20,7 +20,7 @@ from ..policies.reserve import Plan
 from ..policies.settings import Policy
 from ..tools.call import Evidence
 from ..tools.history import History
-from ..tools.isolation import abandon, disown
+from ..tools.isolation import abandon
 from ..tools.pipeline import Pipeline, Scope
 from ..tools.scope import ENCLOSING
 from ..tools.toolbox import Toolbox
@@ -66,7 +66,6 @@ class Run:
         plan: what is kept back, and who writes the final answer.
         history: how long the agent's tools have taken so far.
         evidence: what calls gave so far.
-        draft: what the model of this turn has written so far.
         ending: why reasoning ended, once it has.
         answer: the best answer so far.
         begun: calls of this turn that were started while the model still wrote, by id.
@@ -92,7 +91,6 @@ class Run:
     specs: tuple[ToolSpec, ...] = field(init=False)
     evidence: list[Evidence] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    draft: str = ""
     unanswered: bool = False
     ending: Ending | None = None
     answer: Answer | None = None
@@ -162,11 +160,9 @@ class Run:
         for future in list(self._owned):
             abandon(future)
 
-    def let_go(self) -> None:
-        """Take what ignored its cancellation out of the loop's sight, and count it."""
+    def count_stubborn(self) -> None:
+        """Count what ignored its cancellation."""
         stubborn = [future for future in self._owned if not future.done()]
-        for future in stubborn:
-            disown(future)
         if stubborn:
             names = ", ".join(sorted({_name(f) for f in stubborn}))
             self.trace.decision("abandon", "abandoned", f"still running after its cancellation: {names}",

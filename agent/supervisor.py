@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Coroutine
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -46,6 +47,10 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig) -> Result:
     except asyncio.CancelledError:
         run.end("cancelled", "the caller cancelled the run")
         _release(run, task)
+        # One turn of the loop, so that what obeys has ended before the caller goes on.
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        run.count_stubborn()
         run.close(_last_resort(run))
         raise
     finally:
@@ -54,7 +59,7 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig) -> Result:
     _note(run, task, watch)
     _release(run, task)
     await asyncio.sleep(0)  # one turn of the loop, in which everything well-behaved obeys its cancellation
-    run.let_go()
+    run.count_stubborn()
     return run.close(run.answer or _last_resort(run))
 
 

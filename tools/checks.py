@@ -95,8 +95,6 @@ def _run(check: Check, value: Any, arguments: Mapping[str, Any]) -> Verdict | No
     try:
         said = check(value, arguments) if _takes_arguments(check) else check(value)
         return _verdict(name, said)
-    except (KeyboardInterrupt, SystemExit):
-        raise
     except BaseException as error:  # a check is user code: whatever it raises says nothing about the result
         return Verdict.unsure(name, f"the check {name} raised {type(error).__name__}: {short(error)}")
 

@@ -48,13 +48,18 @@ def render(value: Any, limit: int) -> Content:
     text = json.dumps(small, ensure_ascii=False, default=str)
     if not allowance.exceeded:
         return _cut(text, limit, len(text))
-    return Content(f"{text[:limit]}\n[cut: the result is longer than {limit:,} characters]", truncated=True)
+    return Content(f"{sound(text[:limit])}\n[cut: the result is longer than {limit:,} characters]", truncated=True)
 
 
 def _cut(text: str, limit: int, size: int) -> Content:
     if size <= limit:
-        return Content(text)
-    return Content(f"{text[:limit]}\n[cut: {limit:,} of {size:,} characters are shown]", truncated=True)
+        return Content(sound(text))
+    return Content(f"{sound(text[:limit])}\n[cut: {limit:,} of {size:,} characters are shown]", truncated=True)
+
+
+def sound(text: str) -> str:
+    """The text without lone surrogates, which no encoder takes; a subclass of `str` becomes a `str`."""
+    return text.encode("utf-8", "replace").decode() if not text.isascii() else str.__str__(text)
 
 
 def _passages(value: Any) -> tuple[Passage, ...]:
@@ -72,7 +77,7 @@ def _render_passages(passages: tuple[Passage, ...], limit: int) -> Content:
         size += len(passage.text) + len(passage.source) + 4
         if size > limit and kept:
             break
-        kept.append(dataclasses.replace(passage, text=passage.text[:limit]))
+        kept.append(dataclasses.replace(passage, text=sound(passage.text[:limit])))
     text = "\n\n".join(f"[{p.source}]\n{p.text}" for p in kept)
     cut = len(kept) < len(passages) or any(len(p.text) > limit for p in passages)
     if cut:

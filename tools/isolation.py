@@ -10,16 +10,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import itertools
 import queue
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from ..policies.errors import ToolError
-from ..policies.outcome import Cancelled, Failed, Ok, Outcome
+from ..policies.outcome import Cancelled
+from .landing import Landed, ended, is_plain, is_plain_error, raised, returned
 from .tool import Tool
+
+T = TypeVar("T")
 
 MAX_THREADS = 64
 """Daemon threads for sync tools, in the whole process. Further calls queue, and their wait counts as latency."""
@@ -30,16 +33,41 @@ IDLE_SECONDS = 10.0
 
 @dataclass(slots=True, eq=False)
 class Flight:
-    """One attempt under way. `outcome` is there the moment the tool ends, even while a blocked loop cannot say so."""
+    """One attempt under way.
+
+    Attributes:
+        tool: the tool.
+        arguments: its validated arguments.
+        limit: characters of the result that are shown.
+        landed: how it ended; there the moment it did, even while a blocked loop cannot say so.
+    """
 
     tool: Tool
     arguments: Mapping[str, Any]
-    outcome: Outcome | None = None
+    limit: int
+    landed: Landed | None = None
+    _ticket: list[None] = field(default_factory=lambda: [None])
 
-    def land(self, outcome: Outcome) -> Outcome:
+    def claim(self) -> bool:
+        """Whether the caller is the first to claim it: the thread that begins it, or the run that gives it up."""
+        try:
+            self._ticket.pop()
+        except IndexError:
+            return False
+        return True
+
+    def land(self, landed: Landed) -> Landed:
         """Note how it ended; in whichever thread it ran."""
-        self.outcome = outcome
-        return outcome
+        self.landed = landed
+        return landed
+
+    def returned(self, value: Any) -> Landed:
+        """Note what it returned, rendered and checked."""
+        return self.land(returned(self.tool, self.arguments, value, self.limit))
+
+    def raised(self, error: BaseException) -> Landed:
+        """Note what it raised."""
+        return self.land(raised(self.tool.name, error))
 
 
 _SWEEP = 256
@@ -49,35 +77,45 @@ _lingering: set[asyncio.Future[Any]] = set()
 _sweep_at = _SWEEP
 
 
-def start(flight: Flight) -> asyncio.Future[Outcome]:
-    """Start one attempt; the future's result is an `Outcome` and it never holds an exception."""
-    tool = flight.tool
-    if tool.isolation == "thread":
-        return POOL.submit(flight)
-    return asyncio.get_running_loop().create_task(run_on_loop(flight), name=f"shotclock tool {tool.name}")
+def start(flight: Flight) -> asyncio.Future[Landed]:
+    """Start one attempt; the future's result says how it landed."""
+    if flight.tool.isolation == "thread":
+        return POOL.run(lambda: _run_in_thread(flight), flight.claim)
+    flight.claim()
+    return spawn(run_on_loop(flight), f"tool {flight.tool.name}")
 
 
-async def run_on_loop(flight: Flight) -> Outcome:
-    """Await an async tool in the caller's loop and turn whatever it does into an outcome."""
+def spawn(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    """A task for code of strangers, which may ignore its cancellation.
+
+    It is taken out of the loop's list, because `asyncio.run` waits on its way out for every task in that list, and one
+    stubborn tool would hold up the end of the program. Whoever spawns it holds it and cancels it. `_unregister_task` is
+    the documented hook for this ("Extending asyncio" in the standard library's manual).
+    """
+    task = asyncio.get_running_loop().create_task(coroutine, name=f"shotclock {name}")
+    asyncio._unregister_task(task)
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio's own gather does
+    return task
+
+
+async def run_on_loop(flight: Flight) -> Landed:
+    """Await an async tool in the caller's loop, and land whatever it does."""
     # The watchdog finds this frame, and `flight` in it, on the stack of a loop that is blocked.
     try:
         value = flight.tool.function(**flight.arguments)
-        return flight.land(Ok(await value if hasattr(value, "__await__") else value))
-    except GeneratorExit:
-        raise
+        if hasattr(type(value), "__await__"):
+            value = await value
     except BaseException as error:  # a tool may raise anything, SystemExit included, and it costs one call only
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-            return Cancelled("interrupted")
-        return flight.land(failure(error))
-
-
-def failure(error: BaseException) -> Failed:
-    """The outcome of a tool that raised."""
-    message = str(error).strip()
-    if isinstance(error, ToolError):
-        return Failed(type(error).__name__, message, retryable=False)
-    return Failed(type(error).__name__, f"{type(error).__name__}: {message}"[:500] if message else type(error).__name__)
+            return ended(flight.tool.name, Cancelled("interrupted"))
+        # Nothing may be awaited where this coroutine is being closed.
+        if isinstance(error, GeneratorExit) or is_plain_error(error):
+            return flight.raised(error)
+        return await POOL.run(functools.partial(flight.raised, error))
+    if is_plain(flight.tool, value):
+        return flight.returned(value)
+    return await POOL.run(functools.partial(flight.returned, value))
 
 
 def abandon(future: asyncio.Future[Any]) -> None:
@@ -97,17 +135,6 @@ def _linger(future: asyncio.Future[Any]) -> None:
     future.add_done_callback(_lingering.discard)
 
 
-def disown(future: asyncio.Future[Any]) -> None:
-    """Take a task that still ignores its cancellation out of the loop's list.
-
-    `asyncio.run` waits on its way out for every task in that list, so one stubborn tool would hold up the end of the
-    program. `_unregister_task` is the documented hook for this ("Extending asyncio" in the standard library's manual).
-    """
-    if isinstance(future, asyncio.Task) and not future.done():
-        asyncio._unregister_task(future)
-        future._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio's own gather does
-
-
 class ThreadPool:
     """Daemon threads, made when needed and at most `limit` of them; a stuck one holds up nothing but itself."""
 
@@ -125,19 +152,25 @@ class ThreadPool:
         """Jobs that were submitted and have not ended."""
         return self._busy
 
-    def submit(self, flight: Flight) -> asyncio.Future[Outcome]:
-        """Run a sync tool in a thread, in the caller's context variables."""
+    def run(self, function: Callable[[], T], claim: Callable[[], bool] = lambda: True) -> asyncio.Future[T]:
+        """Run a function in a thread, in the caller's context variables.
+
+        `claim` is asked in the thread, just before; where it says no, the caller has given up and nothing is begun.
+        """
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
+        future: asyncio.Future[T] = loop.create_future()
         context = contextvars.copy_context()
 
         def job() -> None:
-            if future.cancelled():  # it gave up waiting for a free thread: it must not start any more
+            if future.cancelled() or not claim():
                 return
-            outcome = context.run(_run_in_thread, flight)
+            try:
+                deliver = functools.partial(_deliver, future, context.run(function), None)
+            except BaseException as error:
+                deliver = functools.partial(_deliver, future, None, error)
             # A loop that was closed meanwhile refuses, and nobody waits for the result any more.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(_deliver, future, outcome)
+                loop.call_soon_threadsafe(deliver)
 
         with self._lock:
             self._busy += 1
@@ -155,10 +188,12 @@ class ThreadPool:
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
-            job()
-            job = None  # an idle thread must not keep alive what its last job worked on
-            with self._lock:
-                self._busy -= 1
+            try:
+                job()
+            finally:
+                job = None  # an idle thread must not keep alive what its last job worked on
+                with self._lock:
+                    self._busy -= 1
 
     def _next(self) -> Callable[[], None] | None:
         """The next job, or `None` where the thread was idle for so long that it is to end."""
@@ -177,16 +212,23 @@ class ThreadPool:
             return job
 
 
-def _run_in_thread(flight: Flight) -> Outcome:
+def _run_in_thread(flight: Flight) -> Landed:
     try:
-        return flight.land(Ok(flight.tool.function(**flight.arguments)))
+        value = flight.tool.function(**flight.arguments)
     except BaseException as error:  # a tool may raise anything, SystemExit included, and it costs one call only
-        return flight.land(failure(error))
+        return flight.raised(error)
+    return flight.returned(value)
 
 
-def _deliver(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
-    if not future.done():
-        future.set_result(outcome)
+def _deliver(future: asyncio.Future[T], value: T | None, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(value)  # type: ignore[arg-type]  # there is a value where there is no error
+    elif isinstance(error, StopIteration):
+        future.set_exception(RuntimeError("StopIteration"))  # a future refuses the original
+    else:
+        future.set_exception(error)
 
 
 POOL = ThreadPool()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
@@ -16,10 +16,9 @@ from ..policies.ledger import Claim, Ledger, Refusal, Reservation
 from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut, Verdict
 from ..policies.settings import Policy
 from .call import Call, Evidence
-from .checks import run_checks
-from .content import Content, render
 from .history import History
-from .isolation import Flight, abandon, start
+from .isolation import MAX_THREADS, Flight, abandon, start
+from .landing import Landed, ended
 from .schema import Problem
 from .scope import ENCLOSING, Enclosing
 from .tool import Tool
@@ -93,15 +92,12 @@ class Pipeline:
         self._flights: dict[str, tuple[Call, Flight, float]] = {}
 
     def landed(self) -> list[Evidence]:
-        """The evidence of attempts that have ended while the loop could not yet say so; any thread may ask."""
+        """The evidence of attempts that have landed while the loop could not say so; any thread may ask."""
+        now = self._scope.now()
         return [
-            replace(
-                self._evidence(call, flight.tool, flight.arguments, flight.outcome),
-                attempts=1,
-                duration=self._scope.now() - started,
-            )
+            evidence(call, flight.tool, flight.arguments, flight.landed, attempts=1, duration=now - started)
             for call, flight, started in list(self._flights.values())
-            if flight.outcome is not None
+            if flight.landed is not None
         ]
 
     async def call(self, call: Call) -> Evidence:
@@ -115,14 +111,13 @@ class Pipeline:
         if isinstance(admitted, Skipped) and tool.fallback is not None:
             tool, admitted = self._instead(tool, tool.fallback, call.id, admitted)
         attempts = 0
-        outcome: Outcome
         if isinstance(admitted, Skipped):
-            outcome = admitted
+            landed = ended(tool.name, admitted)
         else:
-            outcome, attempts = await self._attempts(tool, arguments, call)
+            landed, attempts = await self._attempts(tool, arguments, call)
         self._flights.pop(call.id, None)
-        evidence = self._evidence(call, tool, arguments, outcome)
-        return replace(evidence, attempts=attempts, duration=self._scope.now() - started)
+        duration = self._scope.now() - started
+        return evidence(call, tool, arguments, landed, attempts=attempts, duration=duration)
 
     def _read(self, call: Call) -> tuple[Tool, dict[str, Any]] | Evidence:
         """The tool and its validated arguments, or a clear message for the model that cost no attempt."""
@@ -163,24 +158,24 @@ class Pipeline:
         self._scope.trace.decision("fallback", quicker.name, skipped.reason, tool=tool.name, call=call_id)
         return quicker, admitted
 
-    async def _attempts(self, tool: Tool, arguments: dict[str, Any], call: Call) -> tuple[Outcome, int]:
+    async def _attempts(self, tool: Tool, arguments: dict[str, Any], call: Call) -> tuple[Landed, int]:
         if not tool.retry:
-            outcome = await self._attempt(tool, arguments, call, 1)
-            return outcome, int(not isinstance(outcome, Skipped))
+            landed = await self._attempt(tool, arguments, call, 1)
+            return landed, int(not isinstance(landed.outcome, Skipped))
         return await self._retried(tool, arguments, call)
 
-    async def _retried(self, tool: Tool, arguments: dict[str, Any], call: Call) -> tuple[Outcome, int]:
+    async def _retried(self, tool: Tool, arguments: dict[str, Any], call: Call) -> tuple[Landed, int]:
         started = 0
-        last: Outcome = Skipped("deadline", "nothing was begun")
+        last = ended(tool.name, Skipped("deadline", "nothing was begun"))
 
-        async def attempt() -> Outcome:
+        async def attempt() -> Landed:
             nonlocal started, last
-            outcome = await self._attempt(tool, arguments, call, started + 1)
-            if isinstance(outcome, Skipped) and started:
+            landed = await self._attempt(tool, arguments, call, started + 1)
+            if isinstance(landed.outcome, Skipped) and started:
                 return last  # the budget ended the retrying; what the last attempt did is what there is to say
-            started += not isinstance(outcome, Skipped)
-            last = outcome
-            return outcome
+            started += not isinstance(landed.outcome, Skipped)
+            last = landed
+            return landed
 
         retrying = AsyncRetrying(
             sleep=asyncio.sleep,
@@ -189,8 +184,8 @@ class Pipeline:
             retry=retry_if_result(_may_pass),
             retry_error_callback=lambda state: last,
         )
-        outcome: Outcome = await retrying(attempt)
-        return outcome, started
+        landed: Landed = await retrying(attempt)
+        return landed, started
 
     def _give_up(self, tool: Tool, state: RetryCallState) -> bool:
         """Whether no further attempt is made: none is left, or it could not end before the soft deadline."""
@@ -210,15 +205,15 @@ class Pipeline:
         )
         return over
 
-    async def _attempt(self, tool: Tool, arguments: dict[str, Any], call: Call, number: int) -> Outcome:
+    async def _attempt(self, tool: Tool, arguments: dict[str, Any], call: Call, number: int) -> Landed:
         """One execution: reserved in the ledger, bounded in time, abandoned when its slice is used up."""
         scope = self._scope
         admitted = self._admit(tool, call.id)
         if isinstance(admitted, Skipped):
-            return admitted
+            return ended(tool.name, admitted)
         reservation = scope.ledger.reserve(_claim(tool))
         if isinstance(reservation, Refusal):
-            return self._refused(tool, call.id, reservation)
+            return ended(tool.name, self._refused(tool, call.id, reservation))
         now = scope.now()
         forecast = scope.history.forecast(tool)
         timeout = scope.policy.attempts.timeout(admitted.timeout, forecast, may_retry=number <= tool.retry)
@@ -233,22 +228,23 @@ class Pipeline:
             p50=None if forecast is None else forecast.median,
             p95=None if forecast is None else forecast.quantile(0.95),
         )
-        outcome: Outcome = Cancelled("the run was interrupted")
-        flight = Flight(tool, arguments)
+        landed = ended(tool.name, Cancelled("the run was interrupted"))
+        flight = Flight(tool, arguments, scope.policy.limits.result)
         self._flights[call.id] = (call, flight, now)
         try:
-            outcome = await self._bounded(flight, span, Deadline.after(now, timeout), reservation)
+            landed = await self._bounded(flight, span, Deadline.after(now, timeout), reservation)
         finally:
+            outcome = landed.outcome
             self._learn(tool, outcome, scope.now() - now)
             span.end(outcome, result=outcome.value if isinstance(outcome, Ok) else None, cost_usd=tool.cost_usd or None)
-        return outcome
+        return landed
 
     def _learn(self, tool: Tool, outcome: Outcome, seconds: float) -> None:
         """A result is a sample, an attempt that was cut a censored one, and a failure, which may be quick, is none."""
         if not isinstance(outcome, (Failed, Skipped)):
             self._scope.history.observe(tool, seconds, censored=not isinstance(outcome, Ok))
 
-    async def _bounded(self, flight: Flight, span: AttemptSpan, until: Deadline, reservation: Reservation) -> Outcome:
+    async def _bounded(self, flight: Flight, span: AttemptSpan, until: Deadline, reservation: Reservation) -> Landed:
         token = ENCLOSING.set(Enclosing(until, self._scope.ledger))
         try:
             with span.context():
@@ -262,11 +258,22 @@ class Pipeline:
         except asyncio.CancelledError:
             abandon(future)
             raise
+        if not future.done() and flight.claim():
+            # No thread was free for it: it was never begun, so it cost no attempt.
+            abandon(future)
+            reservation.release()
+            return ended(flight.tool.name, self._no_thread(flight.tool, slice_))
         reservation.settle(cost_usd=flight.tool.cost_usd)
         if future.done() and not future.cancelled():
-            return future.result()
+            error = future.exception()
+            return future.result() if error is None else flight.raised(error)
         abandon(future)
-        return TimedOut(round(slice_, 6))
+        return flight.landed or ended(flight.tool.name, TimedOut(round(slice_, 6)))
+
+    def _no_thread(self, tool: Tool, waited: float) -> Skipped:
+        reason = f"no thread was free for it within {waited:.2f} s; {MAX_THREADS} are busy or stuck"
+        self._scope.trace.decision("skip", tool.name, reason, limit="threads", allowed=MAX_THREADS, waited=waited)
+        return Skipped("threads", reason)
 
     def _refused(self, tool: Tool, call_id: str, refusal: Refusal) -> Skipped:
         self._scope.trace.decision(
@@ -275,24 +282,26 @@ class Pipeline:
         )  # fmt: skip
         return Skipped(refusal.limit, refusal.reason)
 
-    def _evidence(self, call: Call, tool: Tool, arguments: Mapping[str, Any], outcome: Outcome) -> Evidence:
-        content = Content(explain(tool.name, outcome))
-        verdict = Verdict.failed("outcome", content.text)
-        if isinstance(outcome, Ok):
-            content = render(outcome.value, self._scope.policy.limits.result)
-            verdict = _check(tool, arguments, outcome.value, content)
-        return Evidence(
-            id=call.id,
-            tool=tool.name,
-            arguments=arguments,
-            outcome=outcome,
-            content=content.text,
-            passages=content.passages,
-            verdict=verdict,
-            origin=content.passages[0].source if content.passages else tool.name,
-            truncated=content.truncated,
-            trusted=tool.trusted,
-        )
+
+def evidence(
+    call: Call, tool: Tool, arguments: Mapping[str, Any], landed: Landed, *, attempts: int, duration: float
+) -> Evidence:
+    """A call and how it landed, as evidence."""
+    content = landed.content
+    return Evidence(
+        id=call.id,
+        tool=tool.name,
+        arguments=arguments,
+        outcome=landed.outcome,
+        content=content.text,
+        passages=content.passages,
+        verdict=landed.verdict,
+        origin=content.passages[0].source if content.passages else tool.name,
+        truncated=content.truncated,
+        trusted=tool.trusted,
+        attempts=attempts,
+        duration=duration,
+    )
 
 
 def rejected(call: Call, error_type: str, message: str) -> Evidence:
@@ -308,32 +317,10 @@ def rejected(call: Call, error_type: str, message: str) -> Evidence:
     )
 
 
-def explain(tool: str, outcome: Outcome) -> str:
-    """Why there is no result, in one sentence for the model."""
-    match outcome:
-        case Failed(message=message):
-            return f"{tool} failed: {message}"
-        case TimedOut(after=after):
-            return f"{tool} timed out after {after:.2f} s."
-        case Cancelled(reason=reason):
-            return f"{tool} was cancelled: {reason}."
-        case Skipped(reason=reason):
-            return f"{tool} was skipped: {reason}."
-        case Ok():
-            return ""
-
-
 def _claim(tool: Tool) -> Claim:
     return Claim(tool=tool.name, tool_calls=1, cost_usd=tool.cost_usd)
 
 
-def _may_pass(outcome: Outcome) -> bool:
+def _may_pass(landed: Landed) -> bool:
+    outcome = landed.outcome
     return isinstance(outcome, TimedOut) or (isinstance(outcome, Failed) and outcome.retryable)
-
-
-def _check(tool: Tool, arguments: Mapping[str, Any], value: Any, content: Content) -> Verdict:
-    # A result that was cut is checked as far as it is shown: validating 50 MB would hold up everybody else.
-    declared = tool.schema.declares_result and not content.truncated
-    if declared and (problem := tool.schema.problem_of_result(value)) is not None:
-        return Verdict.failed("schema", f"the result is not what {tool.name} declares: {problem}")
-    return run_checks(tool.name, value, arguments, tool.checks, content=content.text, schema_checked=declared)

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from ..policies.outcome import Verdict
@@ -183,6 +184,6 @@ def _not_finite(value: Any) -> Iterator[float]:
         if isinstance(each, float) and not math.isfinite(each):
             yield each
         elif isinstance(each, Mapping):
-            waiting.extend(list(each.values())[:MAX_VALUES])
+            waiting.extend(islice(each.values(), MAX_VALUES))
         elif isinstance(each, list | tuple | set | frozenset):
             waiting.extend(list(each)[:MAX_VALUES])

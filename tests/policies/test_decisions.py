@@ -61,7 +61,7 @@ def test_a_call_that_cannot_end_is_not_begun():
 
 
 def test_an_attempt_is_cut_where_nearly_all_were_quicker():
-    """From 20 samples on an attempt may take its q95 where a retry can follow, its q99.9 where not, and a quarter more."""
+    """From 20 samples on an attempt may take its q95 where a retry can follow, else its q99.9, and a quarter more."""
     state = LatencyState()
     for n in range(19):
         state.observe(1.0 + n / 100)
