@@ -97,7 +97,7 @@ class Agent:
             metadata: labels for the trace, short values by name.
 
         Raises:
-            InvalidQuery: the query is empty, too long or no text.
+            InvalidQuery: the query is empty, too long or no text, or `metadata` is no mapping.
             InvalidBudget: `budget` is of another type.
             asyncio.CancelledError: the caller cancelled; the run's work is cancelled too.
         """
@@ -185,6 +185,10 @@ class Agent:
         emit: Callable[[Event], None] | None,
     ) -> Run:
         text = self._read(query)
+        if metadata is not None and not isinstance(metadata, Mapping):
+            raise InvalidQuery(
+                f"metadata must map names to short values, such as {{'user': 'u-17'}}, got a {type(metadata).__name__}"
+            )
         limits = self.budget if budget is None else _is(Budget, "budget", budget, InvalidBudget)
         started = now()
         deadline = Deadline.after(started, limits.latency).earlier(ENCLOSING.get().deadline)
@@ -224,7 +228,8 @@ class Agent:
             raise InvalidQuery(
                 f"query has {len(query):,} characters and limits.query={most:,}; shorten it or raise the limit"
             )
-        return query
+        # A lone surrogate, as a shell makes of bytes that are no UTF-8, fits into no request, trace or terminal.
+        return query.encode("utf-8", "replace").decode("utf-8")
 
     def _config(self, thread_id: str | None) -> RunnableConfig:
         config: RunnableConfig = {"recursion_limit": 3 * self.policy.limits.turns + 10}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
+import io
 import json
 import os
 import sys
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -18,6 +20,8 @@ from ..policies.errors import InvalidTool, ShotclockError, UsageError
 from .trace.cli import app as trace_app
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from ..policies.budget import Budget
     from ..policies.settings import Policy
     from ..tools.tool import Tool
@@ -34,6 +38,13 @@ tools_app = typer.Typer(help="List the tools, or try one.", invoke_without_comma
 app.add_typer(tools_app, name="tools")
 app.add_typer(trace_app, name="trace")
 
+MAX_WARNINGS = 5
+"""Lines about files that were left out."""
+
+# Typer brings its own copy of Click since 0.26; its public exception leads to the private root of wrong usage in both.
+_WrongUsage = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
+_CANNOT_WRITE = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EFBIG})
+
 PathsArgument = Annotated[
     list[Path] | None, typer.Argument(help="Files and folders the question is about.", show_default=False)
 ]
@@ -41,6 +52,27 @@ ToolsOption = Annotated[
     list[str] | None,
     typer.Option("--tools", metavar="MODULE:NAME", help="Your own tools: a tool, a function or a list; repeatable."),
 ]
+
+
+def _show_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        print(f"shotclock {version('shotclock')}")
+    except PackageNotFoundError:
+        print("shotclock, from a source tree that is not installed")
+    raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What can be said before a command."""
 
 
 @app.command()
@@ -67,13 +99,13 @@ def ask(
     chosen = [*_builtin(paths), *_own(tools)]
     result, problem = _answer(question, budget, model, chosen, _policy(policy), live=not as_json)
     if as_json:
-        print(json.dumps(result.to_dict(), ensure_ascii=False, indent=2, default=str))
+        _print_json(result.to_dict())
     else:
         from .view import show_result
 
         show_result(result)
     if problem:
-        print(f"shotclock: {problem}", file=sys.stderr)
+        _say(problem)
 
 
 @tools_app.callback()
@@ -89,7 +121,7 @@ def list_tools(
     chosen = [*_builtin(path), *_own(own)]
     if as_json:
         rows = [{"name": t.name, "description": t.description, "parameters": t.schema.parameters} for t in chosen]
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        _print_json(rows)
         return
     from .view import show_tools
 
@@ -110,7 +142,7 @@ def try_tool(
 
     evidence = try_call([*_builtin(path), *_own(own)], name, _object(arguments), latency)
     if as_json:
-        print(json.dumps(evidence.to_dict(), ensure_ascii=False, indent=2, default=str))
+        _print_json(evidence.to_dict())
         return
     from .view import show_evidence
 
@@ -123,10 +155,21 @@ def main() -> None:
     # of a short command's time, so this process, which is ours, starts collecting only afterwards.
     gc.disable()
     try:
-        app()
+        status = app(standalone_mode=False)
     except ShotclockError as error:
-        print(f"shotclock: {error}", file=sys.stderr)
-        raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
+        _say(str(error))
+        status = 2 if isinstance(error, UsageError) else 1
+    except _WrongUsage as error:
+        status = _refuse(error)
+    except (KeyboardInterrupt, typer.Abort):
+        status = 130
+    except OSError as error:
+        # A file that fails is named by its error; a standard stream has no name.
+        if error.filename is not None or error.errno not in _CANNOT_WRITE:
+            raise
+        _say(f"the output cannot be written: {error.strerror}")
+        status = 1
+    raise SystemExit(status if isinstance(status, int) else 0) from None
 
 
 def run() -> NoReturn:
@@ -137,27 +180,101 @@ def run() -> NoReturn:
     """
     status = 0
     try:
+        _open_streams()
         main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        status = 130
     except BaseException:
         traceback.print_exc()
         status = 1
-    # A reader of our output who left, such as `head`, has what it wanted.
-    with contextlib.suppress(BrokenPipeError):
+    os._exit(_flushed(status))
+
+
+def _open_streams() -> None:
+    """Make output that cannot fail for a letter, and refuse to work for nobody."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # it lives as long as the process
+    if sys.stdout is None:
+        # Its number would go to the next file that is opened, such as the trace store.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        _say("the output cannot be written: standard output is closed")
+        raise SystemExit(1)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _flushed(status: int) -> int:
+    """Write out what is buffered; the status, or 1 where all seemed well and it cannot be written."""
+    try:
         sys.stdout.flush()
+    except BrokenPipeError:
+        # A reader of our output who left, such as `head`, has what it wanted.
+        pass
+    except (OSError, ValueError) as error:
+        if status == 0:
+            _say(f"the output cannot be written: {getattr(error, 'strerror', None) or error}")
+            status = 1
+    with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
-    os._exit(status)
+    return status
+
+
+def _say(sentence: str) -> None:
+    """One line on standard error, whatever the sentence quotes; nothing where that cannot be written either."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"shotclock: {' '.join(sentence.split())}", file=sys.stderr)
+
+
+def _refuse(error: typer.BadParameter) -> int:
+    """Say in one line what was wrong with the command, and give the exit status."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        # A group without a command: its help is the message, and may have been printed while it was made.
+        if message := error.format_message().strip():
+            print(message, file=sys.stderr)
+        return error.exit_code
+    context = error.ctx
+    command = context.command_path.split()[1:] if context is not None else []
+    said = error.format_message().strip().rstrip(".")
+    if command == ["ask"] and (question := _dashed(str(getattr(error, "option_name", "")))):
+        hint = f'put -- before a question that begins with a dash: shotclock ask -- "{question}"'
+    else:
+        hint = f"see: {' '.join(['shotclock', *command, '--help'])}"
+    _say(f"{said}; {hint}")
+    return error.exit_code
+
+
+def _dashed(option: str) -> str | None:
+    """The argument that was meant as a question and read as options, where there is one."""
+    for argument in sys.argv[1:]:
+        is_words = argument.startswith("-") and any(letter.isspace() for letter in argument)
+        is_number = argument[:1] == "-" and argument[1:2].isdigit()
+        if option and (is_words or is_number):
+            return argument
+    return None
+
+
+def _print_json(value: Any) -> None:
+    # A pipe that does not take every letter gets them escaped, so that none is lost.
+    every = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(value, ensure_ascii=not every, indent=2, default=str))
 
 
 def _answer(
     question: str, budget: Budget, model: str, tools: list[Tool], policy: Policy | None, *, live: bool
 ) -> tuple[Result, str | None]:
     """The result, and what went wrong with keeping its trace, where something did."""
+    import logging
+
     from .agent import Agent
+    from .trace.exporter import LocalTracerProvider
     from .trace.provider import local_tracing
 
     gc.enable()
+    # What the store logs is handed back as the problem, and said once.
+    logging.getLogger(LocalTracerProvider.__module__).addHandler(logging.NullHandler())
     tracing = local_tracing()
     agent = Agent(model, tools, name="ask", policy=policy, tracer_provider=tracing)
     if live and sys.stderr.isatty():
@@ -174,7 +291,19 @@ def _answer(
 def _builtin(paths: Iterable[Path] | None) -> list[Tool]:
     from ..tools.builtin import builtin_tools
 
-    return builtin_tools(paths or ())
+    chosen = list(paths or ())
+    if not chosen:
+        return builtin_tools()
+    from ..tools.builtin.files import builtin_files, sort_paths
+
+    files = sort_paths(chosen)
+    tools = [*builtin_tools(), *builtin_files(files)]
+    shown = len(files.warnings) if len(files.warnings) <= MAX_WARNINGS else MAX_WARNINGS - 1
+    for warning in files.warnings[:shown]:
+        _say(f"warning: {warning}")
+    if left := len(files.warnings) - shown:
+        _say(f"warning: {left} further files or folders were left out")
+    return tools
 
 
 def _own(names: Iterable[str] | None) -> list[Tool]:
@@ -183,24 +312,35 @@ def _own(names: Iterable[str] | None) -> list[Tool]:
 
 def _load(name: str) -> list[Tool]:
     """The tools at MODULE:NAME, looked for from the current folder on."""
-    from importlib import import_module
-
     from ..tools.tool import Tool
 
     module_name, _, attribute = name.partition(":")
-    if not module_name or not attribute:
-        raise InvalidTool(f"--tools {name!r} must be MODULE:NAME, such as my_tools:weather")
-    sys.path.insert(0, os.getcwd())
+    if not attribute or not all(part.isidentifier() for part in module_name.split(".")):
+        raise InvalidTool(f"--tools {name!r} must be MODULE:NAME, such as my_tools:weather for my_tools.py")
+    module = _imported(name, module_name)
     try:
-        found = getattr(import_module(module_name), attribute)
-    except ImportError as error:
-        raise InvalidTool(f"--tools {name!r}: module {module_name!r} cannot be imported: {error}") from error
+        found = getattr(module, attribute)
     except AttributeError as error:
         raise InvalidTool(f"--tools {name!r}: module {module_name!r} has no {attribute!r}") from error
-    finally:
-        sys.path.remove(os.getcwd())
     items = found if isinstance(found, (list, tuple)) else [found]
     return [item if isinstance(item, Tool) else Tool(item) for item in items]
+
+
+def _imported(name: str, module_name: str) -> ModuleType:
+    """The module, looked for from the current folder on. It is the user's code: whatever it raises is its failure."""
+    from importlib import import_module
+
+    folder = os.getcwd()
+    sys.path.insert(0, folder)
+    try:
+        return import_module(module_name)
+    except (Exception, SystemExit) as error:
+        why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise InvalidTool(f"--tools {name!r}: module {module_name!r} cannot be imported: {why[:300]}") from error
+    finally:
+        # The module may have changed the search path itself.
+        with contextlib.suppress(ValueError):
+            sys.path.remove(folder)
 
 
 def _policy(path: Path | None) -> Policy | None:

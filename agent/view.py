@@ -9,11 +9,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
+from ..policies.outcome import Verdict
 from ..tools.call import Evidence
 from ..tools.tool import Tool
 from .result import Result
 
 _MARKS = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "unsure": "[yellow]?[/]"}
+_PLAIN_MARKS = {"pass": "[green]+[/]", "fail": "[red]x[/]", "unsure": "[yellow]?[/]"}
+"""For a terminal or pipe that has no check mark: a question mark in its place would say `unsure`."""
 
 
 def show_result(result: Result, console: Console | None = None) -> None:
@@ -22,9 +25,9 @@ def show_result(result: Result, console: Console | None = None) -> None:
     out.print(escape(result.answer))
     out.print()
     verdict = "verified" if result.verified else "not verified"
-    out.print(f"{_MARKS[result.verdict.outcome]} [bold]{verdict}[/]: {escape(result.verdict.reason)}")
+    out.print(f"{_mark(out, result.verdict)} [bold]{verdict}[/]: {escape(result.verdict.reason)}")
     for item in result.evidence:
-        out.print(Padding(_evidence_line(item), (0, 0, 0, 2)))
+        out.print(Padding(_evidence_line(out, item), (0, 0, 0, 2)))
     for warning in result.warnings:
         out.print(f"[yellow]![/] {escape(warning)}")
     out.print(f"[dim]{escape(_account(result))}[/]")
@@ -34,7 +37,7 @@ def show_result(result: Result, console: Console | None = None) -> None:
 def show_evidence(item: Evidence, console: Console | None = None) -> None:
     """Print one call: how it ended, what its checks said, and what a model would see of it."""
     out = console or Console(highlight=False)
-    out.print(_evidence_line(item))
+    out.print(_evidence_line(out, item))
     out.print(escape(item.content))
 
 
@@ -46,8 +49,16 @@ def show_tools(tools: Iterable[Tool], console: Console | None = None) -> None:
         out.print(Padding(escape(tool.description.split("\n\n")[0]), (0, 0, 0, 4)))
 
 
-def _evidence_line(item: Evidence) -> str:
-    mark = _MARKS[item.verdict.outcome]
+def _mark(out: Console, verdict: Verdict) -> str:
+    try:
+        "✓✗".encode(out.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return _PLAIN_MARKS[verdict.outcome]
+    return _MARKS[verdict.outcome]
+
+
+def _evidence_line(out: Console, item: Evidence) -> str:
+    mark = _mark(out, item.verdict)
     given = [(k, v) for k, v in item.arguments.items() if v is not None]
     arguments = ", ".join(f"{k}={json.dumps(v, ensure_ascii=False, default=str)}" for k, v in given)
     shown = arguments if len(arguments) <= 90 else arguments[:87] + "..."

@@ -49,9 +49,14 @@ def amount(name: str, value: object, *, unit: str) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidBudget(f"{name} must be a number of {unit}, got {value!r} of type {type(value).__name__}")
-    if math.isnan(value) or value < 0:
+    try:
+        number = float(value)
+    except OverflowError:
+        # Not shown: an integer of that size may have more digits than Python agrees to print.
+        raise InvalidBudget(f"{name} must be a number of {unit} below 1.8e308, or None for no limit") from None
+    if math.isnan(number) or number < 0:
         raise InvalidBudget(f"{name} must be 0 or more {unit}, or None for no limit, got {value!r}")
-    return float(value)
+    return number
 
 
 def count(name: str, value: object) -> int | None:
@@ -143,6 +148,9 @@ def _per_tool(limits: Mapping[str, int] | None) -> dict[str, int]:
         return {}
     if not isinstance(limits, Mapping):
         raise InvalidBudget(f"per_tool must map tool names to whole numbers, got {limits!r}")
+    for name in limits:
+        if not isinstance(name, str):
+            raise InvalidBudget(f"per_tool must map tool names to whole numbers, got {name!r} for a tool's name")
     read = {name: count(f"per_tool[{name!r}]", value) for name, value in limits.items()}
     return {name: value for name, value in read.items() if value is not None}
 

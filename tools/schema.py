@@ -16,6 +16,9 @@ from pydantic.fields import FieldInfo
 
 from ..policies.errors import InvalidTool
 
+# Names that pydantic takes for its own or leaves out: a parameter of that name would vanish from the schema.
+_RESERVED = frozenset(name for name in dir(BaseModel) if name.startswith("model_"))
+
 _SECTION = re.compile(r"^\s*(Args|Arguments|Parameters|Returns|Raises|Yields|Examples?|Notes?):\s*$", re.MULTILINE)
 _ARGUMENT = re.compile(r"^\s*\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s+(.*)$")
 
@@ -132,6 +135,8 @@ def _arguments_model(tool: str, signature: inspect.Signature, notes: dict[str, s
             raise InvalidTool(
                 f"tool {tool!r}: parameter {parameter} cannot be described to a model; name each parameter instead"
             )
+        if name.startswith("_") or name in _RESERVED:
+            raise InvalidTool(f"tool {tool!r}: parameter {name!r} cannot be offered to a model by that name; rename it")
         if parameter.annotation is parameter.empty:
             raise InvalidTool(f"tool {tool!r}: parameter {name!r} has no annotation; write for example {name}: str")
         default = ... if parameter.default is parameter.empty else parameter.default

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import update_wrapper
 from typing import Any, Literal, overload
@@ -15,6 +15,9 @@ from .schema import Schema
 
 Isolation = Literal["auto", "loop", "thread"]
 """Where a tool's code runs: in the caller's event loop, in a bounded daemon thread, or by its kind (`auto`)."""
+
+# What stands between a class and a function and cannot be called before it is read from the class.
+_WRAPPERS = (classmethod, property)
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -57,10 +60,10 @@ class Tool:
         checks: Sequence[Callable[..., Any]] = (),
         fallback: Tool | None = None,
     ) -> None:
-        if not callable(function):
-            raise InvalidTool(f"a tool must be a function or another callable, got {function!r}")
+        _check_callable(function)
         self.function: Callable[..., Any] = function.function if isinstance(function, Tool) else function
         self.name = _name(function, name)
+        _refuse_streams(self.name, self.function)
         self.schema = Schema(self.name, self.function)
         self.description = self.schema.description
         try:
@@ -80,8 +83,8 @@ class Tool:
         self.read_only = read_only
         self.idempotent = idempotent
         self.trusted = trusted
-        self.checks = tuple(checks)
-        self.fallback = fallback
+        self.checks = _checks(self.name, checks)
+        self.fallback = _fallback(self.name, fallback)
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -163,8 +166,10 @@ def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool |
     Raises:
         InvalidTool: no docstring, a parameter without annotation, a name that models do not accept, a bad option.
     """
-    if callable(name):
-        return Tool(name, **options)
+    if callable(name) or isinstance(name, _WRAPPERS):
+        return Tool(name, **options)  # a wrapper is refused there, in one sentence
+    if name is not None and not isinstance(name, str):
+        raise InvalidTool(f"@tool takes a function or a name, got {name!r}; write @tool or @tool('look_up')")
     return lambda function: Tool(function, name, **options)
 
 
@@ -175,6 +180,42 @@ def _name(function: Callable[..., Any], name: str | None) -> str:
             f"tool name {chosen!r} must be 1 to 64 letters, digits, '_' or '-'; give one: @tool('look_up')"
         )
     return chosen
+
+
+def _check_callable(function: object) -> None:
+    if isinstance(function, _WRAPPERS):
+        raise InvalidTool(
+            f"@tool cannot stand over @{type(function).__name__}; leave @tool off and give the agent the bound method, "
+            "such as tools=[Shop.find]"
+        )
+    if not callable(function):
+        raise InvalidTool(f"a tool must be a function or another callable, got {function!r}")
+
+
+def _refuse_streams(name: str, function: Callable[..., Any]) -> None:
+    # Not unwrapped: a decorator may well collect what the generator below it yields.
+    for part in (function, getattr(function, "__call__", None)):  # noqa: B004  # an object's method is wanted
+        if inspect.isgeneratorfunction(part) or inspect.isasyncgenfunction(part):
+            raise InvalidTool(f"tool {name!r} returns a stream, as it has a 'yield'; return a value, such as a list")
+
+
+def _checks(name: str, checks: object) -> tuple[Callable[..., Any], ...]:
+    if callable(checks):
+        given = getattr(checks, "__name__", type(checks).__name__)
+        raise InvalidTool(f"tool {name!r}: checks must be a list of functions; write checks=[{given}]")
+    if not isinstance(checks, Iterable):
+        raise InvalidTool(f"tool {name!r}: checks must be a list of functions of the result, got {checks!r}")
+    read = tuple(checks)
+    for check in read:
+        if not callable(check):
+            raise InvalidTool(f"tool {name!r}: checks must hold functions of the result, got {check!r}")
+    return read
+
+
+def _fallback(name: str, fallback: object) -> Tool | None:
+    if fallback is None or isinstance(fallback, Tool):
+        return fallback
+    raise InvalidTool(f"tool {name!r}: fallback must be another tool, made with @tool, got {fallback!r}")
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

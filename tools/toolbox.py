@@ -17,12 +17,12 @@ class Toolbox:
         tools: tools, or plain functions, which are made tools.
 
     Raises:
-        InvalidTool: two tools share one name, or something is no tool.
+        InvalidTool: two tools share one name, something is no tool, or `tools` is no list of them.
     """
 
     def __init__(self, tools: Iterable[Tool | Callable[..., Any]] = ()) -> None:
         self._tools: dict[str, Tool] = {}
-        for item in tools:
+        for item in _listed(tools):
             made = item if isinstance(item, Tool) else Tool(item)
             if made.schema.unbound:
                 raise InvalidTool(f"tool {made.name!r} is a method; pass it from an instance, such as shop.{made.name}")
@@ -45,3 +45,18 @@ class Toolbox:
         close = difflib.get_close_matches(name[:64], self._tools, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         return f"There is no tool named {name[:64]!r}{hint}. The tools are: {', '.join(self._tools) or 'none'}."
+
+
+def _listed(tools: Any) -> Iterable[Tool | Callable[..., Any]]:
+    if isinstance(tools, Tool) or callable(tools):
+        name = getattr(tools, "__name__", type(tools).__name__)
+        raise InvalidTool(f"tools must be a list of tools, got one tool; write tools=[{name}]")
+    if isinstance(tools, (str, bytes)) or not isinstance(tools, Iterable):
+        raise InvalidTool(
+            f"tools must be a list of tools, got {_shortened(tools)}; write tools=[...], or leave it out for none"
+        )
+    return tools
+
+
+def _shortened(value: object) -> str:
+    return "None" if value is None else f"a value of type {type(value).__name__}"

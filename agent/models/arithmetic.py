@@ -64,6 +64,8 @@ _START = re.compile(
     r"(?:(?:a|one) )?(?:half|third|quarter|fifth|tenth) of|double|twice|pi|" + "|".join(NUMBER_WORDS) + r")\b|π",
     re.IGNORECASE,
 )
+_TORN_BEFORE = re.compile(r"\d[.,']$")
+_TORN_AFTER = re.compile(r"[.,']\d")
 _SENTENCE = re.compile(r"(?:[^\n?!;.]|\.(?!\s)){1,1000}")
 _SPOKEN_HINT = re.compile(
     r"%|\b(?:percent|percentage|per cent|sum|total|average|mean|product|add|difference|subtract|multiply|divide|"
@@ -156,9 +158,16 @@ def _symbolic(text: str, place: int, end: int) -> Iterator[Expression]:
             continue
         reader = _Reader(text, start.start(), end)
         found = reader.read()
-        if found is not None:
+        if found is not None and not _is_torn(text, found):
             yield found
         place = max(reader.place, start.end())
+
+
+def _is_torn(text: str, found: Expression) -> bool:
+    """Whether it begins or ends inside a number that is written in another way, such as `1,5`."""
+    return _TORN_BEFORE.search(text[max(0, found.start - 2) : found.start]) is not None or (
+        _TORN_AFTER.match(text, found.end) is not None
+    )
 
 
 class _Reader:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -25,6 +25,9 @@ _NEGATION = word_set(
     """
 )
 _EACH = word_set("by per each every which")
+_BEING = word_set("is are was were be been being")
+_TRUE = word_set("yes true y t on 1")
+_TRUTHS = _TRUE | word_set("no false n f off 0")
 _CONDITION = re.compile(r"\s*(?:(?:is|are|was|equals?|equal to|=|==|:)\s*)+(?:the\s+)?", re.IGNORECASE)
 _OPERAND = re.compile(r"[\"'“‘]([^\"'”’\n]{1,80})[\"'”’]|([\w.&/-]{1,60})")
 
@@ -147,6 +150,28 @@ def _is_counted(place: int, clause: Clause) -> bool:
     return before[-2:] in (("how", "many"), ("number", "of"))
 
 
+def is_predicate(place: int, clause: Clause) -> bool:
+    """Whether what stands at a place is said of something, as `active` is in "which are active"."""
+    before = [word.lower for word in clause.words if word.end <= place]
+    return bool(before) and before[-1] in _BEING
+
+
+def is_extreme(choice: Any) -> bool:
+    """Whether a value of an enum asks for the smallest or the largest."""
+    return bool({"minimum", "maximum"}.intersection(choice_phrases(str(choice))))
+
+
+def is_count(choice: Any) -> bool:
+    """Whether a value of an enum asks how many there are."""
+    return "how many" in choice_phrases(str(choice))
+
+
+def columns_named(column: Parameter, clause: Clause) -> list[Mention]:
+    """Where a clause names columns."""
+    found = (_own_words(_stems(str(choice)), clause.words) for choice in column.choices)
+    return [mention for mention in found if mention is not None]
+
+
 class FilterFinder:
     """Finds a condition on a column: by a value the schema knows, or by "where <column> is <value>"."""
 
@@ -162,12 +187,36 @@ class FilterFinder:
 
     def __call__(self, clause: Clause) -> list[Option] | None:
         """The conditions a clause sets; `None` where it sets one that this pair of parameters cannot say."""
-        found = list(self._mentioned(clause)) or list(self._stated(clause)) or self._each(clause)
+        found = (
+            list(self._mentioned(clause)) or list(self._stated(clause)) or self._flagged(clause) or self._each(clause)
+        )
         if found is None:
             return None
         columns = {option.values[self.column.name] for option in found}
         negated = found and any(word.lower in _NEGATION for word in clause.words)
         return None if negated or len(columns) > 1 else found
+
+    def leaves(self, clause: Clause, taken: Sequence[tuple[int, int]]) -> bool:
+        """Whether a clause sets a condition that the places taken do not cover: a negation, or a yes-or-no column."""
+        return any(word.lower in _NEGATION for word in clause.words) or any(
+            named is not None and not any(start <= named.start < end for start, end in taken)
+            for named in (_own_words(_stems(column), clause.words) for column in self._truths())
+        )
+
+    def _truths(self) -> Iterator[str]:
+        """The columns that hold only yes and no."""
+        return (name for name, values in self.known.items() if values and _TRUTHS.issuperset(map(str.lower, values)))
+
+    def _flagged(self, clause: Clause) -> list[Option]:
+        """The condition in "are active", where that column holds yes and no."""
+        found = []
+        for column in self._truths():
+            named = _own_words(_stems(column), clause.words)
+            value = next((value for value in self.known[column] if value.lower() in _TRUE), None)
+            if named is not None and value is not None and is_predicate(named.start, clause):
+                values = {self.column.name: self._choice(column), self.value.name: value}
+                found.append(Option(values=values, places=((named.start, named.end),), topical=True))
+        return found
 
     def _mentioned(self, clause: Clause) -> Iterator[Option]:
         for n, word in enumerate(clause.words):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from .choices import FilterFinder, choice_options
+from .arithmetic import NUMBER_WORDS
+from .choices import FilterFinder, choice_options, columns_named, is_count, is_extreme, is_predicate
 from .clauses import Clause, Reading
+from .lexicon import AUXILIARY
 from .options import Option, conversion_options, conversions, options_of
 from .profiles import Parameter, Profile, Role
-from .words import Word
+from .words import Word, stem_set, word_set, words
 
 MAX_FAN = 6
 """Most calls that one clause may ask of one tool, as "in Lima, Oslo and Tokyo" does."""
@@ -32,6 +34,23 @@ _ORDER: dict[Role, int] = {
 
 _TELLING: frozenset[Role] = frozenset(("sql", "uri", "email", "path", "expression", "query", "choice"))
 _NEAR = 3
+_CURRENT = word_set("current currently now latest")
+_LATER = word_set("tomorrow yesterday ago later earlier")
+_MOMENT = re.compile(
+    r"\b(?:in|within|after)\s+(?:an?|half\s+an?|a\s+few|a\s+couple\s+of|some|several)\s+"
+    r"(?:minute|hour|day|week|month|year)s?\b|\b(?:next|last)\s+(?:minute|hour|day|night|week|month|year)\b",
+    re.IGNORECASE,
+)
+_WORK = stem_set(
+    """
+    all squared cubed square cube root power plus minus times multiplied divided over half third quarter double twice
+    triple negative percent percentage mod modulo factorial average logarithm log inverse reciprocal rounded round
+    """
+)
+"""Stems of words that change what arithmetic beside them comes to."""
+_BEFORE, _AFTER = 2, 3
+_WHOSE = word_set("who whose when where")
+_WANTING = word_set("which what")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,11 @@ class Form:
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self.slots = tuple(_slots(profile))
+        self._calculates = conversions(profile) is not None or any(p.role == "expression" for p in profile.parameters)
+        says = words(profile.says)
+        self._is_current = any(word.lower in _CURRENT for word in says) and not any(
+            p.role in ("date", "number", "integer", "quantity") for p in profile.parameters
+        )
         self._telling = conversions(profile) is not None or any(p.role in _TELLING for p in profile.parameters)
 
     def may_fit(self, topic: Sequence[Word]) -> bool:
@@ -103,7 +127,22 @@ class Form:
                 chosen.append(picked)
             elif slot.required:
                 return Filling(missing=next(p.name for p in slot.parameters if p.required))
-        return _filling(chosen, taken)
+        filling = _filling(chosen, taken)
+        if self._leaves(clause, chosen, taken):
+            return replace(filling, arguments=(), missing=self.profile.parameters[-1].name, refused=True)
+        return filling
+
+    def _leaves(self, clause: Clause, chosen: Sequence[list[Option]], taken: list[tuple[int, int]]) -> bool:
+        """Whether the clause says more than the calls would: they would answer another question."""
+        picked = [option for options in chosen for option in options]
+        if any(option.strong for option in picked) and self._calculates and _breaks_off(clause, taken):
+            return True
+        if self._is_current and _is_elsewhen(clause, taken):
+            return True
+        finders = [slot.find for slot in self.slots if isinstance(slot.find, FilterFinder)]
+        return any(
+            finder.leaves(clause, taken) or _asks_other(finder.column, clause, picked, taken) for finder in finders
+        )
 
 
 def _filling(chosen: Sequence[list[Option]], taken: list[tuple[int, int]]) -> Filling:
@@ -115,6 +154,66 @@ def _filling(chosen: Sequence[list[Option]], taken: list[tuple[int, int]]) -> Fi
         arguments=tuple(combined[:MAX_FAN]), places=tuple(taken), strong=any(option.strong for option in found),
         topical=any(option.topical for option in found),
     )  # fmt: skip
+
+
+def _breaks_off(clause: Clause, taken: Sequence[tuple[int, int]]) -> bool:
+    """Whether a number, a unit or a word of arithmetic beside what was taken is left over, as in "all squared"."""
+    inside = [any(start <= word.start < end for start, end in taken) for word in clause.words]
+    units = [s for s in clause.spans if s.kind == "unit" and not any(a < s.end and s.start < b for a, b in taken)]
+    if len({span.start for span in units}) > 1:
+        return True
+    for n, word in enumerate(clause.words):
+        near = any(inside[n + 1 : n + 1 + _BEFORE]) or any(inside[max(0, n - _AFTER) : n])
+        if inside[n] or not near or word.lower == clause.lead:
+            continue
+        if word.text[0].isdigit() or word.stem in _WORK or word.lower in NUMBER_WORDS:
+            return True
+    return False
+
+
+def _is_elsewhen(clause: Clause, taken: Sequence[tuple[int, int]]) -> bool:
+    """Whether a clause speaks of another time than now: "tomorrow", "in 3 hours"."""
+    free = [s for s in clause.spans if not any(a < s.end and s.start < b for a, b in taken)]
+    return (
+        any(word.lower in _LATER for word in clause.words)
+        or _MOMENT.search(clause.text) is not None
+        or any(s.kind == "quantity" and "time" in s.value[1].measures for s in free)
+    )
+
+
+def _asks_other(columns: Parameter, clause: Clause, picked: Sequence[Option], taken: Sequence[tuple[int, int]]) -> bool:
+    """Whether a figure of a table would not be what is asked: "which order", or how many rows "are active"."""
+    figures = [o for o in picked if any(is_extreme(value) for value in o.values.values())]
+    if figures:
+        return _wants_which(clause, figures[0], taken) or any(
+            not any(start < named.end and named.start < end for start, end in taken)
+            for named in columns_named(columns, clause)
+        )
+    if not any(is_count(value) for option in picked for value in option.values.values()):
+        return False
+    alone = [o for o in picked if o.places and len(o.values) == 1]
+    named = [o for o in alone if any(value in columns.choices for value in o.values.values())]
+    return any(_is_adjective(option.places[0], clause) for option in named)
+
+
+def _wants_which(clause: Clause, figure: Option, taken: Sequence[tuple[int, int]]) -> bool:
+    """Whether it asks for the thing that has the largest figure, and not for the figure."""
+    before = [word.lower for word in clause.words if figure.places and word.end <= figure.places[0][0]]
+    if "with" in before[-2:]:
+        return True
+    for word, following in zip(clause.words, clause.words[1:], strict=False):
+        if word.lower in _WHOSE:
+            return True
+        named = any(start <= following.start < end for start, end in taken)
+        if word.lower in _WANTING and following.lower not in AUXILIARY | {"the"} and not named:
+            return True
+    return False
+
+
+def _is_adjective(place: tuple[int, int], clause: Clause) -> bool:
+    """Whether the name of a column is said of the rows: "are active", "active rows"."""
+    following = next((word for word in clause.words if word.start >= place[1]), None)
+    return is_predicate(place[0], clause) or (following is not None and following.meaning >= 1)
 
 
 def _slots(profile: Profile) -> Iterator[Slot]:

@@ -263,7 +263,7 @@ def conversion_options(frame: tuple[Parameter | None, Parameter | None, Paramete
         number, unit = quantity.value
         targets = [
             span for span in clause.spans
-            if span.kind == "unit" and not quantity.start <= span.start < quantity.end and unit.converts_to(span.value)
+            if span.kind == "unit" and not _is_measured(span, clause) and unit.converts_to(span.value)
         ]  # fmt: skip
         if targets:
             return [
@@ -272,6 +272,11 @@ def conversion_options(frame: tuple[Parameter | None, Parameter | None, Paramete
                 if (option := _conversion(frame, number, unit, quantity, span.value)) is not None
             ]
     return []
+
+
+def _is_measured(unit: Span, clause: Clause) -> bool:
+    """Whether a unit belongs to an amount, as in "5 feet 10 inches", and is none to convert to."""
+    return any(span.kind == "quantity" and span.start <= unit.start < span.end for span in clause.spans)
 
 
 def _conversion(

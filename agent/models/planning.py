@@ -106,7 +106,8 @@ class Planner:
             score = _score(form.profile, filling, reading, index)
             if filling.missing and score > ENOUGH and (filling.refused or _names(form.profile, clause)):
                 missing.setdefault(form.profile.name, _lack(form.profile, filling))
-                lacking = max(lacking, _share(form.profile, filling, _topic(reading, index), clause)[0])
+                share = _share(form.profile, filling, _topic(reading, index), clause)[0]
+                lacking = max(lacking, 1.0 if filling.strong else share)
             elif score > 0 and not filling.missing:
                 arguments = _with_context(form.profile, filling, reading, index)
                 found.append(_Candidate(form.profile.name, arguments, score, _is_search(form.profile)))
@@ -139,7 +140,7 @@ def _score(tool: Profile, filling: Filling, reading: Reading, index: int) -> flo
     share, known = _share(tool, filling, _topic(reading, index), clause)
     if _is_search(tool):
         return _SEARCH_BASE + _SEARCH_WEIGHT * share if _is_searchable(clause, known) else 0.0
-    if filling.refused:
+    if filling.refused and not filling.places:
         return 1.0 if known else 0.0
     if filling.strong:
         return ENOUGH + _STRONG_BONUS + 0.5 * share

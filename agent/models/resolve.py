@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ...policies.errors import UnknownModel
-from .base import Model
+from .base import Model, Pace, Price
 
 
 def resolve(model: str | Model | Any) -> Model:
@@ -18,7 +19,7 @@ def resolve(model: str | Model | Any) -> Model:
     | an object that is a `Model`| that object, as it is                                                    |
 
     Raises:
-        UnknownModel: it is none of these, or its key is missing.
+        UnknownModel: it is none of these, its key is missing, or one of its attributes is not what `Model` says.
     """
     # The adapters are imported where they are used: `shotclock --help` must not pay for an HTTP client.
     if isinstance(model, str) and model == "rules":
@@ -31,11 +32,41 @@ def resolve(model: str | Model | Any) -> Model:
         return OpenAI(model.removeprefix("openai:"))
     # A class has the attributes of its instances too, and is a likely slip: `Agent(Scripted)`.
     if isinstance(model, Model) and not isinstance(model, type):
+        _check(model)
         return model
     raise UnknownModel(
         "model must be 'rules', 'openai:NAME' (such as 'openai:gpt-5-mini') or an object with the Model protocol "
         f"(name, provider, price, pace, stream), got {_described(model)}"
     )
+
+
+def _check(model: Any) -> None:
+    """Refuse now what would otherwise fail in the middle of a run: an attribute of another type."""
+    for name in ("name", "provider"):
+        if not isinstance(getattr(model, name), str):
+            raise _wrong(model, name, "a text", getattr(model, name))
+    if not callable(model.stream):
+        raise _wrong(model, "stream", "a method", model.stream)
+    if not isinstance(model.pace, Pace):
+        raise _wrong(model, "pace", "a Pace, such as Pace(start=0.6, per_token=0.02)", model.pace)
+    _check_numbers(model, "pace", {"start": model.pace.start, "per_token": model.pace.per_token})
+    if model.price is None:
+        return
+    if not isinstance(model.price, Price):
+        raise _wrong(model, "price", "a Price, or None where it is unknown", model.price)
+    rates = {"input_per_million": model.price.input_per_million, "output_per_million": model.price.output_per_million}
+    _check_numbers(model, "price", rates)
+
+
+def _check_numbers(model: Any, attribute: str, numbers: dict[str, Any]) -> None:
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+            raise _wrong(model, f"{attribute}.{name}", "a number of 0 or more", value)
+
+
+def _wrong(model: Any, attribute: str, wanted: str, got: object) -> UnknownModel:
+    shown = repr(got) if got is None or isinstance(got, (int, float)) else f"a value of type {type(got).__name__}"
+    return UnknownModel(f"the model {type(model).__name__}: its attribute {attribute} must be {wanted}, got {shown}")
 
 
 def _described(model: object) -> str:

@@ -194,7 +194,7 @@ def test_a_check_that_raises_is_a_doubt(error: BaseException) -> None:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_a_check_that_ends_the_program_is_one_that_raised(error: type[BaseException]) -> None:
-    """`KeyboardInterrupt` and `SystemExit` of a check say nothing of the result, and do not reach the caller of a run."""
+    """`KeyboardInterrupt` and `SystemExit` of a check say nothing of the result and do not reach the caller."""
 
     def leave(result: Any) -> bool:
         raise error

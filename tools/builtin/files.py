@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
+from ...policies.errors import InvalidPath
 from ..tool import Tool
+from .content import SUPPORTED
 from .documents import Documents
 from .paths import Files, sort_paths
 from .tables import Tables
@@ -23,10 +26,12 @@ def builtin_files(paths: Sequence[str | os.PathLike[str]] | Files) -> list[Tool]
         paths: files and folders, or `Files` that are sorted already.
 
     Raises:
-        InvalidPath: a named file does not exist, cannot be read, is empty, or is not what its name says.
+        InvalidPath: a named file does not exist, cannot be read, is empty, or is not what its name says; or a named
+            folder holds nothing that can be read.
         MissingExtra: the extra `files` is not installed and a PDF, an HTML page or a table is among them.
     """
     files = paths if isinstance(paths, Files) else sort_paths(paths)
+    _refuse_bare_folders(files)
     tools: list[Tool] = []
     if files.documents:
         tools.append(Documents(files).search_documents)
@@ -34,4 +39,18 @@ def builtin_files(paths: Sequence[str | os.PathLike[str]] | Files) -> list[Tool]
         tables = Tables(files)
         if tables.tables:
             tools += [tables.describe_table, tables.query_table]
+    if files.folders and not tools:
+        raise _bare(files.folders[0])
     return tools
+
+
+def _refuse_bare_folders(files: Files) -> None:
+    """Who names a folder expects answers from it: that there can be none is said before the question is asked."""
+    found = (*files.documents, *files.tables)
+    for folder in files.folders:
+        if not any(path.is_relative_to(folder) for path in found):
+            raise _bare(folder)
+
+
+def _bare(folder: Path) -> InvalidPath:
+    return InvalidPath(f"{folder} holds no document or table that can be read; supported are {SUPPORTED}")

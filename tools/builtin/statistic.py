@@ -23,6 +23,8 @@ _ASKED = {
     "minimum": "min({0})",
     "maximum": "max({0})",
 }
+_FIGURE = r"[-+(]?[$€£¥]?\s*\d[\d.,'/\s]*(%|[$€£¥]|[A-Za-z]{1,3})?\)?"
+"""Text that people read as a number or a date, and that does not sort as one."""
 _FOR_NUMBERS = ("sum", "mean", "median")
 
 
@@ -59,10 +61,12 @@ def describe(
     if statistic == "columns":
         return _columns(table)
     if statistic == "rows":
-        return _rows(database, table, where)
+        return _rows(database, table, column, where)
     if column is None:
         raise ToolError(f"{statistic} needs a column; {table.name} has: {_names(table)}")
     _refuse_text(statistic, column)
+    if statistic in ("minimum", "maximum") and column.kind == "text":
+        _refuse_figures(database, table, statistic, column, where)
     return _figure(database, table, statistic, column, where)
 
 
@@ -74,12 +78,22 @@ def _columns(table: Table) -> dict[str, Any]:
     }
 
 
-def _rows(database: Database, table: Table, where: Condition | None) -> dict[str, Any]:
+def _rows(database: Database, table: Table, column: Column | None, where: Condition | None) -> dict[str, Any]:
+    if column is not None:
+        return _rows_with(database, table, column, where)
     if where is None:
         return _result(table, "rows", table.rows, f"Rows of {table.origin}: {table.rows:,}")
     (count,) = _ask(database, table, "count(*)", where)
     summary = f"Rows of {table.origin}{where}: {count:,} (of {table.rows:,} rows)"
     return _result(table, "rows", count, summary) | {"rows_used": count}
+
+
+def _rows_with(database: Database, table: Table, column: Column, where: Condition | None) -> dict[str, Any]:
+    """How many rows have a value in a column."""
+    count, rows = _ask(database, table, f"count({quoted(column.name)}), count(*)", where)
+    summary = f"Rows of {table.origin}{where or ''} with a value in {column.name}: {count:,} (of {rows:,} rows)"
+    counted = {"column": column.name, "rows_used": count, "nulls": rows - count}
+    return _result(table, "rows", count, summary) | counted
 
 
 def _figure(
@@ -136,6 +150,21 @@ def _refuse_text(statistic: str, column: Column) -> None:
         )
     if statistic in ("minimum", "maximum") and column.kind == "other":
         raise ToolError(f"there is no {statistic} of {column.name}: it holds {column.type}; ask for its count")
+
+
+def _refuse_figures(database: Database, table: Table, statistic: str, column: Column, where: Condition | None) -> None:
+    """Text such as `99,00` sorts letter by letter, before `9`: its maximum is not the largest number."""
+    name = f"trim({quoted(column.name)})"
+    looks = f"regexp_full_match({name}, '{_FIGURE.replace(chr(39), chr(39) * 2)}')"
+    example, figures, values = _ask(
+        database, table, f"min({name}) FILTER ({looks}), count(*) FILTER ({looks}), count({name})", where
+    )
+    if figures and figures * 2 >= values:
+        raise ToolError(
+            f"there is no {statistic} of {column.name}: it holds text ({column.type}, for example "
+            f"{cut(example, 80)!r}) that looks like numbers or dates but would be compared letter by letter; ask for "
+            "its count, or convert it in SQL"
+        )
 
 
 def _nothing(table: Table, column: Column, where: Condition | None, rows: int) -> str:

@@ -176,7 +176,7 @@ def _signature(tables: Sequence[Table]) -> inspect.Signature:
     values = _values(tables)
     kinds: dict[str, Any] = {
         "statistic": Annotated[Statistic, Field(description="What to work out; `count` counts rows with a value.")],
-        "column": Annotated[names, Field(description=f"The column; not for rows and columns. {note}")],
+        "column": Annotated[names, Field(description=f"The column; of `rows`, those with a value. {note}")],
         "where_column": Annotated[names, Field(description=f"Use only rows where this column is where_value. {note}")],
         "where_value": Annotated[
             str | None,
@@ -219,8 +219,9 @@ def _values(tables: Sequence[Table]) -> dict[str, list[str]]:
     known: dict[str, list[str]] = {}
     for table in tables:
         for column in table.columns:
-            if column.values:
-                known[column.name] = list(dict.fromkeys([*known.get(column.name, ()), *column.values]))
+            values = ("true", "false") if column.kind == "truth" else column.values
+            if values:
+                known[column.name] = list(dict.fromkeys([*known.get(column.name, ()), *values]))
     return known
 
 

@@ -140,8 +140,12 @@ def test_the_schema_lists_columns_and_known_values(orders: Tables) -> None:
         assert schema["properties"][parameter]["anyOf"][0]["enum"] == named
         assert "amount: number (DOUBLE)" in schema["properties"][parameter]["description"]
     value = schema["properties"]["where_value"]
-    assert value["x-values"] == {"region": ["East", "North", "South", "north"], "product": ["Chair", "Desk", "Lamp"]}
-    assert value["examples"] == ["East", "North", "South", "north", "Chair", "Desk", "Lamp"]
+    assert value["x-values"] == {
+        "region": ["East", "North", "South", "north"],
+        "product": ["Chair", "Desk", "Lamp"],
+        "express": ["true", "false"],
+    }
+    assert value["examples"][:7] == ["East", "North", "South", "north", "Chair", "Desk", "Lamp"]
     assert "table" not in schema["properties"]
     json.dumps(schema)
 
