@@ -24,7 +24,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
-        while not ready and timeout is not None and timeout > 0 and POOL.busy:
+        while not ready and timeout is not None and timeout > 0 and POOL.busy(self._loop):
             ready = super().select(_REAL_WAIT)
         if ready or timeout == 0:
             return ready

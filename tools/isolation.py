@@ -14,6 +14,7 @@ import functools
 import itertools
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -144,13 +145,13 @@ class ThreadPool:
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._idle = 0
         self._count = 0
-        self._busy = 0
+        self._awaited: weakref.WeakSet[asyncio.Future[Any]] = weakref.WeakSet()
         self._names = itertools.count(1)
 
-    @property
-    def busy(self) -> int:
-        """Jobs that were submitted and have not ended."""
-        return self._busy
+    def busy(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether somebody in `loop` waits for a job; one that was given up is nobody's."""
+        with self._lock:
+            return any(future.get_loop() is loop and not future.done() for future in self._awaited)
 
     def run(self, function: Callable[[], T], claim: Callable[[], bool] = lambda: True) -> asyncio.Future[T]:
         """Run a function in a thread, in the caller's context variables.
@@ -173,7 +174,7 @@ class ThreadPool:
                 loop.call_soon_threadsafe(deliver)
 
         with self._lock:
-            self._busy += 1
+            self._awaited.add(future)
         self._jobs.put(job)
         self._grow()
         return future
@@ -188,12 +189,8 @@ class ThreadPool:
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
-            try:
-                job()
-            finally:
-                job = None  # an idle thread must not keep alive what its last job worked on
-                with self._lock:
-                    self._busy -= 1
+            job()
+            job = None  # an idle thread must not keep alive what its last job worked on
 
     def _next(self) -> Callable[[], None] | None:
         """The next job, or `None` where the thread was idle for so long that it is to end."""

@@ -299,3 +299,17 @@ def test_a_budget_of_no_time_is_answered_at_once():
     assert result.stop_reason == "deadline"
     assert not result.verified
     assert result.answer
+
+
+def test_metadata_that_is_no_mapping_is_refused():
+    """A list of labels is one clear sentence before the run."""
+    with pytest.raises(InvalidQuery, match="metadata must map names to short values, .* got a list"):
+        Agent("rules").run_sync("What is 2 + 2?", metadata=[1])
+
+
+def test_a_lone_surrogate_in_the_question_is_replaced():
+    """Text that is no UTF-8 is answered with a question mark in its place."""
+    agent = Agent(ScriptedModel(["Hello."]), [])
+    result = VirtualClock().run(agent.run("Say hello \udce9", metadata={"user": "u"}))
+    assert result.answer == "Hello."
+    assert agent._read("Say hello \udce9") == "Say hello ?"

@@ -183,3 +183,130 @@ def test_help_is_there_for_every_command(shotclock):
         done = shotclock(*arguments, "--help")
         assert done.returncode == 0
         assert "Usage" in done.stdout
+
+
+def one_line(done, status=2):
+    """The one line on standard error of a command that ended with `status`."""
+    assert done.returncode == status, done.stdout + done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("def (", "SyntaxError"),
+        ("raise RuntimeError('boom\\nand more')", "RuntimeError: boom and more"),
+        ("import sys; sys.exit(7)", "SystemExit: 7"),
+        ("import sys; sys.path.clear(); raise AttributeError('inner')", "AttributeError: inner"),
+    ],
+)
+def test_tools_whose_module_fails_are_one_clear_line(shotclock, tmp_path, source, says):
+    """Whatever the user's module does while it is imported is named in one line, with status 2."""
+    (tmp_path / "mine.py").write_text(source)
+    assert says in one_line(shotclock("ask", "?", "--tools", "mine:x"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["ask", "?", "--tools", "../x:y"], "must be MODULE:NAME"),
+        (["ask"], "Missing argument 'question'; see: shotclock ask --help"),
+        (["ask", "?", "--nope"], "No such option: --nope"),
+        (["ask", "?", "--tool-calls", "x"], "'--tool-calls'"),
+        (["fly"], "No such command 'fly'"),
+        (["trace", "show", "--speed"], "No such option: --speed"),
+        (["ask", "-5 plus 3"], 'shotclock ask -- "-5 plus 3"'),
+    ],
+)
+def test_what_the_parser_refuses_is_one_clear_line_too(shotclock, arguments, says):
+    """A command that cannot be parsed is one line that says what to do, with status 2."""
+    assert says in one_line(shotclock(*arguments))
+
+
+def test_a_question_may_begin_with_a_dash(shotclock):
+    """What the line advises works."""
+    assert "-2" in shotclock("ask", "--", "-5 plus 3").stdout
+
+
+def test_version(shotclock):
+    """`--version` is one line and success."""
+    done = shotclock("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("shotclock")
+
+
+def test_output_of_a_narrow_encoding(shotclock):
+    """A terminal without a check mark gets a plain one, and JSON loses no letter."""
+    done = shotclock("ask", "What is 2 + 2?", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "+ verified" in done.stdout
+    told = shotclock("ask", "Qu'est-ce que « 2 + 2 » é ?", "--json", PYTHONIOENCODING="ascii")
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["answer"]
+
+
+def test_a_question_that_is_no_utf8(shotclock):
+    """Bytes that are no UTF-8 become question marks instead of a failure."""
+    done = shotclock("ask", "What is 2 + 2? " + os.fsdecode(b"\xe9"))
+    assert done.returncode == 0, done.stderr
+    assert "4" in done.stdout
+
+
+@pytest.mark.parametrize("output", [">&-", ">/dev/full"])
+def test_an_output_that_cannot_be_written(tmp_path, output):
+    """A closed output or a full disk is one line and status 1."""
+    if output == ">/dev/full" and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    env = os.environ | {"SHOTCLOCK_TRACES": str(tmp_path / "traces.db")}
+    code = "from shotclock.agent.cli import run; run()"
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" "$@" {output}', sys.executable, "-c", code, "ask", "What is 2 + 2?"],
+        capture_output=True, text=True, env=env, timeout=60,
+    )  # fmt: skip
+    assert "the output cannot be written" in one_line(done, status=1)
+
+
+def test_an_interrupt_is_status_130_without_a_traceback(tmp_path):
+    """Ctrl-C ends the command quietly, as a shell expects it."""
+    code = (
+        "import shotclock.agent.cli as cli\ndef interrupted(*a, **k): raise KeyboardInterrupt\n"
+        "cli._answer = interrupted\ncli.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "ask", "What is 2 + 2?"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (130, "")
+
+
+@pytest.mark.parametrize("content", [{}, {"a.bin": b"\x00\x01" * 99, "b.csv": b"\x00\xff\xfe\x01" * 99}])
+def test_a_folder_with_nothing_to_read_is_refused(shotclock, tmp_path, content):
+    """Who names a folder is told before the run that nothing in it can be read."""
+    folder = tmp_path / "things"
+    folder.mkdir()
+    for name, data in content.items():
+        (folder / name).write_bytes(data)
+    assert f"{folder} holds no document or table that can be read" in one_line(shotclock("ask", "?", folder))
+
+
+def test_what_was_left_out_of_a_folder_is_said_in_at_most_five_lines(shotclock, tmp_path):
+    """Bad files beside good ones are warnings on standard error, and their number is bounded."""
+    folder = tmp_path / "things"
+    folder.mkdir()
+    (folder / "good.md").write_text("# Apples\n\nThere are 7 apples.\n")
+    (folder / "bad.csv").write_bytes(b"")
+    few = shotclock("ask", "How many apples are there?", folder)
+    assert few.returncode == 0, few.stderr
+    assert "warning: " in few.stderr
+    assert "bad.csv" in few.stderr
+    for number in range(9):
+        (folder / f"bad{number}.csv").write_bytes(b"")
+    many = shotclock("ask", "How many apples are there?", folder).stderr.strip().splitlines()
+    assert len(many) == 5
+    assert "6 further" in many[-1]
+
+
+def test_a_trace_that_is_not_stored_is_said_once(shotclock, tmp_path):
+    """One sentence, from the command alone."""
+    (tmp_path / "traces.db").mkdir()
+    done = shotclock("ask", "What is 2 + 2?")
+    assert "4" in done.stdout
+    assert done.stderr.count("is not stored") == 1

@@ -110,3 +110,25 @@ def test_a_price_with_tiers_is_the_highest() -> None:
     assert max(rates[0]) > min(rates[0])
     expected = Price(input_per_million=max(rates[0]), output_per_million=max(rates[1]))
     assert prices.lookup("gemini-2.5-pro", url) == expected
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "named"),
+    [
+        ("pace", None, "attribute pace must be a Pace"),
+        ("pace", 0.5, "attribute pace must be a Pace"),
+        ("pace", Pace(start="soon"), "attribute pace.start must be a number"),  # type: ignore[arg-type]
+        ("price", 3, "attribute price must be a Price"),
+        ("price", Price(input_per_million=-1, output_per_million=2), "attribute price.input_per_million"),
+        ("name", None, "attribute name must be a text"),
+        ("provider", 7, "attribute provider must be a text"),
+        ("stream", "text", "attribute stream must be a method"),
+    ],
+)
+def test_an_object_with_an_attribute_of_another_type(attribute: str, value: Any, named: str) -> None:
+    """An attribute that would fail in the middle of a run is refused by its name before it."""
+    echo = Echo()
+    setattr(echo, attribute, value)
+    with pytest.raises(UnknownModel, match=named) as caught:
+        resolve(echo)
+    assert "\n" not in str(caught.value)

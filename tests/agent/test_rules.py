@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import pytest
 
+from shotclock import Agent, Budget, builtin_tools
 from shotclock.agent.models.base import (
     CallMessage,
     CallReady,
@@ -455,3 +457,56 @@ async def test_odd_schemas_do_no_harm(parameters: dict[str, Any]) -> None:
     """A schema that says little, or that cannot be filled, raises nothing."""
     tool = ToolSpec(name="odd", description="", parameters=parameters)
     assert (await turn("What is odd in Lima about 3 x?", [tool]))[-1].__class__ is Finish
+
+
+SALES = "region,net price,active,qty\nNorth,100.5,yes,1\nSouth,20,no,2\nEast,,yes,3\nWest,50,no,4\nNorth,5,yes,5\n"
+
+
+@pytest.fixture(scope="module")
+def seller(tmp_path_factory: pytest.TempPathFactory) -> Agent:
+    path: Path = tmp_path_factory.mktemp("sales") / "sales.csv"
+    path.write_text(SALES, encoding="utf-8")
+    return Agent("rules", builtin_tools([path]))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many rows are there without a region?",
+        "How many rows are not active?",
+        "How many rows have no net price?",
+        "How many active rows are there?",
+        "Which row has the largest qty?",
+        "Show the row with the largest qty",
+        "What is 1,5 + 2?",
+        "What is 2 + 1,5?",
+        "What is 3 plus 4 times 2 all squared?",
+        "Convert 5 feet 10 inches to cm",
+        "What time will it be in Tokyo in 3 hours?",
+        "What time will it be in Tokyo in an hour?",
+        "What time was it in Tokyo yesterday?",
+    ],
+)
+def test_what_no_parameter_can_say_is_refused(seller: Agent, question: str) -> None:
+    """A negation, a leftover number, operator or time, and "which row" are refused, not answered without them."""
+    result = seller.run_sync(question, budget=Budget(latency=10))
+    assert not result.verified, result.answer
+    assert result.evidence == () or not any(item.usable for item in result.evidence)
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("How many rows are active?", "where active is yes: 3"),
+        ("How many rows have a net price?", "with a value in net price: 4"),
+        ("What is the largest qty?", "5"),
+        ("What time is it in Tokyo?", "Tokyo"),
+        ("What is 3 plus 4 times 2?", "11"),
+        ("Convert 5 feet to cm", "152.4"),
+    ],
+)
+def test_what_the_parameters_can_say_is_still_answered(seller: Agent, question: str, says: str) -> None:
+    """The same questions without what cannot be said are answered."""
+    result = seller.run_sync(question, budget=Budget(latency=10))
+    assert result.verified, result.verdict.reason
+    assert says in result.answer

@@ -83,3 +83,17 @@ def test_spend_adds_tokens_and_keeps_unknown_money_unknown():
     spend = Spend(input_tokens=3, output_tokens=4, cost_usd=None)
     assert spend.tokens == 7
     assert spend.to_dict()["cost_usd"] is None
+
+
+@pytest.mark.parametrize("name", ["latency", *COUNTS, "cost_usd"])
+@pytest.mark.parametrize("value", [10**400, -(10**400), 10**9000])
+def test_a_number_too_large_for_a_float_is_refused_by_its_name(name, value):
+    """An integer beyond every float, even beyond what Python prints, is a bad limit like others."""
+    with pytest.raises(InvalidBudget, match=f"{name} must be a number"):
+        Budget(**{name: value})
+
+
+def test_per_tool_limits_are_by_name():
+    """A key that is no text cannot be a tool's name."""
+    with pytest.raises(InvalidBudget, match="per_tool must map tool names .* got 5"):
+        Budget(per_tool={5: 1})

@@ -230,3 +230,105 @@ def test_declared_results_are_checked():
     assert Tool(find).schema.problem_of_result(Found(1)) is None
     assert Tool(find).schema.problem_of_result({"count": "x"}).startswith("count: Input should be a valid integer")
     assert not Tool(anything).schema.declares_result
+
+
+def plain(x: int) -> int:
+    """Give it back."""
+    return x
+
+
+@pytest.mark.parametrize(
+    ("tools", "says"),
+    [
+        (None, "tools must be a list of tools, got None"),
+        (5, "tools must be a list of tools, got a value of type int"),
+        ("plain", "tools must be a list of tools, got a value of type str"),
+        (plain, r"write tools=\[plain\]"),
+        (weather, r"write tools=\[weather\]"),
+    ],
+)
+def test_what_is_no_list_of_tools_is_refused(tools, says):
+    """`None` and a single tool are one sentence that says what to write."""
+    with pytest.raises(InvalidTool, match=says):
+        Toolbox(tools)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"checks": 5}, "checks must be a list of functions of the result, got 5"),
+        ({"checks": ["x"]}, "checks must hold functions of the result, got 'x'"),
+        ({"checks": plain}, r"write checks=\[plain\]"),
+        ({"fallback": 5}, "fallback must be another tool, made with @tool, got 5"),
+        ({"fallback": plain}, "fallback must be another tool"),
+    ],
+)
+def test_checks_and_fallback_of_another_type_are_refused(options, says):
+    """An option that would fail in the middle of a run is refused where the tool is made."""
+    with pytest.raises(InvalidTool, match=says):
+        tool(**options)(plain)
+
+
+@pytest.mark.parametrize("name", ["_x", "__x", "model_config", "model_fields", "model_post_init"])
+def test_a_parameter_that_would_vanish_from_the_schema_is_refused(name):
+    """A name that cannot stand in the schema is named."""
+    scope = {}
+    exec(f"def f({name}: int) -> int:\n    'Give it back.'\n    return {name}", scope)
+    with pytest.raises(InvalidTool, match=f"parameter '{name}' .* rename it"):
+        Tool(scope["f"])
+
+
+def test_a_parameter_with_another_name_of_pydantic_is_taken():
+    """Only what would vanish is refused: `schema`, `json` and `model_name` are parameters like others."""
+
+    @tool
+    def f(schema: str, json: int, model_name: str) -> str:
+        """Join them."""
+        return f"{schema}{json}{model_name}"
+
+    given = {"schema": "a", "json": 1, "model_name": "b"}
+    assert f.schema.read(given) == given
+
+
+@pytest.mark.parametrize("wrapper", [classmethod, property])
+@pytest.mark.parametrize("name", [None, "find"])
+def test_tool_over_a_classmethod_is_refused_clearly(wrapper, name):
+    """The sentence names the decorator and what to do instead."""
+    with pytest.raises(InvalidTool, match=f"@tool cannot stand over @{wrapper.__name__}; leave @tool off"):
+        tool(wrapper(plain)) if name is None else tool(name)(wrapper(plain))
+
+
+def test_a_bound_classmethod_is_a_tool():
+    """What the sentence advises works."""
+
+    class Shop:
+        @classmethod
+        def find(cls, name: str) -> str:
+            """Find a thing."""
+            return name
+
+    assert [made.name for made in Toolbox([Shop.find])] == ["find"]
+
+
+async def stream():
+    """Give numbers."""
+    yield 1
+
+
+def numbers():
+    """Give numbers."""
+    yield 1
+
+
+class Numbers:
+    """Give numbers."""
+
+    def __call__(self):
+        yield 1
+
+
+@pytest.mark.parametrize("function", [stream, numbers, Numbers()])
+def test_a_generator_is_no_tool(function):
+    """A tool that would give a stream is refused where it is made."""
+    with pytest.raises(InvalidTool, match="returns a stream, because it has a 'yield'; return a value"):
+        Tool(function, "numbers")

@@ -141,6 +141,7 @@ def test_the_schema_lists_columns_and_known_values(orders: Tables) -> None:
         assert "amount: number (DOUBLE)" in schema["properties"][parameter]["description"]
     value = schema["properties"]["where_value"]
     assert value["x-values"] == {
+        "express": ["true", "false"],
         "region": ["East", "North", "South", "north"],
         "product": ["Chair", "Desk", "Lamp"],
         "express": ["true", "false"],
@@ -269,3 +270,19 @@ def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     made = tables(tmp_path, "t.csv", "x\n1\n")
     with pytest.raises(MissingExtra, match="'files'"):
         _ = made.tables
+
+
+def test_rows_of_a_column_are_those_with_a_value(orders: Tables) -> None:
+    """A column given with `rows` is not ignored: only rows with a value in it count, and the sentence says so."""
+    found = orders.describe("rows", "amount")
+    assert (found["value"], found["nulls"]) == (3, 1)
+    assert found["summary"] == "Rows of orders.csv with a value in amount: 3 (of 4 rows)"
+
+
+@pytest.mark.parametrize("statistic", ["minimum", "maximum"])
+def test_text_that_looks_like_numbers_has_no_extreme(tmp_path: Path, statistic: Any) -> None:
+    """Decimal commas make a column text, whose largest is not the largest number: it is refused with the reason."""
+    stock = tables(tmp_path, "stock.csv", "item;price\nlamp;12,50\nchair;99,00\ndesk;1.250,00\n")
+    with pytest.raises(ToolError, match="letter by letter"):
+        stock.describe(statistic, "price")
+    assert stock.describe("minimum", "item")["value"] == "chair"
