@@ -303,7 +303,7 @@ def test_a_budget_of_no_time_is_answered_at_once():
 
 def test_metadata_that_is_no_mapping_is_refused():
     """A list of labels is one clear sentence before the run."""
-    with pytest.raises(InvalidQuery, match="metadata must map names to short values, .* got a list"):
+    with pytest.raises(InvalidQuery, match=r"metadata must map names to short values, .* got a list"):
         Agent("rules").run_sync("What is 2 + 2?", metadata=[1])
 
 

@@ -95,5 +95,5 @@ def test_a_number_too_large_for_a_float_is_refused_by_its_name(name, value):
 
 def test_per_tool_limits_are_by_name():
     """A key that is no text cannot be a tool's name."""
-    with pytest.raises(InvalidBudget, match="per_tool must map tool names .* got 5"):
+    with pytest.raises(InvalidBudget, match=r"per_tool must map tool names .* got 5"):
         Budget(per_tool={5: 1})

@@ -144,7 +144,6 @@ def test_the_schema_lists_columns_and_known_values(orders: Tables) -> None:
         "express": ["true", "false"],
         "region": ["East", "North", "South", "north"],
         "product": ["Chair", "Desk", "Lamp"],
-        "express": ["true", "false"],
     }
     assert value["examples"][:7] == ["East", "North", "South", "north", "Chair", "Desk", "Lamp"]
     assert "table" not in schema["properties"]
