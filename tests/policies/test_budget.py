@@ -86,7 +86,7 @@ def test_spend_adds_tokens_and_keeps_unknown_money_unknown():
 
 
 @pytest.mark.parametrize("name", ["latency", *COUNTS, "cost_usd"])
-@pytest.mark.parametrize("value", [10**400, -(10**400), 10**9000])
+@pytest.mark.parametrize("value", [10**400, -(10**400), 10**9000], ids=["large", "negative", "unprintable"])
 def test_a_number_too_large_for_a_float_is_refused_by_its_name(name, value):
     """An integer beyond every float, even beyond what Python prints, is a bad limit like others."""
     with pytest.raises(InvalidBudget, match=f"{name} must be a number"):
