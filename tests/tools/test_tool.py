@@ -330,5 +330,5 @@ class Numbers:
 @pytest.mark.parametrize("function", [stream, numbers, Numbers()])
 def test_a_generator_is_no_tool(function):
     """A tool that would give a stream is refused where it is made."""
-    with pytest.raises(InvalidTool, match="returns a stream, because it has a 'yield'; return a value"):
+    with pytest.raises(InvalidTool, match="returns a stream, as it has a 'yield'; return a value"):
         Tool(function, "numbers")
