@@ -24,6 +24,7 @@ from .events import TextDelta as TextEvent
 from .models.base import CallReady, Finish, Message, Model, ModelEvent, ModelRequest, TextDelta, ToolSpec, Usage
 from .prompts import budget_note
 from .run import Run
+from .trace.handles import ChatSpan
 
 MODEL_ATTEMPTS = 2
 """Attempts of one model call: the first and one retry of what may pass (429, 5xx, a connection that was cut)."""
@@ -102,7 +103,7 @@ async def infer(
 
     `on_call` is told of each call the moment its arguments are complete.
     """
-    request = _request(run, messages, tools, purpose, until)
+    request, claim = _request(run, messages, tools, purpose, until)
     retrying = AsyncRetrying(
         sleep=asyncio.sleep,
         wait=_wait,
@@ -113,7 +114,7 @@ async def infer(
     numbers = count(1)
 
     async def attempt() -> Turn:
-        return await _attempt(run, run.model, request, until, next(numbers), on_call)
+        return await _attempt(run, request, claim, until, next(numbers), on_call)
 
     return await retrying(attempt)
 
@@ -124,7 +125,8 @@ def _request(
     tools: tuple[ToolSpec, ...],
     purpose: Literal["reason", "answer"],
     until: Deadline,
-) -> ModelRequest:
+) -> tuple[ModelRequest, Claim]:
+    """The request, and the worst case of what it takes."""
     seconds = None if until.never else until.remaining(run.now())
     note = budget_note(run.ledger.left(), seconds)
     head = "\n\n".join(part for part in (run.instructions, note) if part)
@@ -137,14 +139,15 @@ def _request(
         evidence=tuple(run.evidence),
         run=run.trace.trace_id,
     )
-    return replace(request, max_tokens=_most_tokens(run, request, seconds))
+    sent = input_tokens(request)
+    most = _most_tokens(run, sent, seconds)
+    return replace(request, max_tokens=most), _claim(run.model, sent, most or 0)
 
 
-def _most_tokens(run: Run, request: ModelRequest, seconds: float | None) -> int | None:
+def _most_tokens(run: Run, sent: int, seconds: float | None) -> int | None:
     """Tokens that fit into the time, the tokens and the money that are left; `None` where nothing bounds them."""
     bounds = [] if seconds is None else [run.model.pace.tokens(seconds)]
     left = run.ledger.left()
-    sent = input_tokens(request)
     if "tokens" in left:
         bounds.append(int(left["tokens"]) - sent)
     price = run.model.price
@@ -163,21 +166,20 @@ def input_tokens(request: ModelRequest) -> int:
     return size // 3 + 4 * len(request.messages)
 
 
-def _claim(model: Model, request: ModelRequest) -> Claim:
-    sent = input_tokens(request)
-    most = request.max_tokens or 0
-    if model.price is not None and not (model.price.input_per_million or model.price.output_per_million):
-        return Claim(model_calls=1)  # a model without a price per token has no tokens either: it is embedded
+def _claim(model: Model, sent: int, most: int) -> Claim:
+    if model.pace.per_token == 0 and model.price is not None and model.price.of(1, 1) == 0:
+        return Claim(model_calls=1)  # tokens that take neither time nor money are none: the model is embedded
     cost = None if model.price is None else model.price.of(sent, most)
     return Claim(model_calls=1, input_tokens=sent, output_tokens=most, cost_usd=cost)
 
 
 async def _attempt(
-    run: Run, model: Model, request: ModelRequest, until: Deadline, number: int, on_call: Callable[[Call], None]
+    run: Run, request: ModelRequest, claim: Claim, until: Deadline, number: int, on_call: Callable[[Call], None]
 ) -> Turn:
-    reservation = run.ledger.reserve(_claim(model, request))
+    reservation = run.ledger.reserve(claim)
     if isinstance(reservation, Refusal):
         return Turn(refusal=reservation)
+    model = run.model
     turn = Turn()
     slice_ = None if until.never else until.remaining(run.now())
     span = run.trace.chat(
@@ -195,32 +197,30 @@ async def _attempt(
         with span.context():
             task = spawn(_read(run, model, request, turn, on_call), f"model {model.name}")
         run.own(task)
-        await _until(task, slice_)
-        turn.cut = not task.done()
-        if task.done() and not task.cancelled() and turn.finish is None and turn.error is None:
-            turn.cut = True  # it was stopped because its time was up
+        await asyncio.wait((task,), timeout=slice_)
+        # Where it neither finished nor failed, its time was up: it was cut from here, or it saw so itself.
+        turn.cut = turn.finish is None and turn.error is None
     finally:
         abandon(task)
         _settle(reservation, model, turn)
         if turn.finish is not None:
             run.pace.append(run.now() - started)
-        span.end(
-            "ok" if turn.finish else "error" if turn.error else "timed_out",
-            error_type=_error_type(turn),
-            error=str(turn.error) if turn.error else None,
-            input_tokens=turn.usage.input_tokens,
-            output_tokens=turn.usage.output_tokens,
-            finish_reason=turn.finish.reason if turn.finish else None,
-        )
+        _end(span, turn)
     return turn
 
 
-async def _until(task: asyncio.Future[None], remaining: float | None) -> None:
-    try:
-        await asyncio.wait((task,), timeout=remaining)
-    except asyncio.CancelledError:
-        abandon(task)
-        raise
+def _end(span: ChatSpan, turn: Turn) -> None:
+    """End the span of a model call; one that was neither finished, failed nor cut was cancelled with its run."""
+    outcome = "ok" if turn.finish else "error" if turn.error else "timed_out" if turn.cut else "cancelled"
+    failed = None if turn.error is None else str(turn.error.status or turn.error.kind)
+    span.end(
+        outcome,
+        error_type=failed,
+        error=None if turn.error is None else str(turn.error),
+        input_tokens=turn.usage.input_tokens,
+        output_tokens=turn.usage.output_tokens,
+        finish_reason=turn.finish.reason if turn.finish else None,
+    )
 
 
 async def _read(run: Run, model: Model, request: ModelRequest, turn: Turn, on_call: Callable[[Call], None]) -> None:
@@ -302,12 +302,6 @@ def _settle(reservation: Reservation, model: Model, turn: Turn) -> None:
     if model.price is not None and used.input_tokens is not None and used.output_tokens is not None:
         cost = model.price.of(used.input_tokens, used.output_tokens)
     reservation.settle(input_tokens=used.input_tokens, output_tokens=used.output_tokens, cost_usd=cost)
-
-
-def _error_type(turn: Turn) -> str | None:
-    if turn.error is not None:
-        return str(turn.error.status or turn.error.kind)
-    return None if turn.finish is not None else "timeout"
 
 
 def _may_pass(turn: Turn) -> bool:

@@ -25,8 +25,7 @@ from .state import State
 
 GRACE = 0.02
 """Seconds past the deadline after which the thread that called `run_sync` closes a run whose loop is blocked: less
-than half
-of the 50 ms that are promised, so that a noisy machine still keeps them."""
+than half of the 50 ms that are promised, so that a noisy machine still keeps them."""
 
 
 async def supervise(run: Run, graph: Graph, config: RunnableConfig) -> Result:

@@ -12,6 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random
 
 from ..policies.admission import Admit, CallSituation
 from ..policies.deadline import Deadline
+from ..policies.forecast import Forecast
 from ..policies.ledger import Claim, Ledger, Refusal, Reservation
 from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut, Verdict
 from ..policies.settings import Policy
@@ -107,14 +108,9 @@ class Pipeline:
         if isinstance(prepared, Evidence):
             return prepared
         tool, arguments = prepared
-        admitted = self._admit(tool, call.id)
-        if isinstance(admitted, Skipped) and tool.fallback is not None:
-            tool, admitted = self._instead(tool, tool.fallback, call.id, admitted)
-        attempts = 0
-        if isinstance(admitted, Skipped):
-            landed = ended(tool.name, admitted)
-        else:
-            landed, attempts = await self._attempts(tool, arguments, call)
+        if tool.fallback is not None:
+            tool = self._quicker(tool, tool.fallback, call.id)
+        landed, attempts = await self._attempts(tool, arguments, call)
         self._flights.pop(call.id, None)
         duration = self._scope.now() - started
         return evidence(call, tool, arguments, landed, attempts=attempts, duration=duration)
@@ -131,10 +127,9 @@ class Pipeline:
             return rejected(call, "InvalidArguments", arguments.message)
         return tool, arguments
 
-    def _admit(self, tool: Tool, call_id: str) -> Admit | Skipped:
+    def _admit(self, tool: Tool, forecast: Forecast | None, call_id: str) -> Admit | Skipped:
         scope = self._scope
         remaining = scope.soft.remaining(scope.now())
-        forecast = scope.history.forecast(tool)
         situation = CallSituation(
             tool=tool.name,
             remaining=remaining,
@@ -150,13 +145,14 @@ class Pipeline:
             )  # fmt: skip
         return admitted
 
-    def _instead(self, tool: Tool, quicker: Tool, call_id: str, skipped: Skipped) -> tuple[Tool, Admit | Skipped]:
-        """The fallback of a tool that does not fit, where the fallback does."""
-        admitted = self._admit(quicker, call_id)
-        if isinstance(admitted, Skipped):
-            return tool, skipped
+    def _quicker(self, tool: Tool, quicker: Tool, call_id: str) -> Tool:
+        """The tool, or its fallback where the tool does not fit into the time left and the fallback does."""
+        history = self._scope.history
+        skipped = self._admit(tool, history.forecast(tool), call_id)
+        if isinstance(skipped, Admit) or isinstance(self._admit(quicker, history.forecast(quicker), call_id), Skipped):
+            return tool
         self._scope.trace.decision("fallback", quicker.name, skipped.reason, tool=tool.name, call=call_id)
-        return quicker, admitted
+        return quicker
 
     async def _attempts(self, tool: Tool, arguments: dict[str, Any], call: Call) -> tuple[Landed, int]:
         if not tool.retry:
@@ -208,14 +204,14 @@ class Pipeline:
     async def _attempt(self, tool: Tool, arguments: dict[str, Any], call: Call, number: int) -> Landed:
         """One execution: reserved in the ledger, bounded in time, abandoned when its slice is used up."""
         scope = self._scope
-        admitted = self._admit(tool, call.id)
+        forecast = scope.history.forecast(tool)
+        admitted = self._admit(tool, forecast, call.id)
         if isinstance(admitted, Skipped):
             return ended(tool.name, admitted)
         reservation = scope.ledger.reserve(_claim(tool))
         if isinstance(reservation, Refusal):
             return ended(tool.name, self._refused(tool, call.id, reservation))
         now = scope.now()
-        forecast = scope.history.forecast(tool)
         timeout = scope.policy.attempts.timeout(admitted.timeout, forecast, may_retry=number <= tool.retry)
         span = scope.trace.execute_tool(
             tool.name,

@@ -150,6 +150,18 @@ def test_a_call_cut_before_it_said_its_usage_is_counted_at_its_worst_case():
     assert result.spend.output_tokens > 100
 
 
+def test_tokens_that_cost_nothing_are_limited_all_the_same():
+    """A free endpoint has tokens too: they are reserved at their worst case, and the limit holds."""
+    free = Price(input_per_million=0.0, output_per_million=0.0)
+    model = ScriptedModel(["Hello there."], price=free, pace=Pace(start=0.0, per_token=0.01))
+    agent = Agent(model, [])
+    assert VirtualClock().run(agent.run("?", budget=Budget(tokens=20))).stop_reason == "tokens"
+    assert model.requests == []
+    result = VirtualClock().run(agent.run("?", budget=Budget(tokens=1000)))
+    assert result.status == "complete"
+    assert 0 < result.spend.tokens <= 1000
+
+
 def test_max_tokens_come_from_the_time_left():
     """A model is asked for no more than it can write in time."""
     model = ScriptedModel(["Hello."], pace=Pace(start=1.0, per_token=0.01))
@@ -206,10 +218,11 @@ async def test_streamed_and_unstreamed_runs_give_the_same():
 
 async def test_a_consumer_that_leaves_cancels_the_run():
     """Closing the stream ends the run's work."""
-    stopped = asyncio.Event()
+    started, stopped = asyncio.Event(), asyncio.Event()
 
     async def waits() -> str:
         """Wait."""
+        started.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -220,10 +233,11 @@ async def test_a_consumer_that_leaves_cancels_the_run():
     stream = agent.stream("?")
     async for event in stream:
         if isinstance(event, CallStarted):
-            await asyncio.sleep(0.01)
+            await started.wait()
             break
     await stream.aclose()
     await asyncio.wait_for(stopped.wait(), 1)
+    assert stopped.is_set()
 
 
 async def test_warnings_are_events_too():
