@@ -57,12 +57,13 @@ class Failed:
     """The tool raised, or its result was refused.
 
     `error_type` is the class name of what was raised, `message` one sentence for the model. `retryable` says whether
-    another attempt could end differently.
+    another attempt could end differently, `retry_after` how many seconds it was asked to wait before that, where it was.
     """
 
     error_type: str
     message: str
     retryable: bool = True
+    retry_after: float | None = None
     name: ClassVar[str] = "error"
 
 

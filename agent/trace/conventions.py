@@ -91,6 +91,7 @@ ELAPSED: Final = "shotclock.elapsed"
 KIND: Final = "shotclock.kind"
 CHOICE: Final = "shotclock.choice"
 REASON: Final = "shotclock.reason"
+SITUATION: Final = "shotclock.situation"
 FIGURE: Final = "shotclock.figure."
 """What the name of a decision's input begins with: `shotclock.figure.remaining`."""
 

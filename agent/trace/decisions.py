@@ -22,6 +22,8 @@ class Decision:
         choice: what was chosen; for a `skip`, the tool's name.
         reason: one sentence for people.
         figures: the inputs by name, enough to make the decision again.
+        situation: the name of the situation that a policy decided on, whose fields are among the figures; empty where
+            no policy was asked.
     """
 
     at: float
@@ -29,6 +31,7 @@ class Decision:
     choice: str
     reason: str
     figures: Mapping[str, Any]
+    situation: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As a dictionary of plain values."""
@@ -38,6 +41,7 @@ class Decision:
             "choice": self.choice,
             "reason": self.reason,
             "figures": dict(self.figures),
+            "situation": self.situation,
         }
 
     def to_event(self) -> tuple[str, Attributes]:
@@ -47,6 +51,7 @@ class Decision:
             names.KIND: self.kind,
             names.CHOICE: self.choice,
             names.REASON: redact(self.reason),
+            names.SITUATION: self.situation or None,
         }
         if self.kind == "skip":
             attributes[names.TOOL_NAME] = self.choice

@@ -195,13 +195,20 @@ class RunTrace:
         if self.recording:
             self._root.add_event(name, known(attributes))
 
-    def decision(self, kind: str, choice: str, reason: str, /, **figures: Any) -> Decision:
+    def decision(self, kind: str, choice: str, reason: str, /, situation: Any = None, **figures: Any) -> Decision:
         """Keep a decision and write it as an event: `shotclock.tool.skipped` for a `skip`, else `shotclock.decision`.
+
+        `situation` is what a policy decided on, a dataclass: its fields become figures, so that the same policy, or
+        another one, can be asked again.
 
         A figure named `wait` says that the run waits so many seconds from now on, unless the choice is `give_up`; the
         critical path counts them as waiting.
         """
-        made = Decision(at=self.elapsed(), kind=kind, choice=choice, reason=reason, figures=figures)
+        name = ""
+        if situation is not None:
+            name = type(situation).__name__
+            figures = {field: getattr(situation, field) for field in situation.__dataclass_fields__} | figures
+        made = Decision(at=self.elapsed(), kind=kind, choice=choice, reason=reason, figures=figures, situation=name)
         with self._lock:
             self._decisions.append(made)
         if self.recording:

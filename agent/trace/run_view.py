@@ -109,6 +109,7 @@ class RunView:
             choice=str(read.get(names.CHOICE, "")),
             reason=str(read.get(names.REASON, "")),
             figures={k.removeprefix(names.FIGURE): v for k, v in read.items() if k.startswith(names.FIGURE)},
+            situation=str(read.get(names.SITUATION, "")),
         )
 
     def _elapsed(self, event: EventRow) -> float:

@@ -1,0 +1,214 @@
+"""Results of tools that are kept for a while, and calls in flight that are shared: across runs, by their arguments."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import decimal
+import hashlib
+import ipaddress
+import itertools
+import json
+import pathlib
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum
+from typing import Any, Literal
+
+from pydantic import AnyUrl, BaseModel
+
+from ..policies.deadline import NEVER, Deadline
+from ..policies.errors import InvalidPolicy
+from ..policies.outcome import Failed, Ok, Outcome, TimedOut
+from .scope import clock
+
+Source = Literal["hit", "shared", "miss"]
+"""Where an outcome came from: kept from before, another call's that was under way, or this call's own work."""
+
+MAX_ENTRIES = 1024
+"""Results a cache keeps at most."""
+
+LONGEST_KEY = 256
+"""Characters of a canonical form; a longer one is replaced by its digest, so that keys stay small."""
+
+_FAITHFUL = (
+    datetime.datetime, datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID, complex, bytes,
+    pathlib.PurePath, AnyUrl, ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network,
+    ipaddress.IPv6Network, ipaddress.IPv4Interface, ipaddress.IPv6Interface,
+)  # fmt: skip
+"""Types whose `repr` says all there is to say of a value."""
+
+_JSON = frozenset({str, int, float, bool, type(None)})
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+_unique = itertools.count()
+
+
+class Cache:
+    """Keeps what tools returned, for as long as each tool allows, and lets equal calls under way share one attempt.
+
+    Only `Ok` is kept. Callers that wait for another's attempt get what the tool itself said, `Ok` or `Failed`; what the
+    other's run did to its attempt (cancelled, timed out, skipped for its budget) is not theirs: one of them takes over
+    with its own work, and the rest wait for that. Results are handed on as they are, so treat them as read-only.
+
+    A cache may be used from several event loops and threads: what is kept is shared by all, a call under way by those
+    of its own loop.
+
+    Args:
+        max_entries: results kept at most; the one not used for longest goes first. `0` keeps none. Default 1024.
+        now: the clock; the running loop's by default.
+
+    Raises:
+        InvalidPolicy: `max_entries` is negative.
+    """
+
+    def __init__(self, max_entries: int = MAX_ENTRIES, *, now: Callable[[], float] = clock) -> None:
+        if max_entries < 0:
+            raise InvalidPolicy(f"cache max_entries must be 0 or more results, got {max_entries!r}")
+        self._max_entries = max_entries
+        self._now = now
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[float, Ok]] = OrderedDict()
+        self._flights: dict[asyncio.AbstractEventLoop, dict[str, asyncio.Future[Outcome | None]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def clear(self) -> None:
+        """Forget what is kept; calls under way are not touched."""
+        with self._lock:
+            self._kept.clear()
+
+    async def get_or_run(
+        self, key: str, ttl: float, start: Callable[[], Awaitable[Outcome]], *, until: Deadline = NEVER
+    ) -> tuple[Outcome, Source]:
+        """The kept outcome, another call's, or that of `start()`, which runs in the task that asks.
+
+        Args:
+            key: the tool's name and its `canonical` arguments.
+            ttl: seconds a result is kept from its arrival; `0` shares calls under way and keeps nothing.
+            start: does the work, bounded in time by itself.
+            until: the instant at which waiting for another's attempt ends, with `TimedOut`.
+        """
+        loop = asyncio.get_running_loop()
+        asked = self._now()
+        while True:
+            found = self._look_up(key, loop)
+            if isinstance(found, Ok):
+                return found, "hit"
+            if found is None:
+                return await self._lead(key, ttl, start, loop), "miss"
+            # asyncio.wait leaves the shared future alone where this follower is cancelled.
+            await asyncio.wait((found,), timeout=None if until.never else until.remaining(self._now()))
+            if not found.done():
+                return TimedOut(round(self._now() - asked, 6)), "shared"
+            if (outcome := found.result()) is not None:
+                return outcome, "shared"
+
+    def _look_up(self, key: str, loop: asyncio.AbstractEventLoop) -> Ok | asyncio.Future[Outcome | None] | None:
+        """What is kept, or is under way, or `None`: then the caller has become the leader."""
+        with self._lock:
+            entry = self._kept.get(key)
+            if entry is not None and self._now() < entry[0]:
+                self._kept.move_to_end(key)
+                return entry[1]
+            if entry is not None:
+                del self._kept[key]
+            flights = self._flights_of(loop)
+            if key in flights:
+                return flights[key]
+            flights[key] = loop.create_future()
+            return None
+
+    async def _lead(
+        self, key: str, ttl: float, start: Callable[[], Awaitable[Outcome]], loop: asyncio.AbstractEventLoop
+    ) -> Outcome:
+        shared: Outcome | None = None
+        try:
+            outcome = await start()
+            shared = outcome if isinstance(outcome, (Ok, Failed)) else None
+            return outcome
+        finally:
+            # On a cancellation as well, and even when the loop dies: then followers take over.
+            self._land(key, ttl, shared, loop)
+
+    def _land(self, key: str, ttl: float, shared: Outcome | None, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            future = self._flights_of(loop).pop(key, None)
+            if isinstance(shared, Ok) and ttl > 0:
+                self._keep(key, self._now() + ttl, shared)
+        if future is not None and not future.done() and not loop.is_closed():
+            future.set_result(shared)
+
+    def _keep(self, key: str, until: float, outcome: Ok) -> None:
+        self._kept[key] = (until, outcome)
+        self._kept.move_to_end(key)
+        while len(self._kept) > self._max_entries:
+            self._kept.popitem(last=False)
+
+    def _flights_of(self, loop: asyncio.AbstractEventLoop) -> dict[str, asyncio.Future[Outcome | None]]:
+        flights = self._flights.get(loop)
+        if flights is None:
+            for closed in [other for other in self._flights if other.is_closed()]:
+                del self._flights[closed]
+            flights = self._flights[loop] = {}
+        return flights
+
+
+def canonical(arguments: Mapping[str, Any]) -> str:
+    """One text for equal arguments and different texts for different ones, whatever order they were given in.
+
+    Types are told apart (`1`, `1.0`, `true` and `"1"` are four values). Where an argument has no faithful text, a
+    secret or an object of an unknown class, the text is a new one each time: such a call is never answered from a
+    cache.
+    """
+    try:
+        text = _dumps(_plain(dict(arguments)))
+    except (TypeError, ValueError, RecursionError):
+        return f"unique-{next(_unique)}"
+    return text if len(text) <= LONGEST_KEY else f"sha256-{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _dumps(value: Any) -> str:
+    return _ENCODER.encode(value)
+
+
+def _plain(value: Any) -> Any:
+    """The value in terms of JSON, with a tag for what is not JSON."""
+    if type(value) in _JSON:
+        return value
+    if isinstance(value, dict):
+        return _plain_dict(value)
+    if type(value) in (list, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return {"$set": sorted((_plain(item) for item in value), key=_dumps)}
+    return {f"${type(value).__module__}.{type(value).__qualname__}": _parts(value)}
+
+
+def _plain_dict(value: dict[Any, Any]) -> Any:
+    if all(type(key) is str and not key.startswith("$") for key in value):
+        return {key: _plain(item) for key, item in value.items()}
+    # JSON would make a text of every key; and a key that begins like a tag must not be taken for one.
+    return {"$dict": sorted(([_plain(key), _plain(item)] for key, item in value.items()), key=_dumps)}
+
+
+def _parts(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, BaseModel):
+        return _plain({**value.__dict__, **(value.__pydantic_extra__ or {})})
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, _FAITHFUL):
+        return repr(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind.__repr__(value)
+    raise TypeError(f"{type(value).__name__} has no canonical form")
