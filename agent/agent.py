@@ -15,7 +15,7 @@ from ..policies.budget import Budget
 from ..policies.deadline import Deadline
 from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError
 from ..policies.settings import Policy
-from ..tools.history import History
+from ..tools.memory import Memory
 from ..tools.scope import ENCLOSING
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
@@ -74,7 +74,8 @@ class Agent:
         self._own_instructions = instructions
         self._instructions = f"{BASE}\n\n{instructions}".strip()
         self._tracer_provider = tracer_provider
-        self._history = History()
+        self.memory = Memory.under(self.policy)
+        """What its runs have learnt of the tools and the model: latencies, health, results that are kept."""
         self._threads = checkpointer is not None
 
     def __repr__(self) -> str:
@@ -213,7 +214,7 @@ class Agent:
             started=started,
             deadline=deadline,
             plan=plan,
-            history=self._history,
+            memory=self.memory,
             instructions=self._instructions,
             emit=emit,
         )

@@ -19,9 +19,10 @@ from ..policies.outcome import Verdict
 from ..policies.reserve import Plan
 from ..policies.settings import Policy
 from ..tools.call import Evidence
-from ..tools.history import History
 from ..tools.isolation import abandon
-from ..tools.pipeline import Pipeline, Scope
+from ..tools.lent import Scope
+from ..tools.memory import Memory
+from ..tools.pipeline import Pipeline
 from ..tools.scope import ENCLOSING
 from ..tools.toolbox import Toolbox
 from .events import Event, Warned
@@ -64,7 +65,7 @@ class Run:
         deadline: when the caller must have the result.
         soft: when calls and reasoning are interrupted.
         plan: what is kept back, and who writes the final answer.
-        history: how long the agent's tools have taken so far.
+        memory: what the agent knows of its tools and model from earlier runs.
         evidence: what calls gave so far.
         ending: why reasoning ended, once it has.
         answer: the best answer so far.
@@ -82,7 +83,7 @@ class Run:
     started: float
     deadline: Deadline
     plan: Plan
-    history: History = field(default_factory=History)
+    memory: Memory = field(default_factory=Memory)
     instructions: str = ""
     emit: Callable[[Event], None] | None = None
     soft: Deadline = field(init=False)
@@ -110,7 +111,7 @@ class Run:
             soft=self.soft,
             now=self.now,
             trace=self.trace,
-            history=self.history,
+            memory=self.memory,
             own=self.own,
         )
         self.pipeline = Pipeline(self.toolbox, scope)

@@ -12,8 +12,9 @@ from ..policies.errors import InvalidTool
 from ..policies.ledger import Ledger
 from ..policies.settings import Policy
 from ..tools.call import Call, Evidence
-from ..tools.history import History
-from ..tools.pipeline import Pipeline, Scope
+from ..tools.lent import Scope
+from ..tools.memory import Memory
+from ..tools.pipeline import Pipeline
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from .trace.spans import Recorder
@@ -40,7 +41,7 @@ async def _try(toolbox: Toolbox, budget: Budget, call: Call) -> Evidence:
         soft=Deadline.after(now(), budget.latency),
         now=now,
         trace=Recorder(agent="try", model="none", clock=now).start_run("", budget),
-        history=History(),
+        memory=Memory(),
         own=lambda future: None,
     )
     return await Pipeline(toolbox, scope).call(call)

@@ -1,4 +1,4 @@
-"""Whether a call is begun: only where it can end before the soft deadline."""
+"""Whether a call is begun: only where it can end before the soft deadline, and pays for itself."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class CallSituation:
         expected: seconds the tool usually takes: the median of its forecast; `None` where nothing is known.
         chance: probability that it ends before the soft deadline; `None` where nothing is known.
         timeout: seconds one attempt may take, as its author declared; `None` where undeclared.
+        cost_usd: US dollars an attempt costs at most.
     """
 
     tool: str
@@ -25,6 +26,7 @@ class CallSituation:
     expected: float | None = None
     chance: float | None = None
     timeout: float | None = None
+    cost_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class Admit:
     """Begin the call; one attempt may take `timeout` seconds (infinite where there is no deadline)."""
 
     timeout: float
+    reason: str = "it can end in time"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +45,24 @@ class Admission:
         smallest: seconds under which no call is begun: starting it would only be cut. Default 0.002.
         least_chance: probability of ending in time under which a call is not begun, from 0 to 1. Default 1/3: a call
             that is cut two times in three mostly costs its turn the time. A choice of ours, not a measured optimum.
+        value_usd: US dollars a result is worth: a call that costs more than its chance of ending in time times that is
+            not begun. `None` asks no price of a call but the budget's. Default `None`.
+        second_usd: US dollars that a second of the user's waiting costs, beside the call's own price. Default 0.
     """
 
     smallest: float = 0.002
     least_chance: float = 1 / 3
+    value_usd: float | None = None
+    second_usd: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.smallest >= 0:
             raise InvalidPolicy(f"admission.smallest must be 0 or more seconds, got {self.smallest!r}")
         if not 0 <= self.least_chance <= 1:
             raise InvalidPolicy(f"admission.least_chance must be from 0 to 1, got {self.least_chance!r}")
+        for name in ("value_usd", "second_usd"):
+            if getattr(self, name) is not None and not getattr(self, name) >= 0:
+                raise InvalidPolicy(f"admission.{name} must be 0 or more US dollars, got {getattr(self, name)!r}")
 
     def admit(self, situation: CallSituation) -> Admit | Skipped:
         """Admit with the seconds an attempt may take, or say why the call is skipped."""
@@ -63,4 +74,12 @@ class Admission:
                 "deadline",
                 f"{situation.tool} usually takes {situation.expected or 0:.3g} s and {remaining:.2f} s are left",
             )
+        if self.value_usd is not None:
+            gain = self.value_usd * (1.0 if situation.chance is None else situation.chance)
+            price = situation.cost_usd + self.second_usd * (situation.expected or 0.0)
+            if price > gain:
+                return Skipped(
+                    "value",
+                    f"{situation.tool} costs US$ {price:.4g}, more than the US$ {gain:.4g} it is likely to bring",
+                )
         return Admit(timeout=remaining if situation.timeout is None else min(situation.timeout, remaining))

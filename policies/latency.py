@@ -144,6 +144,11 @@ class LatencyState:
             self._keep(list(self._window)[-since:])
             self._drift = Drift()
 
+    @property
+    def censored_share(self) -> float:
+        """The share of censored samples among the newest 200 (the policy's `sketch_from`); 0 where there is none."""
+        return sum(censored for _, censored in self._window) / max(1, len(self._window))
+
     def _median(self) -> float:
         """Median in log seconds of what is remembered."""
         return self._sorted[len(self._sorted) // 2] if self._sketches is None else self.forecast().shape.quantile(0.5)
@@ -171,7 +176,7 @@ class LatencyState:
         return {
             "version": VERSION,
             "count": self.count,
-            "window": [[log, int(censored)] for log, censored in self._window],
+            "window": [[round(log, _DIGITS), int(censored)] for log, censored in self._window],
             "sketches": None if self._sketches is None else self._sketches.to_dict(),
             "alpha": self.policy.alpha,
         }
@@ -189,18 +194,36 @@ class LatencyState:
             raise UsageError(f"version of a forecast must be {VERSION}, got {data.get('version')!r}; delete it")
         state = cls(prior, policy)
         try:
-            state._keep((float(log), bool(censored)) for log, censored in data["window"])
+            state._keep([_sample(*sample) for sample in data["window"]])
             if data["sketches"] is not None and data["alpha"] == policy.alpha:
-                state._sketches = Sketches(policy.alpha, policy.window)
-                state._sketches.load(data["sketches"])
+                state._sketches = _sketches(data["sketches"], policy)
                 state.count = int(data["count"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UsageError(f"the stored forecast cannot be read ({error!r}); delete it") from error
         return state
 
 
 _LONGEST: Final = math.log(1e9)
 """Log seconds above which a part of a censored sample is not counted: some thirty years."""
+_DIGITS: Final = 6
+"""Decimals of log seconds that are kept: a millionth of the latency."""
+
+
+def _sample(log: float, censored: int) -> tuple[float, bool]:
+    """A sample as it was kept; damage that would only show in a forecast is found here."""
+    if not math.log(SMALLEST) - 1 <= log < 710 or censored not in (0, 1):
+        raise ValueError(f"{log!r} log seconds and {censored!r} are no sample")
+    return float(log), bool(censored)
+
+
+def _sketches(data: Mapping[str, Mapping[str, float]], policy: ForecastPolicy) -> Sketches:
+    """Sketches as they were kept."""
+    counts = [count for window in data.values() for count in window.values()]
+    if not sum(counts) > 0 or not all(0 <= count < math.inf for count in counts):
+        raise ValueError("its sketches count nothing, or less")
+    sketches = Sketches(policy.alpha, policy.window)
+    sketches.load(data)
+    return sketches
 
 
 def merge(a: LatencyState, b: LatencyState) -> LatencyState:

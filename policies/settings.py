@@ -6,13 +6,18 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any
+from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from .admission import Admission
 from .attempts import Attempts
+from .breaker import Breaker
+from .bucket import Bucket
+from .concurrency import Concurrency
 from .errors import InvalidPolicy
+from .forecast import ForecastPolicy
+from .hedging import Hedging
 from .limits import Limits
 from .reserve import Reserve
 from .stopping import Stopping
@@ -25,7 +30,12 @@ class Policy:
     Attributes:
         reserve: how much time is kept back for the final answer.
         admission: whether a call is begun.
-        attempts: how long one attempt may take.
+        attempts: how long one attempt may take, and whether another follows.
+        hedging: when a second attempt races a slow one.
+        breaker: when a tool that keeps failing is not called.
+        bucket: when extra attempts of a tool are worth making.
+        concurrency: how many attempts of a tool may be under way.
+        forecast: how fast what is believed of a latency gives way to what is seen.
         stopping: when reasoning ends.
         limits: how large queries, results and answers may be.
     """
@@ -33,6 +43,11 @@ class Policy:
     reserve: Reserve = field(default_factory=Reserve)
     admission: Admission = field(default_factory=Admission)
     attempts: Attempts = field(default_factory=Attempts)
+    hedging: Hedging = field(default_factory=Hedging)
+    breaker: Breaker = field(default_factory=Breaker)
+    bucket: Bucket = field(default_factory=Bucket)
+    concurrency: Concurrency = field(default_factory=Concurrency)
+    forecast: ForecastPolicy = field(default_factory=ForecastPolicy)
     stopping: Stopping = field(default_factory=Stopping)
     limits: Limits = field(default_factory=Limits)
 
@@ -55,18 +70,18 @@ class Policy:
     def from_dict(cls, tables: dict[str, Any], *, source: str = "policy") -> Policy:
         """The same from nested dicts; `source` names them in messages."""
         parts: dict[str, Any] = {}
-        kinds = {
-            "reserve": Reserve,
-            "admission": Admission,
-            "attempts": Attempts,
-            "stopping": Stopping,
-            "limits": Limits,
-        }
+        kinds = _kinds()
         for name, table in tables.items():
             if name not in kinds:
                 raise InvalidPolicy(f"{source}: unknown table [{name}]; the tables are {', '.join(kinds)}")
             parts[name] = _read(kinds[name], name, table, source)
         return cls(**parts)
+
+
+def _kinds() -> dict[str, type]:
+    """The tables of a policy file, and what each is read as."""
+    hints = get_type_hints(Policy)
+    return {each.name: hints[each.name] for each in dataclasses.fields(Policy)}
 
 
 def _read(kind: type, name: str, table: Any, source: str) -> Any:

@@ -16,17 +16,18 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import AnyUrl, BaseModel
 
 from ..policies.deadline import NEVER, Deadline
 from ..policies.errors import InvalidPolicy
-from ..policies.outcome import Failed, Ok, Outcome, TimedOut
 from .scope import clock
 
+T = TypeVar("T")
+
 Source = Literal["hit", "shared", "miss"]
-"""Where an outcome came from: kept from before, another call's that was under way, or this call's own work."""
+"""Where a result came from: kept from before, another call's that was under way, or this call's own work."""
 
 MAX_ENTRIES = 1024
 """Results a cache keeps at most."""
@@ -48,17 +49,19 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _unique = itertools.count()
 
 
-class Cache:
+class Cache(Generic[T]):
     """Keeps what tools returned, for as long as each tool allows, and lets equal calls under way share one attempt.
 
-    Only `Ok` is kept. Callers that wait for another's attempt get what the tool itself said, `Ok` or `Failed`; what the
-    other's run did to its attempt (cancelled, timed out, skipped for its budget) is not theirs: one of them takes over
-    with its own work, and the rest wait for that. Results are handed on as they are, so treat them as read-only.
+    Callers that wait for another's attempt get what the tool itself said; what the other's run did to its attempt
+    (cancelled, timed out, skipped for its budget) is not theirs: one of them takes over with its own work, and the rest
+    wait for that. Results are handed on as they are, so treat them as read-only.
 
     A cache may be used from several event loops and threads: what is kept is shared by all, a call under way by those
     of its own loop.
 
     Args:
+        keeps: whether a result is good enough to be kept.
+        shares: whether a result is the tool's own, for everybody who waited for it.
         max_entries: results kept at most; the one not used for longest goes first. `0` keeps none. Default 1024.
         now: the clock; the running loop's by default.
 
@@ -66,14 +69,23 @@ class Cache:
         InvalidPolicy: `max_entries` is negative.
     """
 
-    def __init__(self, max_entries: int = MAX_ENTRIES, *, now: Callable[[], float] = clock) -> None:
+    def __init__(
+        self,
+        keeps: Callable[[T], bool],
+        shares: Callable[[T], bool],
+        max_entries: int = MAX_ENTRIES,
+        *,
+        now: Callable[[], float] = clock,
+    ) -> None:
         if max_entries < 0:
             raise InvalidPolicy(f"cache max_entries must be 0 or more results, got {max_entries!r}")
+        self._keeps = keeps
+        self._shares = shares
         self._max_entries = max_entries
         self._now = now
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[float, Ok]] = OrderedDict()
-        self._flights: dict[asyncio.AbstractEventLoop, dict[str, asyncio.Future[Outcome | None]]] = {}
+        self._kept: OrderedDict[str, tuple[float, T]] = OrderedDict()
+        self._flights: dict[asyncio.AbstractEventLoop, dict[str, asyncio.Future[T | None]]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -84,73 +96,72 @@ class Cache:
             self._kept.clear()
 
     async def get_or_run(
-        self, key: str, ttl: float, start: Callable[[], Awaitable[Outcome]], *, until: Deadline = NEVER
-    ) -> tuple[Outcome, Source]:
-        """The kept outcome, another call's, or that of `start()`, which runs in the task that asks.
+        self, key: str, ttl: float, start: Callable[[], Awaitable[T]], *, until: Deadline = NEVER
+    ) -> tuple[T | None, Source]:
+        """The kept result, another call's, or that of `start()`, which runs in the task that asks.
 
         Args:
             key: the tool's name and its `canonical` arguments.
             ttl: seconds a result is kept from its arrival; `0` shares calls under way and keeps nothing.
             start: does the work, bounded in time by itself.
-            until: the instant at which waiting for another's attempt ends, with `TimedOut`.
+            until: the instant at which waiting for another's attempt ends, with `None`.
         """
         loop = asyncio.get_running_loop()
-        asked = self._now()
         while True:
-            found = self._look_up(key, loop)
-            if isinstance(found, Ok):
-                return found, "hit"
+            kept, found = self._look_up(key, loop)
+            if kept is not None:
+                return kept, "hit"
             if found is None:
                 return await self._lead(key, ttl, start, loop), "miss"
             # asyncio.wait leaves the shared future alone where this follower is cancelled.
             await asyncio.wait((found,), timeout=None if until.never else until.remaining(self._now()))
             if not found.done():
-                return TimedOut(round(self._now() - asked, 6)), "shared"
-            if (outcome := found.result()) is not None:
-                return outcome, "shared"
+                return None, "shared"
+            if (result := found.result()) is not None:
+                return result, "shared"
 
-    def _look_up(self, key: str, loop: asyncio.AbstractEventLoop) -> Ok | asyncio.Future[Outcome | None] | None:
-        """What is kept, or is under way, or `None`: then the caller has become the leader."""
+    def _look_up(self, key: str, loop: asyncio.AbstractEventLoop) -> tuple[T | None, asyncio.Future[T | None] | None]:
+        """What is kept, what is under way, or neither: then the caller has become the leader."""
         with self._lock:
             entry = self._kept.get(key)
             if entry is not None and self._now() < entry[0]:
                 self._kept.move_to_end(key)
-                return entry[1]
+                return entry[1], None
             if entry is not None:
                 del self._kept[key]
             flights = self._flights_of(loop)
             if key in flights:
-                return flights[key]
+                return None, flights[key]
             flights[key] = loop.create_future()
-            return None
+            return None, None
 
     async def _lead(
-        self, key: str, ttl: float, start: Callable[[], Awaitable[Outcome]], loop: asyncio.AbstractEventLoop
-    ) -> Outcome:
-        shared: Outcome | None = None
+        self, key: str, ttl: float, start: Callable[[], Awaitable[T]], loop: asyncio.AbstractEventLoop
+    ) -> T:
+        shared: T | None = None
         try:
-            outcome = await start()
-            shared = outcome if isinstance(outcome, (Ok, Failed)) else None
-            return outcome
+            result = await start()
+            shared = result if self._shares(result) else None
+            return result
         finally:
             # On a cancellation as well, and even when the loop dies: then followers take over.
             self._land(key, ttl, shared, loop)
 
-    def _land(self, key: str, ttl: float, shared: Outcome | None, loop: asyncio.AbstractEventLoop) -> None:
+    def _land(self, key: str, ttl: float, shared: T | None, loop: asyncio.AbstractEventLoop) -> None:
         with self._lock:
             future = self._flights_of(loop).pop(key, None)
-            if isinstance(shared, Ok) and ttl > 0:
+            if shared is not None and ttl > 0 and self._keeps(shared):
                 self._keep(key, self._now() + ttl, shared)
         if future is not None and not future.done() and not loop.is_closed():
             future.set_result(shared)
 
-    def _keep(self, key: str, until: float, outcome: Ok) -> None:
-        self._kept[key] = (until, outcome)
+    def _keep(self, key: str, until: float, result: T) -> None:
+        self._kept[key] = (until, result)
         self._kept.move_to_end(key)
         while len(self._kept) > self._max_entries:
             self._kept.popitem(last=False)
 
-    def _flights_of(self, loop: asyncio.AbstractEventLoop) -> dict[str, asyncio.Future[Outcome | None]]:
+    def _flights_of(self, loop: asyncio.AbstractEventLoop) -> dict[str, asyncio.Future[T | None]]:
         flights = self._flights.get(loop)
         if flights is None:
             for closed in [other for other in self._flights if other.is_closed()]:

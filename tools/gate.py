@@ -1,5 +1,8 @@
 """Before an attempt of a tool may start: its breaker, its places, its queue; one gate a tool, for all runs of an agent.
 
+A tool's places are limited only where its author asked for that (`@tool(concurrency=...)`): most tools serve a hundred
+calls at once as fast as one, and a limit that has to find that out would cost them.
+
 The policies are pure; what they have learnt lives here, under one lock a tool. Every method decides under the lock and
 acts after it, so that nobody's wake-up runs inside. Runs on several event loops and threads may share a gate.
 """
@@ -7,14 +10,17 @@ acts after it, so that nobody's wake-up runs inside. Runs on several event loops
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from bisect import bisect_right, insort
 from collections.abc import Callable
+from typing import Literal
 
 from ..policies.breaker import CLOSED, Breaker, Open
 from ..policies.bucket import Bucket
 from ..policies.concurrency import Concurrency
 from ..policies.deadline import Deadline
+from ..policies.hedging import Hedge, HedgeState, Hedging, NoHedge
 from ..policies.outcome import Ok, Outcome, Skipped
 from .scope import clock
 
@@ -76,10 +82,21 @@ class Gate:
         bucket: when extra attempts are made.
         concurrency: how many attempts may be under way.
         now: the clock of the deadlines; the running loop's by default.
+        bounded: whether `concurrency` limits the attempts under way, or only those that run on when given up.
+
+    Attributes:
+        hedges: what the tool's hedges have brought.
     """
 
     def __init__(
-        self, tool: str, breaker: Breaker, bucket: Bucket, concurrency: Concurrency, now: Callable[[], float] = clock
+        self,
+        tool: str,
+        breaker: Breaker,
+        bucket: Bucket,
+        concurrency: Concurrency,
+        now: Callable[[], float] = clock,
+        *,
+        bounded: bool = True,
     ) -> None:
         self.tool = tool
         self._breaker = breaker
@@ -90,7 +107,9 @@ class Gate:
         self._health = CLOSED
         self._tokens = bucket.full()
         self._load = concurrency.initial()
-        self._limit = int(self._load.limit)
+        self._bounded = bounded
+        self._limit = int(self._load.limit) if bounded else sys.maxsize
+        self.hedges = HedgeState()
         self._most_abandoned = concurrency.abandoned
         self._in_flight = 0
         self._abandoned = 0
@@ -130,6 +149,12 @@ class Gate:
     def may_retry(self) -> bool:
         """Whether the bucket lends a retry or a hedge."""
         return self._bucket.lends(self._tokens)
+
+    def hedged(self, policy: Hedging, decision: Hedge | NoHedge, *, fired: bool, won: bool) -> None:
+        """An attempt that a hedge was considered for is over: whether there was one, and whether it won."""
+        losing = isinstance(decision, NoHedge) and decision.losing
+        with self._lock:
+            self.hedges = policy.after(self.hedges, hedged=fired, won=won, losing=losing)
 
     def refusal(self, now: float) -> Skipped | None:
         """Why the tool is not called at all at `now`, or `None`; asking changes nothing."""
@@ -245,9 +270,10 @@ class Gate:
         self._tell(served)
 
     def _learn(self, ticket: Ticket, outcome: Outcome, seconds: float) -> None:
-        self._load = self._concurrency.after(self._load, outcome, seconds, self._in_flight)
-        if not self._load.samples:  # a window was closed, and only then the limit moves
-            self._limit = int(self._load.limit)
+        if self._bounded:
+            self._load = self._concurrency.after(self._load, outcome, seconds, self._in_flight)
+            if not self._load.samples:  # a window was closed, and only then the limit moves
+                self._limit = int(self._load.limit)
         if self._health is not CLOSED or not isinstance(outcome, Ok):
             self._health = self._breaker.after(self._health, outcome, self._now(), trial=ticket.trial)
         self._tokens = self._bucket.after(self._tokens, outcome)
@@ -330,8 +356,9 @@ class Gates:
         self._lock = threading.Lock()
         self._gates: dict[str, Gate] = {}
 
-    def of(self, tool: str, limit: int | None = None) -> Gate:
-        """The tool's gate; `limit` fixes its concurrency where this is the first time it is asked for.
+    def of(self, tool: str, limit: int | Literal["adaptive"] | None = None) -> Gate:
+        """The tool's gate; `limit` fixes its concurrency, or lets it adapt, where this is the first time it is asked
+        for.
 
         Raises:
             InvalidPolicy: `limit` is below 1.
@@ -339,15 +366,19 @@ class Gates:
         gate = self._gates.get(tool)
         return gate if gate is not None else self._make(tool, limit)
 
-    def open_tools(self, now: float) -> frozenset[str]:
-        """The tools that would be refused at `now` whatever the time left: they are not offered to the model."""
-        return frozenset(name for name, gate in list(self._gates.items()) if gate.refusal(now) is not None)
+    def refusals(self, now: float) -> dict[str, Skipped]:
+        """The tools that would be refused at `now` whatever the time left, and why: they are not offered to the
+        model."""
+        asked = ((name, gate.refusal(now)) for name, gate in list(self._gates.items()))
+        return {name: refusal for name, refusal in asked if refusal is not None}
 
-    def _make(self, tool: str, limit: int | None) -> Gate:
-        concurrency = self._concurrency if limit is None else self._concurrency.fixed(limit)
+    def _make(self, tool: str, limit: int | Literal["adaptive"] | None) -> Gate:
+        concurrency = self._concurrency.fixed(limit) if isinstance(limit, int) else self._concurrency
         with self._lock:
             if tool not in self._gates:
-                self._gates[tool] = Gate(tool, self._breaker, self._bucket, concurrency, self._now)
+                self._gates[tool] = Gate(
+                    tool, self._breaker, self._bucket, concurrency, self._now, bounded=limit is not None
+                )
             return self._gates[tool]
 
 

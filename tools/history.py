@@ -1,16 +1,35 @@
-"""How long an agent's tools have taken, and so how long they will take."""
+"""How long an agent's tools and models have taken, and so how long they will take.
+
+What was learnt can be kept beyond the process: `hand_over` gives what is new to whoever writes it, `load` takes what
+was kept. See `records` for what is handed over.
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from ..policies.forecast import PRIORS, Forecast, ForecastPolicy, Prior
+from ..policies.errors import UsageError
+from ..policies.forecast import PRIORS, Forecast, ForecastPolicy, Prior, key, size_class
 from ..policies.latency import LatencyState
+from ..policies.pace import PUBLISHED, ModelLatency, PacePolicy
+from .records import BY_TOKENS, WHOLE, Increment, Key, Record
 from .tool import Tool
+
+logger = logging.getLogger(__name__)
+
+ENOUGH = 20
+"""Samples a size class needs before it speaks for itself."""
 
 
 class History:
-    """The latencies of an agent's tools, learnt from its runs and shared by them; safe to use from several threads.
+    """The latencies of an agent's tools and models, learnt from its runs and shared by them; safe to use from several
+    threads.
+
+    A tool's attempts are learnt as one, and each class of their arguments' size for itself (see `size_class`). Where
+    several classes were seen, one with 20 samples or more forecasts its own attempts.
 
     Args:
         policy: how what is learnt replaces what was believed before.
@@ -19,24 +38,198 @@ class History:
     def __init__(self, policy: ForecastPolicy | None = None) -> None:
         self._policy = policy or ForecastPolicy()
         self._lock = threading.Lock()
-        self._states: dict[str, LatencyState] = {}
+        self._tools: dict[str, _Sizes] = {}
+        self._models: dict[str, ModelHistory] = {}
+        self._kept: dict[Key, str] = {}
 
-    def forecast(self, tool: Tool) -> Forecast | None:
-        """How long the next attempt takes; `None` where its author declared nothing and it was never seen."""
+    def forecast(self, tool: Tool, *, size: int | None = None) -> Forecast | None:
+        """How long the next attempt takes; `None` where its author declared nothing and it was never seen.
+
+        Args:
+            tool: what is called.
+            size: bytes of its arguments, roughly; `None` is not known.
+        """
         with self._lock:
-            state = self._states.get(tool.name)
-            if state is None and not tool.latency:
+            sizes = self._tools.get(tool.name) or self._begin(tool)
+            if not tool.latency and not sizes.whole.state.count:
                 return None
-            return self._state(tool).forecast()
+            record = sizes.speaking(size)
+            record.asked = forecast = record.state.forecast()
+            return forecast
 
-    def observe(self, tool: Tool, seconds: float, *, censored: bool = False) -> None:
-        """Learn from an attempt. One that was cut is `censored`: it would have taken longer. A failure is no sample."""
+    def observe(self, tool: Tool, seconds: float, *, size: int | None = None, censored: bool = False) -> None:
+        """Learn from an attempt. One that was cut is `censored`: it would have taken longer. A failure is no sample.
+
+        Raises:
+            UsageError: `seconds` is negative, NaN or infinite.
+        """
         with self._lock:
-            self._state(tool).observe(seconds, censored)
+            sizes = self._tools.get(tool.name) or self._begin(tool)
+            told = sizes.speaking(size)
+            told.score(WHOLE, told.asked, seconds, censored)
+            sizes.whole.learn(seconds, censored)
+            if size is not None:
+                sizes.of(size_class(size)).learn(seconds, censored)
 
-    def _state(self, tool: Tool) -> LatencyState:
-        state = self._states.get(tool.name)
-        if state is None:
-            prior = Prior(p50=tool.latency) if tool.latency else PRIORS["tool"]
-            state = self._states[tool.name] = LatencyState(prior, self._policy)
-        return state
+    def model(self, name: str, prior: PacePolicy | None = None) -> ModelHistory:
+        """What was learnt of a model; the same object for the same name.
+
+        Args:
+            name: the model's name.
+            prior: what is believed before its first call; the one that is given first holds. Default: the pace of
+                public model calls.
+        """
+        with self._lock:
+            found = self._models.get(name)
+            if found is None:
+                record = Record(Key("model", name), ModelLatency(prior or PUBLISHED, self._policy))
+                self._recall(record)
+                found = self._models[name] = ModelHistory(record, self._lock)
+            return found
+
+    # What outlives the process.
+
+    def load(self, kept: Mapping[Key, str]) -> None:
+        """Take what was kept of earlier processes, beside what is not yet handed over.
+
+        A text is read when its key is first asked for; one that cannot be read is left out, and that is logged.
+        """
+        with self._lock:
+            self._kept.update(kept)
+            for sizes in self._tools.values():
+                self._recall_sizes(sizes)
+            for model in self._models.values():
+                self._recall(model.record)
+
+    def hand_over(self, write: Callable[[list[Increment]], None]) -> int:
+        """Give `write` what was learnt since the last time, and the number of keys; what `write` fails to write, by
+        whatever it raises, is handed over the next time."""
+        with self._lock:
+            taken = [record.take() for record in self._records() if record.fresh]
+        try:
+            if taken:
+                write(taken)
+        except BaseException:
+            with self._lock:
+                for record, increment in ((r, i) for r in self._records() for i in taken if i.key == r.key):
+                    record.give_back(increment)
+            raise
+        return len(taken)
+
+    def _records(self) -> list[Record[Any]]:
+        tools = [record for sizes in self._tools.values() for record in sizes.records()]
+        return [*tools, *(model.record for model in self._models.values())]
+
+    def _begin(self, tool: Tool) -> _Sizes:
+        """A tool that is met for the first time, with what was kept of it."""
+        prior = Prior(p50=tool.latency) if tool.latency else PRIORS["tool"]
+        sizes = self._tools[tool.name] = _Sizes(tool.name, prior, self._policy)
+        self._recall_sizes(sizes)
+        return sizes
+
+    def _recall_sizes(self, sizes: _Sizes) -> None:
+        begins = key(sizes.name, "")
+        for kept in self._kept:
+            if kept.kind == "tool" and kept.name.startswith(begins):
+                sizes.of(kept.name.removeprefix(begins))
+        for record in sizes.records():
+            self._recall(record)
+
+    def _recall(self, record: Record[Any]) -> None:
+        """Put what was kept of a key under what was learnt since."""
+        text = self._kept.pop(record.key, None)
+        if text is None:
+            return
+        try:
+            record.recall(text)
+        except UsageError as error:
+            logger.warning("what was kept of %s is left out: %s", record.key.name, error)
+
+
+class _Sizes:
+    """What was learnt of one tool, whole and by the size of its arguments."""
+
+    __slots__ = ("classes", "name", "policy", "prior", "whole")
+
+    def __init__(self, name: str, prior: Prior, policy: ForecastPolicy) -> None:
+        self.name = name
+        self.prior = prior
+        self.policy = policy
+        self.whole = self._record(name)
+        self.classes: dict[str, Record[LatencyState]] = {}
+
+    def of(self, size: str) -> Record[LatencyState]:
+        """The record of a size class."""
+        record = self.classes.get(size)
+        if record is None:
+            record = self.classes[size] = self._record(key(self.name, size))
+        return record
+
+    def speaking(self, size: int | None) -> Record[LatencyState]:
+        """The record that forecasts an attempt of this size."""
+        if size is None or len(self.classes) < 2:
+            return self.whole
+        own = self.classes.get(size_class(size))
+        return own if own is not None and own.state.count >= ENOUGH else self.whole
+
+    def _record(self, name: str) -> Record[LatencyState]:
+        return Record(Key("tool", name), LatencyState(self.prior, self.policy))
+
+    def records(self) -> Iterable[Record[LatencyState]]:
+        """All of them."""
+        return (self.whole, *self.classes.values())
+
+
+class ModelHistory:
+    """What was learnt of one model; made by `History.model`, and safe to use from several threads."""
+
+    __slots__ = ("_lock", "record")
+
+    def __init__(self, record: Record[ModelLatency], lock: threading.Lock) -> None:
+        self.record = record
+        self._lock = lock
+
+    @property
+    def _state(self) -> ModelLatency:
+        return self.record.state
+
+    @property
+    def n(self) -> int:
+        """Calls it rests on; 0 is the prior alone."""
+        with self._lock:
+            return self._state.totals.count
+
+    @property
+    def fit(self) -> tuple[float, float]:
+        """Seconds to start, and seconds an output token."""
+        with self._lock:
+            return self._state.fit
+
+    def forecast(self, tokens: int | None = None) -> Forecast:
+        """What a call takes that writes so many output tokens; `None` is as many as calls usually write."""
+        with self._lock:
+            return self._state.forecast(tokens)
+
+    def observe(self, seconds: float, tokens: int | None = None, censored: bool = False) -> None:
+        """Learn from a call that wrote so many output tokens; `None` is not known, and a cut call is `censored`.
+
+        Raises:
+            UsageError: `seconds` is negative, NaN or infinite, or `tokens` is negative.
+        """
+        with self._lock:
+            record = self.record
+            record.score(WHOLE, record.state.forecast(), seconds, censored)
+            if tokens is not None and tokens > 0:
+                record.score(BY_TOKENS, record.state.forecast(tokens), seconds, censored)
+            record.learn(seconds, tokens, censored)
+
+    def tokens_within(self, seconds: float, q: float = 0.95) -> int:
+        """The most output tokens a call writes within so many seconds with probability `q`; 0 where it writes none."""
+        with self._lock:
+            return self._state.tokens_within(seconds, q)
+
+    def remaining(self, tokens: int, elapsed: float, limit: int | None = None) -> Forecast:
+        """Seconds a stream still takes that has written so many tokens in so many seconds; `limit` is its
+        `max_tokens`, `None` where there is none."""
+        with self._lock:
+            return self._state.remaining(tokens, elapsed, limit)

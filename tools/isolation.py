@@ -47,6 +47,7 @@ class Flight:
     arguments: Mapping[str, Any]
     limit: int
     landed: Landed | None = None
+    on_end: Callable[[], None] | None = None
     _ticket: list[None] = field(default_factory=lambda: [None])
 
     def claim(self) -> bool:

@@ -37,7 +37,10 @@ class Tool:
         idempotent: running it twice does what running it once does.
         latency: seconds it usually takes, before anything was measured.
         cost_usd: US dollars an attempt costs at most.
-        retry: further attempts after a failure that may pass.
+        retry: further attempts after a failure that may pass; `None` leaves it to the policy.
+        hedge: whether a second attempt may race a slow one; `None` leaves it to the policy.
+        cache: seconds a result is kept for equal calls; 0 shares only calls under way, `None` neither.
+        concurrency: most attempts under way at once, `"adaptive"`, or `None` for no limit.
         isolation: where it runs, `loop` or `thread`.
         trusted: whether its results may be read as more than data.
         checks: what its results must pass.
@@ -54,7 +57,10 @@ class Tool:
         idempotent: bool = False,
         latency: float | str | timedelta | None = None,
         cost_usd: float = 0.0,
-        retry: int = 0,
+        retry: int | None = None,
+        hedge: bool | None = None,
+        cache: float | str | timedelta | None = None,
+        concurrency: int | Literal["adaptive"] | None = None,
         isolation: Isolation = "auto",
         trusted: bool = True,
         checks: Sequence[Callable[..., Any]] = (),
@@ -70,16 +76,15 @@ class Tool:
             self.timeout = seconds(f"timeout of tool {self.name!r}", timeout)
             self.latency = seconds(f"latency of tool {self.name!r}", latency)
             self.cost_usd = amount(f"cost_usd of tool {self.name!r}", cost_usd, unit="US dollars")
-            self.retry = count(f"retry of tool {self.name!r}", retry) or 0
+            self.retry = count(f"retry of tool {self.name!r}", retry)
+            self.cache = seconds(f"cache of tool {self.name!r}", cache)
         except InvalidBudget as error:
             raise InvalidTool(str(error)) from error
         self.is_async = _is_async(self.function)
         self.isolation = _isolation(self.name, isolation, self.is_async)
-        if self.retry and not (read_only or idempotent):
-            raise InvalidTool(
-                f"tool {self.name!r}: retry={retry} needs read_only=True or idempotent=True, "
-                "because an attempt that timed out may still have had its effect"
-            )
+        self.hedge = hedge
+        self.concurrency = _concurrency(self.name, concurrency)
+        _twice(self.name, read_only, idempotent, retry=retry, hedge=hedge, cache=cache)
         self.read_only = read_only
         self.idempotent = idempotent
         self.trusted = trusted
@@ -99,6 +104,11 @@ class Tool:
     def __repr__(self) -> str:
         return f"<Tool {self.name}>"
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether running it twice does no more than running it once."""
+        return self.read_only or self.idempotent
+
     def _bound(self, function: Callable[..., Any]) -> Tool:
         return Tool(
             function,
@@ -109,6 +119,9 @@ class Tool:
             latency=self.latency,
             cost_usd=self.cost_usd,
             retry=self.retry,
+            hedge=self.hedge,
+            cache=self.cache,
+            concurrency=self.concurrency,
             isolation=self.isolation,
             trusted=self.trusted,
             checks=self.checks,
@@ -129,7 +142,10 @@ def tool(
     idempotent: bool = False,
     latency: float | str | timedelta | None = None,
     cost_usd: float = 0.0,
-    retry: int = 0,
+    retry: int | None = None,
+    hedge: bool | None = None,
+    cache: float | str | timedelta | None = None,
+    concurrency: int | Literal["adaptive"] | None = None,
     isolation: Isolation = "auto",
     trusted: bool = True,
     checks: Sequence[Callable[..., Any]] = (),
@@ -147,17 +163,23 @@ def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool |
             \"\"\"Current weather in a city.\"\"\"
 
     Sync and async functions, methods and callable objects all work. Sync ones run in a bounded daemon thread, async
-    ones
-    in the caller's event loop.
+    ones in the caller's event loop.
 
     Args:
         name: what the model calls it; the function's name by default.
         timeout: seconds one attempt may take (a number, `"2s"`, a `timedelta`); by default what the run has left.
-        read_only: it changes nothing, so it may be retried.
-        idempotent: running it twice does what running it once does, so it may be retried.
+        read_only: it changes nothing, so it may be started early, retried, hedged and kept.
+        idempotent: running it twice does what running it once does, so it may be retried and hedged.
         latency: seconds it usually takes; a call that cannot end in the time left is not begun.
         cost_usd: US dollars an attempt costs at most; reserved before it starts. Default 0.
-        retry: further attempts after a failure that may pass; needs `read_only` or `idempotent`. Default 0.
+        retry: further attempts after a failure that may pass; needs `read_only` or `idempotent`. Default: what
+            `policy.attempts.retries` says for such tools, which is 0.
+        hedge: whether a second attempt may race one that is slow; needs `read_only` or `idempotent`. Default: where
+            history says that it pays (`policy.hedging`); `False` never.
+        cache: how long a result answers equal calls, in this run and others of the agent; needs `read_only`. `0` only
+            shares the attempt of equal calls made at once. Default: neither.
+        concurrency: most attempts under way at once, over all runs of the agent; further ones wait, those whose deadline
+            is nearest first. `"adaptive"` finds the limit from the latency it sees. Default: no limit.
         isolation: `auto` (by kind), `loop` or `thread`.
         trusted: `False` marks results as data that must never be read as instructions.
         checks: functions of the result (and the arguments) that return `True`, `False`, a reason, or a `Verdict`.
@@ -197,6 +219,30 @@ def _refuse_streams(name: str, function: Callable[..., Any]) -> None:
     for part in (function, getattr(function, "__call__", None)):  # noqa: B004  # an object's method is wanted
         if inspect.isgeneratorfunction(part) or inspect.isasyncgenfunction(part):
             raise InvalidTool(f"tool {name!r} returns a stream, as it has a 'yield'; return a value, such as a list")
+
+
+def _concurrency(name: str, limit: object) -> int | Literal["adaptive"] | None:
+    if limit is None or limit == "adaptive":
+        return limit  # type: ignore[return-value]  # the comparison says what it is
+    if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1:
+        return limit
+    raise InvalidTool(f"tool {name!r}: concurrency must be a number of 1 or more, or 'adaptive', got {limit!r}")
+
+
+def _twice(name: str, read_only: bool, idempotent: bool, *, retry: int | None, hedge: object, cache: object) -> None:
+    """Refuse what runs a tool twice where its author did not say that this does no harm."""
+    if hedge not in (None, True, False):
+        raise InvalidTool(f"tool {name!r}: hedge must be True, False or left out, got {hedge!r}")
+    if not (read_only or idempotent) and (retry or hedge):
+        asked = f"retry={retry}" if retry else "hedge=True"
+        raise InvalidTool(
+            f"tool {name!r}: {asked} needs read_only=True or idempotent=True, "
+            "because an attempt that timed out may still have had its effect"
+        )
+    if cache is not None and not read_only:
+        raise InvalidTool(
+            f"tool {name!r}: cache={cache!r} needs read_only=True, because a kept result leaves its effect out"
+        )
 
 
 def _checks(name: str, checks: object) -> tuple[Callable[..., Any], ...]:

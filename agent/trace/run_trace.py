@@ -15,6 +15,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from ...policies.budget import Budget, Spend
+from ...policies.forecast import Forecast
 from . import conventions as names
 from .attributes import Attributes, consumed, known
 from .content import ContentRule, content, message, redact
@@ -137,8 +138,7 @@ class RunTrace:
         node: str = "act",
         arguments: Any = None,
         queued: float | None = None,
-        p50: float | None = None,
-        p95: float | None = None,
+        forecast: Forecast | None = None,
         tool_type: str = "function",
         parent: SpanHandle | None = None,
     ) -> ToolSpan:
@@ -154,8 +154,7 @@ class RunTrace:
             node: the graph's node it happens in.
             arguments: what the tool is given; written only where the capture of content is on.
             queued: seconds it waited for a place *before* this span starts; shown as waiting.
-            p50: forecast of its median duration, seconds.
-            p95: forecast of its 95th percentile, seconds.
+            forecast: how long it is expected to take; its median and 95th percentile are written.
             tool_type: `function`, `extension` or `datastore`.
             parent: the span it belongs to; the root where not given.
         """
@@ -173,8 +172,8 @@ class RunTrace:
                 names.CALL_TIMEOUT: timeout,
                 names.LATENCY_REMAINING: remaining,
                 names.CALL_QUEUE_DURATION: queued,
-                names.FORECAST_P50: p50,
-                names.FORECAST_P95: p95,
+                names.FORECAST_P50: None if forecast is None else forecast.median,
+                names.FORECAST_P95: None if forecast is None else forecast.quantile(0.95),
             }
             if self.rule.capture and arguments is not None:
                 attributes[names.TOOL_CALL_ARGUMENTS] = text = content(arguments)
@@ -211,7 +210,8 @@ class RunTrace:
         made = Decision(at=self.elapsed(), kind=kind, choice=choice, reason=reason, figures=figures, situation=name)
         with self._lock:
             self._decisions.append(made)
-        if self.recording:
+        # That a call was admitted is what its span says: as an event it would only bury the others.
+        if self.recording and kind != "admit":
             self._root.add_event(*made.to_event())
         return made
 

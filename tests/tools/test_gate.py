@@ -48,7 +48,7 @@ async def attempt(gate, seconds=1.0, outcome=DONE, until=NEVER):
 
 def gate_of(limit, **settings):
     """A gate with a fixed limit, and two places to wait for each to run."""
-    return Gates(concurrency=Concurrency(**{"queue": 2} | settings)).of("t", limit)
+    return Gates(concurrency=Concurrency(**{"queue": 2} | settings)).of("t", limit or "adaptive")
 
 
 async def break_(gate, failures=5):
@@ -178,19 +178,19 @@ def test_the_breaker_ejects_the_tool_and_one_trial_brings_it_back():
 
     async def main():
         gates = Gates()
-        gate = gates.of("t")
+        gate = gates.of("t", "adaptive")
         await break_(gate, 4)
-        offered = gates.open_tools(now())
+        offered = set(gates.refusals(now()))
         await break_(gate, 1)
         await asyncio.sleep(10)
-        refused, entered, open_ = gate.refusal(now()), await gate.enter(NEVER), gates.open_tools(now())
+        refused, entered, open_ = gate.refusal(now()), await gate.enter(NEVER), set(gates.refusals(now()))
         await asyncio.sleep(20)
-        half_open = gates.open_tools(now())
+        half_open = set(gates.refusals(now()))
         trial = await gate.enter(NEVER)
         second = await gate.enter(NEVER)
-        trying = gates.open_tools(now())
+        trying = set(gates.refusals(now()))
         trial.leave(Ok(1), 1.0)
-        return offered, refused, entered, open_, half_open, trial.trial, second, trying, gates.open_tools(now())
+        return offered, refused, entered, open_, half_open, trial.trial, second, trying, set(gates.refusals(now()))
 
     offered, refused, entered, open_, half_open, trial, second, trying, closed = run(main)
     assert refused == Skipped("breaker", "t failed 5 times in a row; it is not called for up to 20.0 s more")
@@ -219,7 +219,7 @@ def test_what_runs_do_to_their_attempts_never_ejects():
     """Deadline cancels, skips and a tool's own `ToolError` leave the breaker closed however many they are."""
 
     async def main():
-        gate = Gates().of("t")
+        gate = Gates().of("t", "adaptive")
         for _ in range(20):
             for outcome in (Cancelled("deadline"), Failed("ToolError", "no such city", retryable=False)):
                 (await gate.enter(NEVER)).leave(outcome, 1.0)
@@ -251,7 +251,7 @@ def test_the_bucket_ends_retries_before_the_tool_is_ejected_for_long():
     """Five failures stop retries and hedges; fifty-one successes bring them back from there at the latest."""
 
     async def main():
-        gate = Gates(Breaker(failures=None)).of("t")
+        gate = Gates(Breaker(failures=None)).of("t", "adaptive")
         lent = [gate.may_retry()]
         await break_(gate, 5)
         lent.append(gate.may_retry())
@@ -267,13 +267,13 @@ def test_abandoned_work_ejects_the_tool_until_it_ends():
 
     async def main():
         gates = Gates(Breaker(failures=None), concurrency=Concurrency(abandoned=2))
-        gate = gates.of("t")
+        gate = gates.of("t", "adaptive")
         tickets = [await gate.enter(NEVER) for _ in range(3)]
         for ticket in tickets:
             ticket.leave(TimedOut(1.0), 1.0)
             ticket.abandon()
             ticket.abandon()
-        refused, open_, counted = await gate.enter(NEVER), gates.open_tools(now()), gate.abandoned
+        refused, open_, counted = await gate.enter(NEVER), set(gates.refusals(now())), gate.abandoned
         thread = threading.Thread(target=lambda: (tickets[0].ended(), tickets[0].ended()))
         thread.start()
         thread.join()
@@ -305,7 +305,7 @@ def test_work_that_ended_before_it_was_given_up_is_not_counted():
     """Where the end and the giving up cross, nothing is counted as running on."""
 
     async def main():
-        gate = Gates().of("t")
+        gate = Gates().of("t", "adaptive")
         ticket = await gate.enter(NEVER)
         ticket.ended()
         ticket.leave(TimedOut(1.0), 1.0)
@@ -319,7 +319,7 @@ def test_leaving_twice_counts_once():
     """A ticket gives its place back and tells its outcome once."""
 
     async def main():
-        gate = Gates().of("t")
+        gate = Gates().of("t", "adaptive")
         ticket = await gate.enter(NEVER)
         for _ in range(5):
             ticket.leave(DOWN, 1.0)
@@ -332,7 +332,7 @@ def test_the_limit_adapts_to_a_tool_that_saturates():
     """Sixty clients of a tool that serves ten at once are held well below sixty, and it is kept busy throughout."""
 
     async def main():
-        gate = Gates(concurrency=Concurrency(queue=5)).of("t")
+        gate = Gates(concurrency=Concurrency(queue=5)).of("t", "adaptive")
         server = asyncio.Semaphore(10)
         served = 0
 
@@ -364,7 +364,7 @@ def test_an_outage_is_met_with_few_attempts_and_recovery_is_quick():
     """60 s of failure under 50 queries a second: at most a tenth reach the tool, and 35 s later it is in use again."""
 
     async def main():
-        gate = Gates().of("t")
+        gate = Gates().of("t", "adaptive")
         reached, used_again = 0, None
 
         async def query():
@@ -395,7 +395,7 @@ def test_a_burst_of_quick_calls_is_served_whole():
     """A thousand calls at one moment of a tool that takes a millisecond are all served, at the pace of its limit."""
 
     async def main():
-        gate = Gates().of("t")
+        gate = Gates().of("t", "adaptive")
         got = await asyncio.gather(*(attempt(gate, 0.001, until=Deadline(2.0)) for _ in range(1000)))
         return sum(isinstance(served, tuple) for served in got), now()
 
@@ -483,7 +483,7 @@ def test_a_tool_that_stays_quick_gets_more_places():
     """Under demand above the limit and a steady latency the gate lets more than the first twenty in at once."""
 
     async def main():
-        gate = Gates().of("t")
+        gate = Gates().of("t", "adaptive")
         highest = 0
 
         async def client():
@@ -526,6 +526,6 @@ def test_a_tool_has_one_gate():
     """The same name gives the same gate; a limit that is no limit is refused."""
     gates = Gates(bucket=Bucket(capacity=4))
     assert gates.of("t", 7) is gates.of("t")
-    assert (gates.of("t").limit, gates.of("t").tokens, gates.of("other").limit) == (7, 4, 20)
+    assert (gates.of("t", "adaptive").limit, gates.of("t", "adaptive").tokens, gates.of("other", "adaptive").limit) == (7, 4, 20)
     with pytest.raises(InvalidPolicy, match="start=0"):
         gates.of("none", 0)

@@ -1,0 +1,69 @@
+"""What the pipeline around a call costs: a no-op async tool through it, against a bare task around the same function.
+
+::
+
+    python -m bench.pipeline            # 20 rounds of 500 calls each, interleaved
+
+Both run in one loop, in turns, so that a noisy machine slows both; the figures are medians over the rounds, in
+microseconds a call. Nobody records spans, as in a program that has set up no tracing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+from shotclock import Agent, Budget
+from shotclock.agent.run import Run
+from shotclock.testing import ScriptedModel
+from shotclock.tools.call import Call
+from shotclock.tools.tool import Tool
+
+CALLS = 500
+
+
+async def nothing(text: str = "") -> str:
+    """Do nothing."""
+    return "ok"
+
+
+def made(**options: object) -> Run:
+    """A run with the one tool, as the loop would make it."""
+    agent = Agent(ScriptedModel(["done"]), [Tool(nothing, read_only=True, **options)])  # type: ignore[arg-type]
+    loop = asyncio.get_running_loop()
+    return agent._start("What is there?", Budget(latency=3600), None, None, loop.time, None)
+
+
+async def bare() -> None:
+    """The function in a task of its own, waited for with a timeout: the least a bounded call can cost."""
+    await asyncio.wait((asyncio.ensure_future(nothing(text="x")),), timeout=60)
+
+
+async def timed(one: Callable[[int], Awaitable[object]]) -> float:
+    """Microseconds a call, over `CALLS` of them one after the other."""
+    started = time.perf_counter()
+    for number in range(CALLS):
+        await one(number)
+    return (time.perf_counter() - started) / CALLS * 1e6
+
+
+async def main(rounds: int) -> None:
+    """Interleave the two and print medians."""
+    run = made()
+
+    async def piped(number: int) -> object:
+        return await run.pipeline.call(Call(id=f"c{number}", tool="nothing", arguments={"text": "x"}))
+
+    for _ in range(3):  # so that forecasts and caches are as in a program that has run for a while
+        await timed(piped)
+    pairs = [(await timed(lambda _: bare()), await timed(piped)) for _ in range(rounds)]
+    task, pipe = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(b / a for a, b in pairs)
+    print(f"bare task {task:.1f} µs, pipeline {pipe:.1f} µs an attempt: {ratio:.1f} times")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20))

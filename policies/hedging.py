@@ -1,0 +1,178 @@
+"""When a second attempt races the first: at most one, late, where history says that it pays.
+
+Parameters: "The Tail at Scale" (Dean and Barroso 2013) and gRPC's hedging design (A6) for one hedge at about p95; SingleR
+(Kaler, He, Elnikety, SPAA 2017) for an earlier one with a probability that keeps the extra load; Finagle's
+BackupRequestFilter for the largest extra load and for the loser, which is a censored sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .errors import InvalidPolicy
+
+RECENT = 20
+"""Hedges whose wins are remembered."""
+
+FADE = 200
+"""Attempts over which the share of hedges is averaged."""
+
+
+class HedgeState(NamedTuple):
+    """What a tool's hedges have brought.
+
+    Attributes:
+        extra: hedges an attempt, averaged over some 200 attempts.
+        fired: hedges that are remembered, at most 20.
+        won: which of them won, one bit each, the latest lowest.
+        withheld: attempts that would have been hedged had hedges won more often, since the last one that was.
+    """
+
+    extra: float = 0.0
+    fired: int = 0
+    won: int = 0
+    withheld: int = 0
+
+    @property
+    def wins(self) -> int:
+        """How many of the remembered hedges won."""
+        return self.won.bit_count()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HedgeSituation:
+    """What is known when an attempt begins that could be raced.
+
+    Attributes:
+        tool: the tool's name.
+        n: samples its forecast rests on.
+        p50: seconds it takes in half of the cases.
+        p95: seconds it takes in 95 % of the cases.
+        p99: seconds it takes in 99 % of the cases.
+        remaining: seconds the attempt may take; infinite where nothing bounds it.
+        extra: hedges an attempt, lately.
+        fired: hedges that are remembered.
+        wins: how many of them won.
+        withheld: attempts not hedged for too few wins, since the last hedge.
+        lends: whether the tool's bucket lends extra attempts.
+        calls_left: tool calls the budget has left beside this attempt; infinite where they are not limited.
+        late: chance that the attempt is still running at `remaining` minus the median.
+        draw: a random number from 0 to below 1, drawn for this decision.
+    """
+
+    tool: str
+    n: int
+    p50: float
+    p95: float
+    p99: float
+    remaining: float
+    extra: float = 0.0
+    fired: int = 0
+    wins: int = 0
+    withheld: int = 0
+    lends: bool = True
+    calls_left: float = float("inf")
+    late: float = 0.0
+    draw: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hedge:
+    """Begin a second attempt where the first still runs `after` seconds from its start."""
+
+    after: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoHedge:
+    """Let the attempt run alone. `losing` says that hedges won too rarely and nothing else was against one."""
+
+    reason: str
+    losing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hedging:
+    """Hedge attempts of tools that hang or have a long tail, a few in a hundred.
+
+    Attributes:
+        quantile: share of attempts that end before a hedge would begin, from 0.5 to below 1. Default 0.95.
+        learn_from: attempts that must have been seen. Default 20.
+        tail: p99 over p50 from which a tail is long. Default 3. Under it a second attempt ends no sooner.
+        most_extra: largest share of hedges among attempts, from 0 to 1; `0` never hedges. Default 0.1.
+        least_wins: share of the last 20 hedges that must have won, from 0 to 1. Default 0.1.
+        probe: attempts after which one is hedged again although hedges won too rarely. Default 20.
+        spare_calls: tool calls a hedge must leave in the budget, for what the model still wants. Default 1.
+        smallest: seconds under which no hedge begins: timers of a busy loop are no finer. Default 0.005.
+
+    Raises:
+        InvalidPolicy: a value is out of range.
+    """
+
+    quantile: float = 0.95
+    learn_from: int = 20
+    tail: float = 3.0
+    most_extra: float = 0.1
+    least_wins: float = 0.1
+    probe: int = 20
+    spare_calls: int = 1
+    smallest: float = 0.005
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.quantile < 1:
+            raise InvalidPolicy(f"hedging.quantile must be from 0.5 to below 1, got {self.quantile!r}")
+        for name in ("most_extra", "least_wins"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidPolicy(f"hedging.{name} must be a share from 0 to 1, got {getattr(self, name)!r}")
+        for name in ("learn_from", "probe"):
+            if not getattr(self, name) >= 1:
+                raise InvalidPolicy(f"hedging.{name} must be at least 1, got {getattr(self, name)!r}")
+        for name in ("tail", "spare_calls", "smallest"):
+            if not getattr(self, name) >= 0:
+                raise InvalidPolicy(f"hedging.{name} must be 0 or more, got {getattr(self, name)!r}")
+
+    def decide(self, s: HedgeSituation) -> Hedge | NoHedge:
+        """When the second attempt begins, or why there is none."""
+        against = self._against(s)
+        if against is not None:
+            return NoHedge(reason=against)
+        if s.fired >= RECENT and s.wins < self.least_wins * s.fired and s.withheld < self.probe:
+            return NoHedge(reason=f"{s.wins} of the last {s.fired} hedges of {s.tool} won", losing=True)
+        after = max(s.p95, self.smallest)
+        if after + s.p50 <= s.remaining:
+            return Hedge(after=after, reason=f"{s.tool} usually ends within {after:.3g} s")
+        return self._early(s)
+
+    def _against(self, s: HedgeSituation) -> str | None:
+        if s.n < self.learn_from:
+            return f"{s.n} attempts of {s.tool} were seen, hedging.learn_from={self.learn_from}"
+        if s.p99 < self.tail * s.p50:
+            return f"p99 of {s.tool} is {s.p99 / s.p50:.2g} times its p50, hedging.tail={self.tail:g}"
+        if s.extra >= self.most_extra:
+            return f"{s.extra:.1%} of the attempts of {s.tool} are hedges, hedging.most_extra={self.most_extra:g}"
+        if not s.lends:
+            return f"{s.tool} fails too often: its bucket lends no extra attempts"
+        if s.calls_left <= self.spare_calls:
+            return f"{s.calls_left:g} tool calls would be left, hedging.spare_calls={self.spare_calls}"
+        return None
+
+    def _early(self, s: HedgeSituation) -> Hedge | NoHedge:
+        """Where a hedge at p95 would come too late: at the last useful moment, for as many as the extra load allows."""
+        after = s.remaining - s.p50
+        if after < max(s.p50, self.smallest):
+            return NoHedge(reason=f"{s.remaining:.3g} s are too little for two attempts of {s.tool}")
+        share = 1.0 if s.late <= 0 else min(1.0, self.most_extra / s.late)
+        if s.draw >= share:
+            return NoHedge(reason=f"{share:.0%} of the attempts under a tight deadline are hedged")
+        return Hedge(after=after, reason=f"a hedge after {after:.3g} s can still end in time")
+
+    def after(self, state: HedgeState, *, hedged: bool, won: bool = False, losing: bool = False) -> HedgeState:
+        """The state after an attempt: whether it was hedged, whether the hedge won, or that it was withheld as
+        `losing`."""
+        extra = state.extra + (hedged - state.extra) / FADE
+        if not hedged:
+            return HedgeState(extra, state.fired, state.won, state.withheld + losing)
+        wins = (state.won << 1 | won) & ((1 << RECENT) - 1)
+        return HedgeState(extra, min(RECENT, state.fired + 1), wins, 0)

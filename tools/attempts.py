@@ -1,0 +1,348 @@
+"""One attempt of a call, and the second one that may race it: admitted, let through the tool's gate, reserved, bounded
+in time, settled."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..policies.admission import Admit, CallSituation
+from ..policies.deadline import Deadline
+from ..policies.forecast import Forecast
+from ..policies.hedging import Hedge, HedgeSituation, NoHedge
+from ..policies.ledger import Claim, Refusal, Reservation
+from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut
+from .gate import Gate, Ticket
+from .isolation import MAX_THREADS, Flight, abandon, start
+from .landing import Landed, ended
+from .lent import AttemptSpan, Scope
+from .scope import ENCLOSING, Enclosing
+from .tool import Tool
+
+GRACE = 0.25
+"""Seconds after which an attempt that was given up and still runs counts as abandoned."""
+
+INTERRUPTED = Cancelled("the run was interrupted")
+"""What became of an attempt whose run ended first."""
+
+OUTRUN = Cancelled("the other attempt was quicker")
+"""What became of the attempt that lost a race."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What an attempt is made of: a call, read.
+
+    Attributes:
+        tool: the tool that does it.
+        arguments: its validated arguments.
+        call: the call's id.
+        size: characters of text among the arguments, for forecasts that tell sizes apart.
+    """
+
+    tool: Tool
+    arguments: Mapping[str, Any]
+    call: str
+    size: int
+
+
+@dataclass(slots=True, eq=False)
+class Try:
+    """An attempt under way."""
+
+    job: Job
+    flight: Flight
+    future: asyncio.Future[Landed]
+    span: AttemptSpan
+    ticket: Ticket
+    reservation: Reservation
+    number: int
+    began: float
+    until: Deadline
+    landed: Landed | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether it has returned a result."""
+        return self.flight.landed is not None and isinstance(self.flight.landed.outcome, Ok)
+
+
+class Attempts:
+    """Makes the attempts of one run. It raises nothing for what tools do."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._under_way: dict[Try, None] = {}
+
+    def landed(self) -> list[tuple[Job, Landed, float]]:
+        """The attempts that have landed while the loop could not say so, and their seconds; any thread may ask."""
+        now = self._scope.now()
+        return [
+            (each.job, each.flight.landed, now - each.began)
+            for each in list(self._under_way)
+            if each.flight.landed is not None
+        ]
+
+    def gate(self, tool: Tool) -> Gate:
+        """The tool's gate."""
+        return self._scope.memory.gates.of(tool.name, tool.concurrency)
+
+    def weigh(self, job: Job, forecast: Forecast | None) -> tuple[CallSituation, Admit | Skipped]:
+        """Whether an attempt may begin now, and what that was decided on."""
+        scope = self._scope
+        remaining = scope.soft.remaining(scope.now())
+        situation = CallSituation(
+            tool=job.tool.name,
+            remaining=remaining,
+            expected=None if forecast is None else forecast.median,
+            chance=None if forecast is None or math.isinf(remaining) else forecast.probability(remaining),
+            timeout=job.tool.timeout,
+            cost_usd=job.tool.cost_usd,
+        )
+        return situation, scope.policy.admission.admit(situation)
+
+    def forecast(self, job: Job) -> Forecast | None:
+        """How long the next attempt takes."""
+        return self._scope.memory.history.forecast(job.tool, size=job.size)
+
+    async def once(self, job: Job, number: int, *, may_retry: bool) -> tuple[Landed, int]:
+        """One attempt, with its hedge where it pays, and how many were started."""
+        forecast = self.forecast(job)
+        admitted = self._admit(job, forecast)
+        if isinstance(admitted, Skipped):
+            return ended(job.tool.name, admitted), 0
+        gate = self.gate(job.tool)
+        ticket = await gate.enter(self._scope.soft)
+        if isinstance(ticket, Skipped):
+            return ended(job.tool.name, self._skipped(job, ticket)), 0
+        begun = self._reserved(job, ticket)
+        if isinstance(begun, Skipped):
+            return ended(job.tool.name, begun), 0
+        hedge = self._hedge(job, gate, forecast, admitted.timeout)
+        sure = may_retry and hedge is None  # a hedge is the other attempt already
+        timeout = self._scope.policy.attempts.timeout(admitted.timeout, forecast, may_retry=sure)
+        kind = "primary" if number == 1 else "retry"
+        first = self._begin(job, ticket, begun, number, kind, timeout, forecast)
+        tries = [first]
+        try:
+            await self._race(tries, hedge, gate, forecast)
+            return self._won(tries)
+        finally:
+            for each in tries:
+                self._settle(each, INTERRUPTED)
+            if hedge is not None:
+                fired, won = len(tries) > 1, tries[-1].good and not first.good
+                gate.hedged(self._scope.policy.hedging, hedge.decision, fired=fired, won=won)
+
+    def _admit(self, job: Job, forecast: Forecast | None) -> Admit | Skipped:
+        situation, admitted = self.weigh(job, forecast)
+        if isinstance(admitted, Skipped):
+            self._scope.trace.decision("skip", job.tool.name, admitted.reason, situation, call=job.call,
+                                       limit=admitted.limit)  # fmt: skip
+        else:
+            self._scope.trace.decision("admit", job.tool.name, admitted.reason, situation, call=job.call)
+        return admitted
+
+    def _skipped(self, job: Job, skipped: Skipped, **figures: Any) -> Skipped:
+        self._scope.trace.decision("skip", job.tool.name, skipped.reason, call=job.call, limit=skipped.limit, **figures)
+        return skipped
+
+    def _reserved(self, job: Job, ticket: Ticket) -> Reservation | Skipped:
+        """The attempt's claim in the ledger; where that refuses it, the place is given back."""
+        # A wait for a place may have used the time up that the attempt was admitted with.
+        late = self._admit(job, self.forecast(job)) if ticket.queued else None
+        if isinstance(late, Skipped):
+            ticket.leave(late, 0.0)
+            return late
+        reservation = self._scope.ledger.reserve(claim(job.tool))
+        if isinstance(reservation, Refusal):
+            skipped = Skipped(reservation.limit, reservation.reason)
+            ticket.leave(skipped, 0.0)
+            return self._skipped(job, skipped, allowed=reservation.allowed, left=reservation.left,
+                                 wanted=reservation.wanted)  # fmt: skip
+        return reservation
+
+    def _hedge(self, job: Job, gate: Gate, forecast: Forecast | None, granted: float) -> _Planned | None:
+        """The hedge that is planned for an attempt; `None` where the tool must not be called twice or is unknown."""
+        policy, tool = self._scope.policy.hedging, job.tool
+        if tool.hedge is False or not tool.repeatable or forecast is None or forecast.n < policy.learn_from:
+            return None
+        p50, hedges = forecast.median, gate.hedges
+        left = self._scope.ledger.left()
+        situation = HedgeSituation(
+            tool=tool.name,
+            n=forecast.n,
+            p50=p50,
+            p95=forecast.quantile(policy.quantile),
+            p99=forecast.quantile(0.99),
+            remaining=granted,
+            extra=hedges.extra,
+            fired=hedges.fired,
+            wins=hedges.wins,
+            withheld=hedges.withheld,
+            lends=gate.may_retry(),
+            calls_left=left.get("tool_calls", math.inf),
+            late=0.0 if math.isinf(granted) else 1 - forecast.probability(granted - p50),
+            draw=random.random(),
+        )
+        return _Planned(situation, policy.decide(situation))
+
+    def _begin(
+        self,
+        job: Job,
+        ticket: Ticket,
+        reservation: Reservation,
+        number: int,
+        kind: Literal["primary", "retry", "hedge"],
+        timeout: float,
+        forecast: Forecast | None,
+    ) -> Try:
+        scope, tool = self._scope, job.tool
+        now = scope.now()
+        until = Deadline.after(now, timeout)
+        span = scope.trace.execute_tool(
+            tool.name,
+            job.call,
+            attempt=number,
+            kind=kind,
+            timeout=timeout,
+            remaining=scope.soft.remaining(now),
+            arguments=job.arguments,
+            queued=ticket.queued or None,
+            forecast=forecast,
+        )
+        flight = Flight(tool, job.arguments, scope.policy.limits.result, on_end=ticket.ended)
+        token = ENCLOSING.set(Enclosing(until, scope.ledger))
+        try:
+            with span.context():
+                future = start(flight)
+        except BaseException as error:  # such as a machine that has no thread left
+            reservation.release()
+            ticket.leave(Skipped("threads", str(error)), 0.0)
+            span.end(Failed(type(error).__name__, str(error)))
+            raise
+        finally:
+            ENCLOSING.reset(token)
+        scope.own(future)
+        begun = Try(job, flight, future, span, ticket, reservation, number, now, until)
+        self._under_way[begun] = None
+        return begun
+
+    async def _race(self, tries: list[Try], hedge: _Planned | None, gate: Gate, forecast: Forecast | None) -> None:
+        """Wait until an attempt has a result, none runs, or the time of the first is up."""
+        first = tries[0]
+        left = None if first.until.never else first.until.remaining(self._scope.now())
+        if hedge is not None and isinstance(hedge.decision, Hedge):
+            await asyncio.wait((first.future,), timeout=hedge.decision.after)
+            if first.future.done():
+                return
+            second = await self._second(first, hedge, gate, forecast)
+            if second is not None:
+                tries.append(second)
+            left = None if first.until.never else first.until.remaining(self._scope.now())
+        pending = {each.future for each in tries}
+        while pending:
+            done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if not done or any(each.good for each in tries):
+                return
+            left = None if first.until.never else first.until.remaining(self._scope.now())
+
+    async def _second(self, first: Try, hedge: _Planned, gate: Gate, forecast: Forecast | None) -> Try | None:
+        """Begin the hedge, where there is a place, a reservation and a token for it now."""
+        now = self._scope.now()
+        ticket = await gate.enter(Deadline(now)) if gate.may_retry() else Skipped("bucket", "no extra attempt is lent")
+        reservation = None if isinstance(ticket, Skipped) else self._scope.ledger.reserve(claim(first.job.tool))
+        if isinstance(ticket, Skipped) or reservation is None:
+            self._tell(first.job, hedge, "none", ticket.reason if isinstance(ticket, Skipped) else "")
+            return None
+        if isinstance(reservation, Refusal):
+            ticket.leave(Skipped(reservation.limit, reservation.reason), 0.0)
+            self._tell(first.job, hedge, "none", reservation.reason)
+            return None
+        self._tell(first.job, hedge, "hedge", hedge.decision.reason)
+        left = first.until.remaining(now)
+        return self._begin(first.job, ticket, reservation, first.number + 1, "hedge", left, forecast)
+
+    def _tell(self, job: Job, hedge: _Planned, choice: str, reason: str) -> None:
+        self._scope.trace.decision("hedge", choice, reason, hedge.situation, call=job.call)
+
+    def _won(self, tries: list[Try]) -> tuple[Landed, int]:
+        """How the race ended: with the first result, else with what the first attempt that ended said."""
+        winner = next((each for each in tries if each.good), None)
+        if winner is None:
+            winner = next((each for each in reversed(tries) if each.future.done()), tries[0])
+        landed = [
+            self._settle(each, None if each is winner or not winner.good else OUTRUN, raced=len(tries) > 1)
+            for each in tries
+        ]
+        started = sum(not isinstance(each.outcome, Skipped) for each in landed)
+        return landed[tries.index(winner)], started
+
+    def _settle(self, each: Try, otherwise: Outcome | None, *, raced: bool = False) -> Landed:
+        """How an attempt ended, or was ended: told once to the ledger, the gate, the history and the trace.
+
+        `otherwise` is its outcome where it still runs: that of a loser, or of an interrupted run; by default its time
+        was up.
+        """
+        if each.landed is not None:
+            return each.landed
+        scope, tool = self._scope, each.job.tool
+        seconds = scope.now() - each.began
+        each.landed = landed = self._landed(each, otherwise or TimedOut(round(seconds, 6)))
+        del self._under_way[each]
+        outcome = landed.outcome
+        if isinstance(outcome, Skipped):
+            each.reservation.release()
+        else:
+            each.reservation.settle(cost_usd=tool.cost_usd)
+        each.ticket.leave(self._blamed(each, outcome), seconds)
+        # A result is a sample, an attempt that was cut a censored one; a failure, which may be quick, is none.
+        if not isinstance(outcome, (Failed, Skipped)):
+            scope.memory.history.observe(
+                tool, seconds + each.ticket.queued, censored=not isinstance(outcome, Ok), size=each.job.size
+            )
+        each.span.end(outcome, result=outcome.value if isinstance(outcome, Ok) else None,
+                      cost_usd=tool.cost_usd or None, hedge_won=each.good if raced else None)  # fmt: skip
+        return landed
+
+    def _landed(self, each: Try, otherwise: Outcome) -> Landed:
+        future, flight = each.future, each.flight
+        if future.done() and not future.cancelled():
+            error = future.exception()
+            return future.result() if error is None else flight.raised(error)
+        if not future.done() and flight.claim():
+            # No thread or process was free for it: it was never begun, so it cost no attempt.
+            abandon(future)
+            return ended(each.job.tool.name, self._no_place(each))
+        if flight.landed is None and not future.done():
+            asyncio.get_running_loop().call_later(GRACE, each.ticket.abandon)
+        cancelled = future.cancelled()
+        abandon(future)
+        return flight.landed or ended(each.job.tool.name, INTERRUPTED if cancelled else otherwise)
+
+    def _blamed(self, each: Try, outcome: Outcome) -> Outcome:
+        """What the breaker is told: a slice that the run's own deadline cut short says nothing of the tool."""
+        cut = isinstance(outcome, TimedOut) and each.until.at >= self._scope.soft.at
+        return INTERRUPTED if cut else outcome
+
+    def _no_place(self, each: Try) -> Skipped:
+        waited = self._scope.now() - each.began
+        reason = f"no thread was free for it within {waited:.2f} s; {MAX_THREADS} are busy or stuck"
+        return self._skipped(each.job, Skipped("threads", reason), allowed=MAX_THREADS, waited=waited)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What was decided on a hedge when its attempt began, and on what."""
+
+    situation: HedgeSituation
+    decision: Hedge | NoHedge
+
+
+def claim(tool: Tool) -> Claim:
+    """What an attempt of the tool costs at most."""
+    return Claim(tool=tool.name, tool_calls=1, cost_usd=tool.cost_usd)
