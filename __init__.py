@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .agent.agent import Agent
     from .agent.events import CallFinished, CallStarted, Event, RunStarted, TextDelta, Warned
+    from .agent.forecasts import load_forecasts, save_forecasts
     from .agent.models.base import Model
     from .agent.result import Result
     from .agent.trace.provider import local_tracing
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .policies.settings import Policy
     from .tools.builtin import builtin_tools
     from .tools.call import Call, Evidence, Passage
-    from .tools.scope import remaining
+    from .tools.scope import arriving, deadline_headers, deadline_hook, remaining
     from .tools.tool import Tool, tool
 
 _HOMES = {
@@ -48,9 +49,14 @@ _HOMES = {
     "UsageError": ".policies.errors",
     "Verdict": ".policies.outcome",
     "Warned": ".agent.events",
+    "arriving": ".tools.scope",
     "builtin_tools": ".tools.builtin",
+    "deadline_headers": ".tools.scope",
+    "deadline_hook": ".tools.scope",
+    "load_forecasts": ".agent.forecasts",
     "local_tracing": ".agent.trace.provider",
     "remaining": ".tools.scope",
+    "save_forecasts": ".agent.forecasts",
     "tool": ".tools.tool",
 }
 
@@ -75,9 +81,14 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Warned",
+    "arriving",
     "builtin_tools",
+    "deadline_headers",
+    "deadline_hook",
+    "load_forecasts",
     "local_tracing",
     "remaining",
+    "save_forecasts",
     "tool",
 ]
 

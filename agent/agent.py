@@ -14,21 +14,24 @@ from opentelemetry.trace import TracerProvider
 from ..policies.budget import Budget
 from ..policies.deadline import Deadline
 from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError
+from ..policies.reserve import ReserveSituation
 from ..policies.settings import Policy
+from ..tools.isolation import warm
+from ..tools.loops import LOOPS
 from ..tools.memory import Memory
+from ..tools.processes import refuse_unguarded
 from ..tools.scope import ENCLOSING
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from .events import Event
 from .graph import Graph, compile_graph
-from .inference import answer_q95
-from .loops import LOOPS
 from .models.base import Model
 from .models.resolve import resolve
 from .prompts import BASE
 from .result import Result
 from .run import Run
 from .supervisor import supervise, wait
+from .timing import answer_forecast
 from .trace.spans import Recorder
 
 
@@ -71,6 +74,8 @@ class Agent:
         self.policy = _is(Policy, "policy", policy if policy is not None else Policy(), InvalidPolicy)
         self.graph: Graph = compile_graph(name, checkpointer)
         """The compiled LangGraph graph, `reason → act → verify → (reason | answer)`."""
+        for each in self.toolbox:
+            warm(each, self.policy.limits.process)
         self._own_instructions = instructions
         self._instructions = f"{BASE}\n\n{instructions}".strip()
         self._tracer_provider = tracer_provider
@@ -185,6 +190,7 @@ class Agent:
         now: Callable[[], float],
         emit: Callable[[Event], None] | None,
     ) -> Run:
+        refuse_unguarded()
         text = self._read(query)
         if metadata is not None and not isinstance(metadata, Mapping):
             raise InvalidQuery(
@@ -194,9 +200,11 @@ class Agent:
         started = now()
         deadline = Deadline.after(started, limits.latency).earlier(ENCLOSING.get().deadline)
         latency = None if deadline.never else deadline.remaining(started)
-        plan = self.policy.reserve.plan(latency, answer_q95(self.model))
+        answer = answer_forecast(self.memory.history, self.model)
+        reserve = ReserveSituation(latency=latency, answer_q95=answer.quantile(0.95))
+        plan = self.policy.reserve.plan(reserve)
         recorder = Recorder(self._tracer_provider, agent=self.name, model=self.model.name, clock=now)
-        return Run(
+        run = Run(
             query=text,
             budget=limits,
             policy=self.policy,
@@ -218,6 +226,8 @@ class Agent:
             instructions=self._instructions,
             emit=emit,
         )
+        run.trace.decision("reserve", plan.answer, plan.reason, reserve)
+        return run
 
     def _read(self, query: str) -> str:
         most = self.policy.limits.query

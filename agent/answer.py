@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 
 from ..policies.grounding import MAX_SOURCE, Source, ground
 from ..policies.outcome import Verdict
+from . import timing
 from .inference import infer
 from .models.base import Message
 from .models.compose import compose
@@ -27,7 +28,7 @@ async def answer(state: State, runtime: Runtime[Run]) -> dict[str, list[Message]
     """Settle on the answer: the model's own, one it writes now, or one composed from the evidence."""
     run = runtime.context
     text = state["messages"][-1].get("content", "") if state["messages"][-1]["role"] == "assistant" else ""
-    if text.strip() and run.ending is not None and run.ending.stop_reason in ("answered", "model_failed"):
+    if text.strip() and run.whole:
         run.answer = checked(run, text, unanswered=run.unanswered)
         return {"messages": []}
     run.answer = _from_draft(run, text) or await _written(run, state["messages"]) or composed(run)
@@ -78,12 +79,14 @@ async def _written(run: Run, messages: list[Message]) -> Answer | None:
     """The model's final answer, where the plan and the time allow one."""
     # The model may write until only composing and checking still fits, so that a late one costs nothing.
     until = run.deadline.less(run.policy.reserve.compose + run.policy.reserve.margin)
-    fits = until.remaining(run.now()) >= run.model_seconds
-    if run.plan.answer != "model" or not fits or run.model_failed:
+    situation = timing.final_answer(run, until.remaining(run.now()))
+    writer = run.policy.reserve.writer(situation)
+    run.trace.decision("answer", writer.by, writer.reason, situation)
+    if writer.by != "model":
         return None
     turn = await infer(run, [*messages, Message(role="user", content=FINAL)], (), "answer", until)
     if turn.error is not None or turn.refusal is not None or not turn.text.strip():
         return None
-    if turn.cut:
+    if turn.cut or turn.limited is not None:
         return _from_draft(run, turn.text)
     return checked(run, turn.text, unanswered=turn.finish is not None and turn.finish.unanswered)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 
 from ..policies.errors import InvalidTool, ShotclockError, UsageError
+from .forecast_cli import forecast
 from .trace.cli import app as trace_app
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ app = typer.Typer(
 tools_app = typer.Typer(help="List the tools, or try one.", invoke_without_command=True)
 app.add_typer(tools_app, name="tools")
 app.add_typer(trace_app, name="trace")
+app.command()(forecast)
 
 MAX_WARNINGS = 5
 """Lines about files that were left out."""
@@ -265,18 +267,21 @@ def _print_json(value: Any) -> None:
 def _answer(
     question: str, budget: Budget, model: str, tools: list[Tool], policy: Policy | None, *, live: bool
 ) -> tuple[Result, str | None]:
-    """The result, and what went wrong with keeping its trace, where something did."""
+    """The result, and what went wrong with keeping its trace or what it taught, where something did."""
     import logging
 
+    from . import forecasts
     from .agent import Agent
     from .trace.exporter import LocalTracerProvider
     from .trace.provider import local_tracing
 
     gc.enable()
     # What the store logs is handed back as the problem, and said once.
-    logging.getLogger(LocalTracerProvider.__module__).addHandler(logging.NullHandler())
+    for module in (LocalTracerProvider.__module__, forecasts.__name__):
+        logging.getLogger(module).addHandler(logging.NullHandler())
     tracing = local_tracing()
     agent = Agent(model, tools, name="ask", policy=policy, tracer_provider=tracing)
+    unread = forecasts.load_forecasts(agent)
     if live and sys.stderr.isatty():
         from .live import Live
 
@@ -285,7 +290,7 @@ def _answer(
     else:
         result = agent.run_sync(question, budget=budget)
     tracing.flush()
-    return result, tracing.problem
+    return result, tracing.problem or forecasts.save_forecasts(agent) or unread
 
 
 def _builtin(paths: Iterable[Path] | None) -> list[Tool]:

@@ -25,6 +25,11 @@ def budget_note(left: Mapping[str, float], seconds: float | None) -> str:
     return f"Left for this question: {', '.join(parts)}." if parts else ""
 
 
+def broken_note(broken: Mapping[str, str]) -> str:
+    """Which tools are out of order, so that the model looks for another way and can say what is missing."""
+    return f"Out of order for now: {'; '.join(broken.values())}." if broken else ""
+
+
 def tool_message(evidence: Evidence) -> str:
     """What the model reads of a call: the content, or why there is none."""
     if evidence.usable:

@@ -7,54 +7,88 @@ from typing import Literal
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
+from ..policies.interruption import Decline
 from ..tools.call import Call
-from .act import begin_early
-from .inference import Turn, infer
+from . import timing
+from .act import begin_early, strand
+from .inference import infer
 from .models.base import CallMessage, Message
 from .models.rules import Rules
-from .run import Run
+from .plan_text import offered
+from .run import Ending, Run
 from .state import State
+from .stream import Turn
 
 
 async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", "answer"]]:
-    """Ask the model for calls or an answer; hand over to the embedded model where the endpoint fails."""
+    """Ask the model for calls or an answer; hand over to the embedded model where the endpoint fails or is too
+    slow for what is left."""
     run = runtime.context
     run.tick()
+    if state["turn"] == 0 and timing.can_take_over(run):
+        _begin(run)
     turn = await _think(run, state["messages"])
     if turn.error is not None and not isinstance(run.model, Rules):
-        _hand_over(run, turn)
+        _hand_over(run, Ending(stop_reason="model_failed", reason="the model failed"), "failed", str(turn.error))
+        turn = await _think(run, state["messages"])
+    elif turn.stopped is not None and turn.stopped.then == "embedded":
+        _too_slow(run, turn.stopped.reason)
         turn = await _think(run, state["messages"])
     if turn.calls and not turn.cut:
         message = Message(role="assistant", content=turn.text, calls=[_call_message(call) for call in turn.calls])
         return Command(goto="act", update={"messages": [message], "turn": state["turn"] + 1})
+    strand(run)
     _end(run, turn)
     return Command(goto="answer", update={"messages": [Message(role="assistant", content=turn.text)]})
 
 
+def _begin(run: Run) -> None:
+    """Where the model is known to be too slow for what is left, the embedded one begins."""
+    situation = timing.first_turn(run)
+    decided = run.policy.interruption.begin(situation)
+    if isinstance(decided, Decline):
+        run.trace.decision("interrupt", "decline", decided.reason, situation)
+        _too_slow(run, decided.reason)
+
+
 async def _think(run: Run, messages: list[Message]) -> Turn:
-    # A model that has no attempt left is not shown tools: asking for them would only waste its turn.
+    # A model that has no attempt left is not shown tools, nor one that is out of order: asking would waste its turn.
     exhausted = run.ledger.left().get("tool_calls", 1) <= 0
-    tools = () if exhausted else run.specs
+    broken = run.broken()
+    for tool, refused in broken.items():
+        run.trace.decision("withhold", tool, refused)
+    tools = () if exhausted else tuple(spec for spec in offered(run) if spec.name not in broken)
     return await infer(run, messages, tools, "reason", run.soft, lambda call: begin_early(run, call))
 
 
-def _hand_over(run: Run, turn: Turn) -> None:
-    """The embedded model takes the run over: a failed endpoint costs the better model, not the answer."""
-    failed = run.model.name
+def _too_slow(run: Run, reason: str) -> None:
+    ending = Ending(stop_reason="deadline", reason=f"the model {run.model.name} was too slow: {reason}")
+    _hand_over(run, ending, "was too slow", reason)
+
+
+def _hand_over(run: Run, ending: Ending, did: str, reason: str) -> None:
+    """The embedded model takes the run over: an endpoint that fails costs the better model, not the answer."""
+    strand(run)
+    replaced = run.model.name
     run.model_failed = True
+    run.handed_over = ending
     run.model = Rules()
-    run.trace.decision("fallback", "rules", f"{failed}: {turn.error}", failed=failed)
-    run.warn(f"The model {failed} failed ({turn.error}); the embedded model 'rules' took over.")
+    run.trace.decision("fallback", "rules", f"{replaced}: {reason}", failed=replaced)
+    run.warn(f"The model {replaced} {did} ({reason}); the embedded model 'rules' took over.")
 
 
 def _end(run: Run, turn: Turn) -> None:
     run.unanswered = turn.finish is not None and turn.finish.unanswered
+    run.whole = turn.refusal is None and not turn.cut and turn.limited is None
     if turn.refusal is not None:
         run.end(turn.refusal.limit, turn.refusal.reason)
     elif turn.cut:
-        run.end("deadline", "the soft deadline interrupted the model", remaining=run.deadline.remaining(run.now()))
-    elif run.model_failed:
-        run.end("model_failed", "the model failed")
+        why = "the soft deadline interrupted the model" if turn.stopped is None else turn.stopped.reason
+        run.end("deadline", why, remaining=run.deadline.remaining(run.now()))
+    elif turn.limited is not None:
+        run.end(turn.limited, f"the answer was ended by the tokens that {turn.limited} allowed")
+    elif run.handed_over is not None:
+        run.end(run.handed_over.stop_reason, run.handed_over.reason)
     elif turn.error is not None:
         run.end("model_failed", str(turn.error))
     else:

@@ -18,6 +18,7 @@ from ..policies.ledger import Ledger
 from ..policies.outcome import Verdict
 from ..policies.reserve import Plan
 from ..policies.settings import Policy
+from ..policies.speculation import Speculation
 from ..tools.call import Evidence
 from ..tools.isolation import abandon
 from ..tools.lent import Scope
@@ -25,10 +26,12 @@ from ..tools.memory import Memory
 from ..tools.pipeline import Pipeline
 from ..tools.scope import ENCLOSING
 from ..tools.toolbox import Toolbox
+from .early import EarlyStarts, Started
 from .events import Event, Warned
 from .models.base import Model, ToolSpec
 from .result import Result, Status, StopReason
 from .trace.spans import RunTrace
+from .turns import Turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +72,11 @@ class Run:
         evidence: what calls gave so far.
         ending: why reasoning ended, once it has.
         answer: the best answer so far.
-        begun: calls of this turn that were started while the model still wrote, by id.
-        pace: how long each finished model call took, in seconds.
+        begun: calls and plans of this turn that were started while the model still wrote, by id.
+        early: the account of what was started so.
+        gave: the ids of what each call of a turn gave: of a plan by the ids of its steps, else under the empty one.
+        handed_over: why the embedded model took the run over, where it did.
+        whole: whether the last message is a whole answer, not one that was interrupted.
     """
 
     query: str
@@ -89,6 +95,7 @@ class Run:
     soft: Deadline = field(init=False)
     ledger: Ledger = field(init=False)
     pipeline: Pipeline = field(init=False)
+    turns: Turns = field(init=False)
     specs: tuple[ToolSpec, ...] = field(init=False)
     evidence: list[Evidence] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -96,8 +103,11 @@ class Run:
     ending: Ending | None = None
     answer: Answer | None = None
     model_failed: bool = False
-    begun: dict[str, asyncio.Task[Evidence]] = field(default_factory=dict)
-    pace: list[float] = field(default_factory=list)
+    begun: dict[str, Started] = field(default_factory=dict)
+    early: EarlyStarts = field(default_factory=EarlyStarts)
+    gave: dict[str, dict[str, str]] = field(default_factory=dict)
+    handed_over: Ending | None = None
+    whole: bool = False
     _owned: set[asyncio.Future[Any]] = field(default_factory=set)
     _closing: threading.Lock = field(default_factory=threading.Lock)
     _result: Result | None = None
@@ -115,19 +125,28 @@ class Run:
             own=self.own,
         )
         self.pipeline = Pipeline(self.toolbox, scope)
+        stopping = self.policy.stopping
+        compared = stopping.agree is not None or stopping.rules
+        self.turns = Turns(tolerance=stopping.tolerance if compared else None, text=self.trace.rule.capture)
         self.specs = tuple(
             ToolSpec(name=t.name, description=t.description, parameters=t.schema.parameters) for t in self.toolbox
         )
+
+    @property
+    def speculation(self) -> Speculation:
+        """What is begun early, and whether plans are offered."""
+        return self.policy.speculation
 
     @property
     def elapsed(self) -> float:
         """Seconds since the run began."""
         return self.now() - self.started
 
-    @property
-    def model_seconds(self) -> float:
-        """Seconds the next model call is expected to take: the longest so far, or what the model says before any."""
-        return max(self.pace) if self.pace else self.model.pace.start
+    def broken(self) -> dict[str, str]:
+        """The tools that would not be called now, whatever is asked of them, and why; not those with a fallback."""
+        refused = self.memory.gates.refusals(self.now())
+        own = ((name, self.toolbox.get(name), skipped.reason) for name, skipped in refused.items())
+        return {name: reason for name, tool, reason in own if tool is not None and tool.fallback is None}
 
     def own(self, future: asyncio.Future[Any]) -> None:
         """Remember what was started, so that `release` lets go of it."""
@@ -193,6 +212,7 @@ class Run:
         spend = self.ledger.spend(elapsed)
         verified = answer.verdict.outcome == "pass"
         self.tick()
+        self._account_early(answer)
         self.trace.end_run(status, ending.stop_reason, verified, spend, answer=answer.text)
         return Result(
             answer=answer.text,
@@ -208,6 +228,18 @@ class Run:
             trace_id=self.trace.trace_id,
             decisions=tuple(decision.to_dict() for decision in self.trace.decisions),
         )
+
+    def _account_early(self, answer: Answer) -> None:
+        """Say how what was begun early ended, where anything was."""
+        # A copy: where the loop is blocked this is another thread.
+        used = {each for gave in list(self.gave.values()) for each in gave.values()}
+        if answer.composed or self.model_failed:  # such an answer is put together from whatever was found
+            used |= {item.id for item in self.evidence if item.usable}
+        counts = self.early.counts(used)
+        if counts.launched:
+            reason = f"{counts.adopted} of {counts.launched} early starts were used"
+            self.trace.decision("speculation", "account", reason, launched=counts.launched, adopted=counts.adopted,
+                                wasted=counts.wasted)  # fmt: skip
 
     def _status(self, answer: Answer, ending: Ending) -> Status:
         if answer.composed or self.model_failed:

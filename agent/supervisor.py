@@ -13,11 +13,11 @@ from langchain_core.runnables import RunnableConfig
 
 from ..policies.outcome import Verdict
 from ..tools.isolation import abandon
+from ..tools.loops import LoopThread
 from ..tools.watchdog import WATCHDOG, Blocked, Watch, blocker
 from .answer import composed
 from .events import RunStarted
 from .graph import Graph
-from .loops import LoopThread
 from .models.base import Message
 from .result import Result
 from .run import Answer, Run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Literal
 
 from langgraph.runtime import Runtime
@@ -11,29 +10,34 @@ from langgraph.types import Command
 from ..policies.outcome import Skipped, Verdict
 from ..policies.stopping import Stop, TurnSituation
 from ..tools.call import Evidence
-from .models.base import Message
-from .prompts import tool_message
+from .plan_text import PLAN, answer_to, given
 from .run import Run
 from .state import State
+from .timing import next_turn
+from .turns import Turns
 
 
 async def verify(state: State, runtime: Runtime[Run]) -> Command[Literal["reason", "answer"]]:
     """Tell the model what each call gave, withhold what failed its checks, and decide: another turn, or the answer."""
     run = runtime.context
     asked = state["messages"][-1].get("calls", [])
-    found = {item.id: item for item in run.evidence}
-    turn = [found[call["id"]] for call in asked if call["id"] in found]
+    gave = given(run, asked)
+    turn = [item for items in gave.values() for item in items.values()]
     span = run.trace.verify("turn", verifier="turn", node="verify")
-    messages = [Message(role="tool", content=tool_message(e), call_id=e.id, tool=e.tool) for e in turn]
-    situation = _situation(run, state, turn)
+    messages = [answer_to(run, call, gave[call["id"]]) for call in asked if gave[call["id"]]]
+    turns = run.turns
+    turns.take(state["turn"], turn)
+    situation = _situation(run, state, turn, turns)
     decided = run.policy.stopping.decide(situation)
     span.end(_verdict(turn))
+    for fault in decided.faults:
+        run.trace.decision("rule", "failed", fault, turn=situation.turn)
+        run.warn(f"{fault[0].upper()}{fault[1:]}.")
+    # The record holds the results in its own form: less of them, and no text where content is not to be written.
     if isinstance(decided, Stop):
-        run.end(decided.stop_reason, decided.reason, turn=situation.turn, remaining=situation.remaining,
-                next_turn=situation.next_turn, passed=situation.passed)  # fmt: skip
+        run.end(decided.stop_reason, decided.reason, situation=situation, results=turns.record())
         return Command(goto="answer", update={"messages": messages})
-    run.trace.decision("continue", "reason", decided.reason, turn=situation.turn, remaining=situation.remaining,
-                       next_turn=situation.next_turn, passed=situation.passed)  # fmt: skip
+    run.trace.decision("continue", "reason", decided.reason, situation, results=turns.record())
     return Command(goto="reason", update={"messages": messages})
 
 
@@ -47,27 +51,27 @@ def _verdict(turn: list[Evidence]) -> Verdict:
     return Verdict.unsure("turn", "some results had nothing to check")
 
 
-def _situation(run: Run, state: State, turn: list[Evidence]) -> TurnSituation:
+def _situation(run: Run, state: State, turn: list[Evidence], turns: Turns) -> TurnSituation:
     now = run.now()
-    ids = {item.id for item in turn}
-    earlier = {_key(item) for item in run.evidence if item.id not in ids}
-    new = [item for item in turn if _key(item) not in earlier]
-    refused = [e.outcome.limit for e in turn if isinstance(e.outcome, Skipped) and e.outcome.limit != "deadline"]
+    spend = run.ledger.spend(now - run.started)
+    refused = [each.outcome.limit for each in turn if isinstance(each.outcome, Skipped)]
+    refused = [limit for limit in refused if limit not in ("deadline", PLAN)]
     exhausted = refused[0] if refused and run.ledger.left().get("tool_calls", 1) <= 0 else None
     return TurnSituation(
         turn=state["turn"],
         most_turns=run.policy.limits.turns,
         remaining=run.soft.remaining(now),
-        next_turn=run.model_seconds,
-        passed=sum(item.verdict.outcome == "pass" for item in run.evidence),
-        repeated=bool(turn) and not new,
+        next_turn=next_turn(run).median,
+        passed=turns.passed,
+        repeated=turns.repeated,
         cut=run.soft.expired(now),
         exhausted=exhausted,
+        elapsed=spend.latency,
+        tool_calls=spend.tool_calls,
+        model_calls=spend.model_calls,
+        cost_usd=spend.cost_usd,
+        agreeing=turns.agreeing,
+        gains=turns.gains,
+        fruitless=turns.fruitless,
+        results=tuple(turns.results),
     )
-
-
-def _key(item: Evidence) -> str:
-    """What makes two calls the same; one that was refused for its arguments is new where the refusal says something
-    new."""
-    refused = item.content if item.verdict.verifier == "arguments" else ""
-    return f"{item.tool} {json.dumps(dict(item.arguments), sort_keys=True, default=str)} {refused}"

@@ -3,6 +3,9 @@
 For each class of latency, SERIES independent series are drawn; after n samples each is asked for a quantile, and the
 true probability of ending within it is averaged: that is its coverage. The width is the asked quantile over the true
 one, the median of the series. Everything is seeded.
+
+What falls short of these targets is marked: from 3 to 20 samples coverage is not below what was asked (`-`, beyond
+three standard errors), from 20 on within two points of it (`!`), from 50 on the width is at most 1.3 (`w`).
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ from shotclock.policies.forecast import PRIORS, Prior
 from shotclock.policies.latency import LatencyState
 from shotclock.policies.pace import ModelLatency
 from shotclock.policies.sums import total
+from shotclock.tools.history import History
+from shotclock.tools.records import Key
+from shotclock.tools.tool import tool
 
 SIZES = (3, 5, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
 LEVELS = (0.9, 0.95, 0.99)
@@ -79,8 +85,26 @@ def sources() -> dict[str, Source]:
     return found
 
 
-def calibrate(source: Source, series: int, sizes: Sequence[int] = SIZES) -> Iterator[tuple[int, float, float, float]]:
-    """Size, level, coverage and width of a source."""
+@dataclass(frozen=True)
+class Row:
+    """What was measured after `n` samples at one level."""
+
+    n: int
+    q: float
+    coverage: float
+    error: float
+    width: float
+
+    @property
+    def marks(self) -> str:
+        """The targets it falls short of."""
+        short = 3 <= self.n <= 20 and self.coverage < self.q - 3 * self.error
+        off = self.n >= 20 and abs(self.coverage - self.q) > 0.02
+        return f"{'-' * short}{'!' * off}{'w' * (self.n >= 50 and self.width > 1.3)}"
+
+
+def calibrate(source: Source, series: int, sizes: Sequence[int] = SIZES) -> Iterator[Row]:
+    """What a source's forecasts cover after so many samples."""
     covered: dict[tuple[int, float], list[float]] = {(n, q): [] for n in sizes for q in LEVELS}
     widths: dict[tuple[int, float], list[float]] = {(n, q): [] for n in sizes for q in LEVELS}
     chance = random.Random(3)
@@ -94,15 +118,16 @@ def calibrate(source: Source, series: int, sizes: Sequence[int] = SIZES) -> Iter
                     covered[n, q].append(source.cumulative(asked))
                     widths[n, q].append(asked / source.inverse(q))
     for (n, q), shares in covered.items():
-        yield n, q, statistics.fmean(shares), statistics.median(widths[n, q])
+        error = statistics.stdev(shares) / math.sqrt(series)
+        yield Row(n, q, statistics.fmean(shares), error, statistics.median(widths[n, q]))
 
 
 def show(name: str, source: Source, series: int) -> None:
     """Print coverage and width of one source."""
-    print(f"\n{name}\n{'n':>6}" + "".join(f"   q={q:<5} width" for q in LEVELS))
+    print(f"\n{name}\n{'n':>6}" + "".join(f"   q={q:<5} width   " for q in LEVELS))
     rows: dict[int, str] = {}
-    for n, _, coverage, width in calibrate(source, series):
-        rows[n] = rows.get(n, f"{n:>6}") + f"   {coverage:.3f}   {width:5.2f}"
+    for row in calibrate(source, series):
+        rows[row.n] = rows.get(row.n, f"{row.n:>6}") + f"   {row.coverage:.3f}   {row.width:5.2f} {row.marks:<2}"
     print("\n".join(rows.values()))
 
 
@@ -127,6 +152,27 @@ def costs() -> None:
         print(f"the sum of {parts} forecasts {summed:.0f} µs")
 
 
+@tool
+def search(words: str) -> str:
+    """Search."""
+    return words
+
+
+def histories() -> None:
+    """Print what an attempt's forecast and its sample cost where a tool's size classes are told apart, and keeping."""
+    chance = random.Random(7)
+    samples = [(math.exp(chance.gauss(-1.2, 0.7)), size) for size in (50, 500) * 1_000]
+    history = History()
+    known = each([partial(history.observe, search, seconds, size=size) for seconds, size in samples])
+    cached = each([partial(history.forecast, search, size=50)] * 20_000)
+    print(f"a history: a cached forecast {cached:.1f} µs, a sample of a known size {known:.1f} µs")
+    texts: dict[Key, str] = {}
+    saved = each([partial(history.hand_over, lambda new: texts.update({i.key: i.onto(None) for i in new}))])
+    fresh = History()
+    loaded = each([partial(fresh.load, texts), partial(fresh.forecast, search, size=50)])
+    print(f"           {len(texts)} keys as texts {saved / 1e3:.1f} ms, read again {2 * loaded / 1e3:.1f} ms")
+
+
 def each(calls: Sequence[Callable[[], object]]) -> float:
     """Mean microseconds of the calls."""
     began = time.perf_counter()
@@ -139,3 +185,4 @@ if __name__ == "__main__":
     for name, source in sources().items():
         show(name, source, int(sys.argv[1]) if len(sys.argv) > 1 else 400)
     costs()
+    histories()

@@ -19,6 +19,8 @@ class CallSituation:
         chance: probability that it ends before the soft deadline; `None` where nothing is known.
         timeout: seconds one attempt may take, as its author declared; `None` where undeclared.
         cost_usd: US dollars an attempt costs at most.
+        withheld: calls in a row, of all runs, that were not begun because the tool had been too slow before; 0 where
+            only its author says so.
     """
 
     tool: str
@@ -27,6 +29,7 @@ class CallSituation:
     chance: float | None = None
     timeout: float | None = None
     cost_usd: float = 0.0
+    withheld: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,8 @@ class Admission:
         smallest: seconds under which no call is begun: starting it would only be cut. Default 0.002.
         least_chance: probability of ending in time under which a call is not begun, from 0 to 1. Default 1/3: a call
             that is cut two times in three mostly costs its turn the time. A choice of ours, not a measured optimum.
+        probe: calls in a row that are not begun for what was learnt of their tool, after which one is begun all the
+            same: only a call can show that it is quick again. Default 16.
         value_usd: US dollars a result is worth: a call that costs more than its chance of ending in time times that is
             not begun. `None` asks no price of a call but the budget's. Default `None`.
         second_usd: US dollars that a second of the user's waiting costs, beside the call's own price. Default 0.
@@ -52,6 +57,7 @@ class Admission:
 
     smallest: float = 0.002
     least_chance: float = 1 / 3
+    probe: int = 16
     value_usd: float | None = None
     second_usd: float = 0.0
 
@@ -60,6 +66,8 @@ class Admission:
             raise InvalidPolicy(f"admission.smallest must be 0 or more seconds, got {self.smallest!r}")
         if not 0 <= self.least_chance <= 1:
             raise InvalidPolicy(f"admission.least_chance must be from 0 to 1, got {self.least_chance!r}")
+        if not self.probe >= 1:
+            raise InvalidPolicy(f"admission.probe must be at least 1, got {self.probe!r}")
         for name in ("value_usd", "second_usd"):
             if getattr(self, name) is not None and not getattr(self, name) >= 0:
                 raise InvalidPolicy(f"admission.{name} must be 0 or more US dollars, got {getattr(self, name)!r}")
@@ -69,11 +77,14 @@ class Admission:
         remaining = situation.remaining
         if remaining < self.smallest:
             return Skipped("deadline", f"{remaining * 1000:.0f} ms are left, too little to begin {situation.tool}")
+        reason = "it can end in time"
         if situation.chance is not None and situation.chance < self.least_chance:
-            return Skipped(
-                "deadline",
-                f"{situation.tool} usually takes {situation.expected or 0:.3g} s and {remaining:.2f} s are left",
-            )
+            expected = situation.expected or 0.0
+            takes = f"{expected:.3g} s" if expected < 3600 else "over an hour"  # where hardly any attempt ever ended
+            late = f"{situation.tool} usually takes {takes} and {remaining:.2f} s are left"
+            if situation.withheld < self.probe:
+                return Skipped("deadline", late)
+            reason = f"{late}, but after {situation.withheld} calls that were not begun one asks whether it still does"
         if self.value_usd is not None:
             gain = self.value_usd * (1.0 if situation.chance is None else situation.chance)
             price = situation.cost_usd + self.second_usd * (situation.expected or 0.0)
@@ -82,4 +93,5 @@ class Admission:
                     "value",
                     f"{situation.tool} costs US$ {price:.4g}, more than the US$ {gain:.4g} it is likely to bring",
                 )
-        return Admit(timeout=remaining if situation.timeout is None else min(situation.timeout, remaining))
+        slice_ = remaining if situation.timeout is None else min(situation.timeout, remaining)
+        return Admit(timeout=slice_, reason=reason)

@@ -5,7 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .errors import InvalidPolicy
-from .forecast import Forecast
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeoutSituation:
+    """What is known when an attempt's slice is cut out of the time left.
+
+    Attributes:
+        tool: the tool's name.
+        granted: seconds it may take at most; infinite where nothing bounds it.
+        n: samples its forecast rests on; 0 where there is none.
+        likely: seconds within which all but the share `Attempts.false` of attempts end.
+        may_retry: whether another attempt can follow.
+    """
+
+    tool: str
+    granted: float
+    n: int = 0
+    likely: float = float("inf")
+    may_retry: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """The seconds an attempt may take; infinite where nothing bounds it."""
+
+    seconds: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +86,8 @@ class Attempts:
         false_last: the same where it is the last attempt. Default 0.001.
         slack: share added to the quantile: of a tool that always takes the same, the quantile is that very duration,
             and the jitter of a busy machine would cut every other attempt. Default 0.25.
-        learn_from: attempts that must have been seen before any is cut for being slow. Default 20.
+        learn_from: attempts that must have been seen before one that a retry can follow is cut. Default 20.
+        learn_last_from: the same for the last attempt: its quantile is far out, and a cut leaves nothing. Default 200.
     """
 
     retries: int = 0
@@ -68,6 +95,7 @@ class Attempts:
     false_last: float = 0.001
     slack: float = 0.25
     learn_from: int = 20
+    learn_last_from: int = 200
 
     def __post_init__(self) -> None:
         for name in ("false_timeouts", "false_last"):
@@ -76,15 +104,27 @@ class Attempts:
         for name in ("slack", "retries"):
             if not getattr(self, name) >= 0:
                 raise InvalidPolicy(f"attempts.{name} must be 0 or more, got {getattr(self, name)!r}")
-        if self.learn_from < 1:
-            raise InvalidPolicy(f"attempts.learn_from must be at least 1, got {self.learn_from!r}")
+        for name in ("learn_from", "learn_last_from"):
+            if getattr(self, name) < 1:
+                raise InvalidPolicy(f"attempts.{name} must be at least 1, got {getattr(self, name)!r}")
 
-    def timeout(self, granted: float, forecast: Forecast | None, *, may_retry: bool) -> float:
-        """Seconds an attempt may take: what was `granted`, or less where the forecast knows better."""
-        if forecast is None or forecast.n < self.learn_from:
-            return granted
-        false = self.false_timeouts if may_retry else self.false_last
-        return min(granted, (1 + self.slack) * forecast.quantile(1 - false))
+    def false(self, *, may_retry: bool) -> float:
+        """The share of good attempts that may be cut."""
+        return self.false_timeouts if may_retry else self.false_last
+
+    def known(self, n: int, *, may_retry: bool) -> bool:
+        """Whether `n` samples are enough to cut an attempt for being slow."""
+        return n >= (self.learn_from if may_retry else self.learn_last_from)
+
+    def timeout(self, s: TimeoutSituation) -> Slice:
+        """What was granted, or less where the forecast knows better."""
+        if not self.known(s.n, may_retry=s.may_retry):
+            return Slice(seconds=s.granted, reason=f"{s.n} attempts of {s.tool} were seen, too few to cut one short")
+        likely = (1 + self.slack) * s.likely
+        if likely >= s.granted:
+            return Slice(seconds=s.granted, reason=f"{s.tool} may take what was granted")
+        share = 1 - self.false(may_retry=s.may_retry)
+        return Slice(seconds=likely, reason=f"{share:.1%} of the attempts of {s.tool} end within {s.likely:.3g} s")
 
     def retry(self, s: RetrySituation) -> Retry | GiveUp:
         """Whether another attempt follows: one is left, the ledger and the bucket grant it, and it can end in time."""

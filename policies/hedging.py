@@ -1,7 +1,7 @@
 """When a second attempt races the first: at most one, late, where history says that it pays.
 
-Parameters: "The Tail at Scale" (Dean and Barroso 2013) and gRPC's hedging design (A6) for one hedge at about p95; SingleR
-(Kaler, He, Elnikety, SPAA 2017) for an earlier one with a probability that keeps the extra load; Finagle's
+Parameters: "The Tail at Scale" (Dean and Barroso 2013) and gRPC's hedging design (A6) for one hedge at about p95;
+SingleR (Kaler, He, Elnikety, SPAA 2017) for an earlier one with a probability that keeps the extra load; Finagle's
 BackupRequestFilter for the largest extra load and for the loser, which is a censored sample.
 """
 
@@ -101,6 +101,8 @@ class Hedging:
         quantile: share of attempts that end before a hedge would begin, from 0.5 to below 1. Default 0.95.
         learn_from: attempts that must have been seen. Default 20.
         tail: p99 over p50 from which a tail is long. Default 3. Under it a second attempt ends no sooner.
+        hangs: share of attempts outrun by their hedge from which a tool counts as one that hangs, whatever its tail
+            looks like: hedging hides the tail from the forecast. Default 0.005.
         most_extra: largest share of hedges among attempts, from 0 to 1; `0` never hedges. Default 0.1.
         least_wins: share of the last 20 hedges that must have won, from 0 to 1. Default 0.1.
         probe: attempts after which one is hedged again although hedges won too rarely. Default 20.
@@ -114,6 +116,7 @@ class Hedging:
     quantile: float = 0.95
     learn_from: int = 20
     tail: float = 3.0
+    hangs: float = 0.005
     most_extra: float = 0.1
     least_wins: float = 0.1
     probe: int = 20
@@ -129,7 +132,7 @@ class Hedging:
         for name in ("learn_from", "probe"):
             if not getattr(self, name) >= 1:
                 raise InvalidPolicy(f"hedging.{name} must be at least 1, got {getattr(self, name)!r}")
-        for name in ("tail", "spare_calls", "smallest"):
+        for name in ("tail", "hangs", "spare_calls", "smallest"):
             if not getattr(self, name) >= 0:
                 raise InvalidPolicy(f"hedging.{name} must be 0 or more, got {getattr(self, name)!r}")
 
@@ -148,7 +151,8 @@ class Hedging:
     def _against(self, s: HedgeSituation) -> str | None:
         if s.n < self.learn_from:
             return f"{s.n} attempts of {s.tool} were seen, hedging.learn_from={self.learn_from}"
-        if s.p99 < self.tail * s.p50:
+        outrun = s.extra * s.wins / s.fired if s.fired else 0.0
+        if s.p99 < self.tail * s.p50 and outrun < self.hangs:
             return f"p99 of {s.tool} is {s.p99 / s.p50:.2g} times its p50, hedging.tail={self.tail:g}"
         if s.extra >= self.most_extra:
             return f"{s.extra:.1%} of the attempts of {s.tool} are hedges, hedging.most_extra={self.most_extra:g}"

@@ -105,6 +105,12 @@ class LatencyState:
                 self._cached = None
         self._watch(log, censored)
 
+    def forget_cut(self) -> None:
+        """Forget the samples that were cut: what cut them, an outage, is known to be over."""
+        if self._cut or self._sketches is not None:
+            self._keep([(log, censored) for log, censored in self._window if not censored])
+            self._drift = Drift()
+
     def _order(self, log: float, censored: bool) -> None:
         """Put a sample into the ordered window, and the oldest out."""
         window = self._window

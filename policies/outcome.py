@@ -57,7 +57,7 @@ class Failed:
     """The tool raised, or its result was refused.
 
     `error_type` is the class name of what was raised, `message` one sentence for the model. `retryable` says whether
-    another attempt could end differently, `retry_after` how many seconds it was asked to wait before that, where it was.
+    another attempt could end differently, `retry_after` how many seconds one was asked to wait before it.
     """
 
     error_type: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -16,7 +16,12 @@ from .sums import from_atoms
 
 _STRATA: Final = 24
 _NOISE: Final = tuple(NormalDist().inv_cdf((i + 0.5) / 8) for i in range(8))
-_FLOOR: Final = 1e-5
+
+FLOOR: Final = 1e-6
+"""Seconds to start, and a token, under which none are told apart; a declared 0 is taken as so many."""
+
+_NOTICED: Final = 0.01
+"""Seconds from which a call of a model that was declared to take none counts against the declaration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,22 @@ class PacePolicy:
             if not 0 < getattr(self, name) < math.inf:
                 raise InvalidPolicy(f"pace.{name} must be a finite number above 0, got {getattr(self, name)!r}")
 
+    @classmethod
+    def declared(cls, start: float, per_token: float) -> PacePolicy:
+        """What is believed of a model whose author declares its pace; 0, of an embedded or a scripted one, is none."""
+        return cls(start=max(start, FLOOR), per_token=max(per_token, FLOOR))
+
+    @property
+    def instant(self) -> bool:
+        """Whether no time at all is declared."""
+        return self.start <= FLOOR and self.per_token <= FLOOR
+
+    def taking(self, seconds: float, tokens: int | None) -> PacePolicy:
+        """What one call makes believe that took so long: the published pace scaled to it."""
+        usual = self.tokens if tokens is None else float(max(tokens, 1))
+        factor = seconds / (PUBLISHED.start + PUBLISHED.per_token * usual)
+        return replace(self, start=PUBLISHED.start * factor, per_token=PUBLISHED.per_token * factor, tokens=usual)
+
 
 PUBLISHED: Final = PacePolicy()
 """The pace of public model calls."""
@@ -63,31 +84,40 @@ class ModelLatency:
         policy: of the three forecasts within: of calls whole, of calls against their tokens, of tokens.
     """
 
-    __slots__ = ("_moments", "lengths", "pace", "policy", "ratios", "totals")
+    __slots__ = ("_believed", "_moments", "lengths", "pace", "policy", "ratios", "totals")
 
     def __init__(self, pace: PacePolicy = PUBLISHED, policy: ForecastPolicy = DEFAULT) -> None:
         self.pace = pace
         self.policy = policy
-        self.totals = LatencyState(
-            Prior(p50=pace.start + pace.per_token * pace.tokens, sigma=pace.sigma_unknown), policy
-        )
-        self.ratios = LatencyState(Prior(p50=1.0, sigma=pace.sigma), policy)
-        self.lengths = LatencyState(Prior(p50=pace.tokens, sigma=pace.sigma_tokens), policy)
+        self._begin(pace)
+
+    def _begin(self, believed: PacePolicy) -> None:
+        """Know nothing but this."""
+        self._believed = believed
+        whole = Prior(p50=believed.start + believed.per_token * believed.tokens, sigma=believed.sigma_unknown)
+        self.totals = LatencyState(whole, self.policy)
+        self.ratios = LatencyState(Prior(p50=1.0, sigma=believed.sigma), self.policy)
+        self.lengths = LatencyState(Prior(p50=believed.tokens, sigma=believed.sigma_tokens), self.policy)
         self._moments = [0.0] * 5
 
     @property
     def fit(self) -> tuple[float, float]:
         """Seconds to start and seconds a token: least squares of relative errors, shrunk to the policy's pace."""
-        pace = self.pace
+        pace = self._believed
         aa, ab, bb, a, b = self._moments
         trust_a, trust_b = 1 / (pace.doubt * pace.start) ** 2, 1 / (pace.doubt * pace.per_token) ** 2
         aa, bb = aa + trust_a, bb + trust_b
         a, b = a + trust_a * pace.start, b + trust_b * pace.per_token
         scale = aa * bb - ab * ab
-        return max(_FLOOR, (bb * a - ab * b) / scale), max(_FLOOR, (aa * b - ab * a) / scale)
+        return max(FLOOR, (bb * a - ab * b) / scale), max(FLOOR, (aa * b - ab * a) / scale)
 
     def observe(self, seconds: float, tokens: int | None = None, censored: bool = False) -> None:
-        """Learn from one call that wrote so many output tokens; a cut one is `censored`."""
+        """Learn from one call that wrote so many output tokens; a cut one is `censored`.
+
+        The first noticeable call of a model that was declared to take no time stands in for the declaration.
+        """
+        if self._believed.instant and _NOTICED < seconds < math.inf and self.totals.count < self.policy.conformal_from:
+            self._begin(self.pace.taking(seconds, tokens))
         self.totals.observe(seconds, censored)
         if tokens is None:
             return
@@ -103,7 +133,7 @@ class ModelLatency:
     def _learn(self, seconds: float, tokens: int, expected: float) -> None:
         """One step of the regression, in which a hang pulls no further than three deviations: of the noise, and of
         what is not yet known of the pace (all of it again after a change of regime)."""
-        pace = self.pace
+        pace = self._believed
         far = math.exp(3 * math.hypot(pace.sigma, pace.doubt / math.sqrt(self.ratios.count)))
         taken = min(max(seconds, expected / far), expected * far)
         weight = 1 / (pace.sigma * (pace.start + pace.per_token * tokens)) ** 2
@@ -168,7 +198,8 @@ class ModelLatency:
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold of what was learnt."""
         parts = {name: getattr(self, name).to_dict() for name in ("totals", "ratios", "lengths")}
-        return {"moments": list(self._moments), **parts}
+        believed = [self._believed.start, self._believed.per_token, self._believed.tokens]
+        return {"moments": list(self._moments), "believed": believed, **parts}
 
     @classmethod
     def from_dict(
@@ -177,11 +208,14 @@ class ModelLatency:
         """The state that `to_dict` wrote; a damaged one raises `UsageError`."""
         state = cls(pace, policy)
         try:
+            if pace.instant and "believed" in data:
+                start, per_token, tokens = (float(figure) for figure in data["believed"])
+                state._begin(replace(pace, start=start, per_token=per_token, tokens=tokens))
             for name in ("totals", "ratios", "lengths"):
                 prior = getattr(state, name).prior
                 setattr(state, name, LatencyState.from_dict(data[name], prior, policy))
             aa, ab, bb, a, b = (float(moment) for moment in data["moments"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, InvalidPolicy) as error:
             raise UsageError(f"the stored pace cannot be read ({error!r}); delete it") from error
         state._moments = [aa, ab, bb, a, b]
         return state
@@ -189,6 +223,7 @@ class ModelLatency:
     def merged(self, other: ModelLatency) -> ModelLatency:
         """What both learnt from different calls, with the settings of this one."""
         state = ModelLatency(self.pace, self.policy)
+        state._begin(other._believed if self._believed.instant else self._believed)
         for name in ("totals", "ratios", "lengths"):
             setattr(state, name, merge(getattr(self, name), getattr(other, name)))
         state._moments = [x + y for x, y in zip(self._moments, other._moments, strict=True)]

@@ -16,6 +16,7 @@ from .shapes import Steps, Student, Tail
 
 _NORMAL = NormalDist()
 _ROUNDS = 8
+_LESS = 0.36
 
 Samples = Sequence[tuple[float, bool]]
 """Log seconds, and whether they are censored."""
@@ -54,38 +55,43 @@ def _beyond(cut: float, centre: float, deviation: float) -> tuple[float, float]:
 def ordered(logs: Sequence[float], cut: Sequence[float], prior: Prior, policy: ForecastPolicy) -> Steps:
     """The conformal order statistics of ascending `logs`, with `cut` the ascending censored samples.
 
-    Of n samples, the i-th smallest has i/(n+1) under it, whatever their distribution. Between two the quantile is
-    interpolated: rounding the rank up would cost up to 1/(n+1), 5 points at 20 samples.
+    Of n samples, the i-th smallest has i/(n+1) under it in the mean, whatever their distribution, and the largest
+    n/(n+0.7) as often as not. Between two the quantile is interpolated: rounding the rank up would cost up to 1/(n+1),
+    5 points at 20 samples.
     """
     return Steps(logs, _redistributed(logs, cut) if cut else _even(len(logs)), _tail(logs, cut, prior, policy))
 
 
-def _last(above: float, n: int) -> float:
-    """The share above the largest of n samples, from its mean to its median as they grow from 20 to 50.
+def _less(n: int) -> float:
+    """How much less than a whole rank lies above the largest: nothing at 20 samples, where shares are means, 0.36 from
+    50 on, where those at the top are a little less than medians.
 
     With few samples it counts that the mean cover is right, later that the forecast is not wider than it need be: of a
-    heavy tail the largest of 100 lies at half as far again as the 99th percentile.
+    heavy tail the largest of 100 lies at half as far again as the 99th percentile, for all that its cover is 99 %. It
+    costs 0.6 points of cover at 50 samples, 0.2 at 150.
     """
-    return above * (1 - 0.3 * min(max((n - 20) / 30, 0.0), 1.0))
+    return _LESS * min(max((n - 20) / 30, 0.0), 1.0)
 
 
 @lru_cache(maxsize=512)
 def _even(n: int) -> tuple[float, ...]:
     """The shares under n ordered samples."""
-    return (*(i / (n + 1) for i in range(1, n)), 1 - _last(1 / (n + 1), n))
+    whole = n + 1 - _less(n)
+    return tuple(i / whole for i in range(1, n + 1))
 
 
 def _redistributed(logs: Sequence[float], cut: Sequence[float]) -> tuple[float, ...]:
     """The shares under ordered samples, the weight of each censored one given to those above it."""
-    shares, above, at, at_risk = [], 1.0, 0, len(logs) + len(cut)
+    n = len(logs) + len(cut)
+    less = _less(n)
+    shares, above, at, at_risk = [], 1.0, 0, n
     for log in logs:
         while at < len(cut) and cut[at] < log:
             at += 1
             at_risk -= 1
         above *= at_risk / (at_risk + 1)
         at_risk -= 1
-        shares.append(1 - above)
-    shares[-1] = 1 - _last(above, len(logs))
+        shares.append(1 - (above * (n + 1) - less) / (n + 1 - less))
     return tuple(shares)
 
 
@@ -103,7 +109,7 @@ def binned(bins: Sequence[tuple[float, float]], prior: Prior, policy: ForecastPo
     shares, below = [], 0.0
     for _, count in bins:
         below += count
-        shares.append(below / (total + 1))
+        shares.append(below / (total + 1 - _LESS))
     wanted, top, excess = min(max(3.0, total / 10), 50.0), 0.0, 0.0
     upper: list[tuple[float, float]] = []
     for log, count in reversed(bins):

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .errors import InvalidPolicy
+
+By = Literal["model", "composed"]
+"""Who writes the final answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveSituation:
+    """What is known when a run begins.
+
+    Attributes:
+        latency: seconds the run has; `None` where there is no deadline.
+        answer_q95: seconds within which the model writes 95 % of its final answers.
+    """
+
+    latency: float | None
+    answer_q95: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +30,35 @@ class Plan:
     `composed`."""
 
     seconds: float
-    answer: Literal["model", "composed"]
+    answer: By
+    reason: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSituation:
+    """What is known when the final answer is due.
+
+    Attributes:
+        planned: what the plan said at the start.
+        remaining: seconds left to write it; infinite where there is no deadline.
+        expected: seconds the model's answer usually takes: the median of its forecast.
+        q95: seconds within which the model writes 95 % of its answers.
+        failed: whether the embedded model had to take over.
+    """
+
+    planned: By
+    remaining: float
+    expected: float
+    q95: float
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """Who writes the final answer, and why."""
+
+    by: By
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +90,25 @@ class Reserve:
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidPolicy(f"reserve.{name} must be a share from 0 to 1, got {getattr(self, name)!r}")
 
-    def plan(self, latency: float | None, answer_q95: float) -> Plan:
-        """What to keep back of `latency` seconds where the model's final answer takes `answer_q95` seconds at q95."""
+    def plan(self, situation: ReserveSituation) -> Plan:
+        """What to keep back, at the start of a run."""
+        latency, q95 = situation.latency, situation.answer_q95
         if latency is None:
-            return Plan(seconds=0.0, answer="model")
-        wanted = answer_q95 + self.compose + self.margin
+            return Plan(seconds=0.0, answer="model", reason="there is no deadline")
+        wanted = q95 + self.compose + self.margin
+        share = f"95 % of the model's answers take up to {q95:.2f} s, and {self.largest_share:.0%} of {latency:.2f} s"
         if wanted <= self.largest_share * latency:
-            return Plan(seconds=wanted, answer="model")
-        return Plan(seconds=min(self.margin + self.compose, (1 - self.smallest_share) * latency), answer="composed")
+            return Plan(seconds=wanted, answer="model", reason=f"{share} may be kept back")
+        kept = min(self.margin + self.compose, (1 - self.smallest_share) * latency)
+        return Plan(seconds=kept, answer="composed", reason=f"{share} are the most that is kept back")
+
+    def writer(self, situation: AnswerSituation) -> Writer:
+        """Who writes the final answer, once it is due: the model where that was planned and can be expected to fit, or
+        where so much time is left that it nearly always fits."""
+        s = situation
+        takes = f"it takes {s.expected:.2f} s, at q95 {s.q95:.2f} s, and {s.remaining:.2f} s are left"
+        if s.failed:
+            return Writer(by="composed", reason="the embedded model composes as this does")
+        if (s.planned == "model" and s.remaining >= s.expected) or s.remaining >= s.q95:
+            return Writer(by="model", reason=takes)
+        return Writer(by="composed", reason=takes)

@@ -18,8 +18,10 @@ from .concurrency import Concurrency
 from .errors import InvalidPolicy
 from .forecast import ForecastPolicy
 from .hedging import Hedging
+from .interruption import Interruption
 from .limits import Limits
 from .reserve import Reserve
+from .speculation import Speculation
 from .stopping import Stopping
 
 
@@ -36,6 +38,8 @@ class Policy:
         bucket: when extra attempts of a tool are worth making.
         concurrency: how many attempts of a tool may be under way.
         forecast: how fast what is believed of a latency gives way to what is seen.
+        interruption: when a model call is begun, waited for or cut.
+        speculation: what is begun before the model has finished its turn, and whether it may hand over plans.
         stopping: when reasoning ends.
         limits: how large queries, results and answers may be.
     """
@@ -48,6 +52,8 @@ class Policy:
     bucket: Bucket = field(default_factory=Bucket)
     concurrency: Concurrency = field(default_factory=Concurrency)
     forecast: ForecastPolicy = field(default_factory=ForecastPolicy)
+    interruption: Interruption = field(default_factory=Interruption)
+    speculation: Speculation = field(default_factory=Speculation)
     stopping: Stopping = field(default_factory=Stopping)
     limits: Limits = field(default_factory=Limits)
 

@@ -80,7 +80,10 @@ class Tail:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Samples with the share that lies under each, log-linear between them, a tail beyond the last.
+    """Samples with the share that lies under each, exponential between them, a tail beyond the last.
+
+    What lies between two samples thins out as a Pareto tail does: the share above falls with log seconds. Straight
+    lines would put too much of it at the far end of the wide gaps of a heavy tail.
 
     Attributes:
         logs: ascending log seconds, at least one.
@@ -100,7 +103,10 @@ class Steps:
         at = bisect_left(shares, p)
         if at == 0:
             return logs[0]
-        part = (p - shares[at - 1]) / (shares[at] - shares[at - 1])
+        above = 1 - shares[at - 1]
+        fall = math.log((1 - shares[at]) / above)
+        # Shares so small that 1 less either is 1 are no step at all.
+        part = math.log((1 - p) / above) / fall if fall else 1.0
         return logs[at - 1] + part * (logs[at] - logs[at - 1])
 
     def cumulative(self, x: float) -> float:
@@ -112,7 +118,8 @@ class Steps:
         if at == 0:
             return 0.0
         part = (x - logs[at - 1]) / (logs[at] - logs[at - 1])
-        return shares[at - 1] + part * (shares[at] - shares[at - 1])
+        above = 1 - shares[at - 1]
+        return 1 - above * math.pow((1 - shares[at]) / above, part)
 
 
 @dataclass(frozen=True, slots=True)

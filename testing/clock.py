@@ -7,12 +7,12 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from ..tools.isolation import POOL
+from ..tools.promise import busy
 
 T = TypeVar("T")
 
 _REAL_WAIT = 0.001
-"""Real seconds between two looks at threads that are still busy; the virtual clock stands still meanwhile."""
+"""Real seconds between two looks at threads and processes that are still busy; the clock stands still meanwhile."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -24,7 +24,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
-        while not ready and timeout is not None and timeout > 0 and POOL.busy(self._loop):
+        while not ready and timeout is not None and timeout > 0 and busy(self._loop):
             ready = super().select(_REAL_WAIT)
         if ready or timeout == 0:
             return ready
@@ -37,7 +37,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose `time()` jumps to the next timer as soon as nothing else is to do.
 
-    Sync tools run in real threads and take real time, during which the clock stands still.
+    Tools in threads and in processes take real time, during which the clock stands still.
     """
 
     virtual = True

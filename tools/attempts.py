@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..policies.admission import Admit, CallSituation
+from ..policies.attempts import TimeoutSituation
 from ..policies.deadline import Deadline
 from ..policies.forecast import Forecast
 from ..policies.hedging import Hedge, HedgeSituation, NoHedge
@@ -31,6 +32,10 @@ INTERRUPTED = Cancelled("the run was interrupted")
 
 OUTRUN = Cancelled("the other attempt was quicker")
 """What became of the attempt that lost a race."""
+
+
+Kind = Literal["primary", "retry", "hedge"]
+"""What an attempt is to its call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ class Attempts:
             chance=None if forecast is None or math.isinf(remaining) else forecast.probability(remaining),
             timeout=job.tool.timeout,
             cost_usd=job.tool.cost_usd,
+            withheld=self.gate(job.tool).withheld,
         )
         return situation, scope.policy.admission.admit(situation)
 
@@ -123,9 +129,10 @@ class Attempts:
         if isinstance(begun, Skipped):
             return ended(job.tool.name, begun), 0
         hedge = self._hedge(job, gate, forecast, admitted.timeout)
-        sure = may_retry and hedge is None  # a hedge is the other attempt already
-        timeout = self._scope.policy.attempts.timeout(admitted.timeout, forecast, may_retry=sure)
-        kind = "primary" if number == 1 else "retry"
+        # A hedge is the other attempt already.
+        alone = hedge is None or isinstance(hedge.decision, NoHedge)
+        timeout = self._timeout(job, admitted.timeout, forecast, may_retry=may_retry and alone)
+        kind: Kind = "primary" if number == 1 else "retry"
         first = self._begin(job, ticket, begun, number, kind, timeout, forecast)
         tries = [first]
         try:
@@ -140,10 +147,13 @@ class Attempts:
 
     def _admit(self, job: Job, forecast: Forecast | None) -> Admit | Skipped:
         situation, admitted = self.weigh(job, forecast)
+        gate = self.gate(job.tool)
         if isinstance(admitted, Skipped):
+            gate.withheld += admitted.limit == "deadline" and forecast is not None and forecast.n > 0
             self._scope.trace.decision("skip", job.tool.name, admitted.reason, situation, call=job.call,
                                        limit=admitted.limit)  # fmt: skip
         else:
+            gate.withheld = 0
             self._scope.trace.decision("admit", job.tool.name, admitted.reason, situation, call=job.call)
         return admitted
 
@@ -165,6 +175,20 @@ class Attempts:
             return self._skipped(job, skipped, allowed=reservation.allowed, left=reservation.left,
                                  wanted=reservation.wanted)  # fmt: skip
         return reservation
+
+    def _timeout(self, job: Job, granted: float, forecast: Forecast | None, *, may_retry: bool) -> float:
+        policy = self._scope.policy.attempts
+        if forecast is None or not policy.known(forecast.n, may_retry=may_retry):
+            return granted
+        likely = forecast.quantile(1 - policy.false(may_retry=may_retry))
+        situation = TimeoutSituation(
+            tool=job.tool.name, granted=granted, n=forecast.n, likely=likely, may_retry=may_retry
+        )
+        cut = policy.timeout(situation)
+        if cut.seconds < granted:
+            self._scope.trace.decision("timeout", job.tool.name, cut.reason, situation, call=job.call,
+                                       seconds=cut.seconds)  # fmt: skip
+        return cut.seconds
 
     def _hedge(self, job: Job, gate: Gate, forecast: Forecast | None, granted: float) -> _Planned | None:
         """The hedge that is planned for an attempt; `None` where the tool must not be called twice or is unknown."""
@@ -197,7 +221,7 @@ class Attempts:
         ticket: Ticket,
         reservation: Reservation,
         number: int,
-        kind: Literal["primary", "retry", "hedge"],
+        kind: Kind,
         timeout: float,
         forecast: Forecast | None,
     ) -> Try:
@@ -215,7 +239,8 @@ class Attempts:
             queued=ticket.queued or None,
             forecast=forecast,
         )
-        flight = Flight(tool, job.arguments, scope.policy.limits.result, on_end=ticket.ended)
+        limits = scope.policy.limits
+        flight = Flight(tool, job.arguments, limits.result, process=limits.process, on_end=ticket.ended)
         token = ENCLOSING.set(Enclosing(until, scope.ledger))
         try:
             with span.context():
@@ -234,22 +259,21 @@ class Attempts:
 
     async def _race(self, tries: list[Try], hedge: _Planned | None, gate: Gate, forecast: Forecast | None) -> None:
         """Wait until an attempt has a result, none runs, or the time of the first is up."""
-        first = tries[0]
-        left = None if first.until.never else first.until.remaining(self._scope.now())
+        first, now = tries[0], self._scope.now
         if hedge is not None and isinstance(hedge.decision, Hedge):
-            await asyncio.wait((first.future,), timeout=hedge.decision.after)
+            await any_of([first.future], hedge.decision.after)
             if first.future.done():
                 return
             second = await self._second(first, hedge, gate, forecast)
             if second is not None:
                 tries.append(second)
-            left = None if first.until.never else first.until.remaining(self._scope.now())
-        pending = {each.future for each in tries}
-        while pending:
-            done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            if not done or any(each.good for each in tries):
+        while pending := [each.future for each in tries if not each.future.done()]:
+            left = first.until.remaining(now())
+            if left <= 0:
                 return
-            left = None if first.until.never else first.until.remaining(self._scope.now())
+            await any_of(pending, left)
+            if any(each.good for each in tries):
+                return
 
     async def _second(self, first: Try, hedge: _Planned, gate: Gate, forecast: Forecast | None) -> Try | None:
         """Begin the hedge, where there is a place, a reservation and a token for it now."""
@@ -257,18 +281,18 @@ class Attempts:
         ticket = await gate.enter(Deadline(now)) if gate.may_retry() else Skipped("bucket", "no extra attempt is lent")
         reservation = None if isinstance(ticket, Skipped) else self._scope.ledger.reserve(claim(first.job.tool))
         if isinstance(ticket, Skipped) or reservation is None:
-            self._tell(first.job, hedge, "none", ticket.reason if isinstance(ticket, Skipped) else "")
+            self._refused(first.job, ticket.reason if isinstance(ticket, Skipped) else "")
             return None
         if isinstance(reservation, Refusal):
             ticket.leave(Skipped(reservation.limit, reservation.reason), 0.0)
-            self._tell(first.job, hedge, "none", reservation.reason)
+            self._refused(first.job, reservation.reason)
             return None
-        self._tell(first.job, hedge, "hedge", hedge.decision.reason)
+        self._scope.trace.decision("hedge", "hedge", hedge.decision.reason, hedge.situation, call=first.job.call)
         left = first.until.remaining(now)
         return self._begin(first.job, ticket, reservation, first.number + 1, "hedge", left, forecast)
 
-    def _tell(self, job: Job, hedge: _Planned, choice: str, reason: str) -> None:
-        self._scope.trace.decision("hedge", choice, reason, hedge.situation, call=job.call)
+    def _refused(self, job: Job, reason: str) -> None:
+        self._scope.trace.decision("hedge", "refused", reason, tool=job.tool.name, call=job.call)
 
     def _won(self, tries: list[Try]) -> tuple[Landed, int]:
         """How the race ended: with the first result, else with what the first attempt that ended said."""
@@ -300,6 +324,8 @@ class Attempts:
         else:
             each.reservation.settle(cost_usd=tool.cost_usd)
         each.ticket.leave(self._blamed(each, outcome), seconds)
+        if each.ticket.trial and isinstance(outcome, Ok):
+            scope.memory.history.recovered(tool)
         # A result is a sample, an attempt that was cut a censored one; a failure, which may be quick, is none.
         if not isinstance(outcome, (Failed, Skipped)):
             scope.memory.history.observe(
@@ -331,8 +357,33 @@ class Attempts:
 
     def _no_place(self, each: Try) -> Skipped:
         waited = self._scope.now() - each.began
+        if each.job.tool.isolation == "process":
+            most = self._scope.policy.limits.processes
+            reason = f"no worker process was free for it within {waited:.2f} s; limits.processes={most} are busy"
+            return self._skipped(each.job, Skipped("processes", reason), allowed=most, waited=waited)
         reason = f"no thread was free for it within {waited:.2f} s; {MAX_THREADS} are busy or stuck"
         return self._skipped(each.job, Skipped("threads", reason), allowed=MAX_THREADS, waited=waited)
+
+
+async def any_of(futures: list[asyncio.Future[Landed]], timeout: float) -> None:
+    """Wait until one is done or `timeout` seconds have gone by; `asyncio.wait` does the same at twice the price."""
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    timer = None if math.isinf(timeout) else loop.call_later(timeout, wake)
+    for future in futures:
+        future.add_done_callback(wake)
+    try:
+        await waiter
+    finally:
+        if timer is not None:
+            timer.cancel()
+        for future in futures:
+            future.remove_done_callback(wake)
 
 
 @dataclass(frozen=True, slots=True)

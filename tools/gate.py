@@ -86,6 +86,7 @@ class Gate:
 
     Attributes:
         hedges: what the tool's hedges have brought.
+        withheld: calls in a row that were not begun for what was learnt of the tool's latency.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Gate:
         self._bounded = bounded
         self._limit = int(self._load.limit) if bounded else sys.maxsize
         self.hedges = HedgeState()
+        self.withheld = 0
         self._most_abandoned = concurrency.abandoned
         self._in_flight = 0
         self._abandoned = 0

@@ -53,7 +53,7 @@ class History:
             sizes = self._tools.get(tool.name) or self._begin(tool)
             if not tool.latency and not sizes.whole.state.count:
                 return None
-            record = sizes.speaking(size)
+            record = sizes.speaking(None if size is None else size_class(size))
             record.asked = forecast = record.state.forecast()
             return forecast
 
@@ -65,11 +65,19 @@ class History:
         """
         with self._lock:
             sizes = self._tools.get(tool.name) or self._begin(tool)
-            told = sizes.speaking(size)
+            named = None if size is None else size_class(size)
+            told = sizes.speaking(named)
             told.score(WHOLE, told.asked, seconds, censored)
             sizes.whole.learn(seconds, censored)
-            if size is not None:
-                sizes.of(size_class(size)).learn(seconds, censored)
+            if named is not None:
+                sizes.of(named).learn(seconds, censored)
+
+    def recovered(self, tool: Tool) -> None:
+        """Forget the attempts of a tool that were cut: they were its outage's, and that is over."""
+        with self._lock:
+            sizes = self._tools.get(tool.name)
+            for record in () if sizes is None else sizes.records():
+                record.forget_cut()
 
     def model(self, name: str, prior: PacePolicy | None = None) -> ModelHistory:
         """What was learnt of a model; the same object for the same name.
@@ -137,11 +145,10 @@ class History:
 
     def _recall(self, record: Record[Any]) -> None:
         """Put what was kept of a key under what was learnt since."""
-        text = self._kept.pop(record.key, None)
-        if text is None:
+        if record.key not in self._kept:
             return
         try:
-            record.recall(text)
+            record.recall(self._kept.pop(record.key))
         except UsageError as error:
             logger.warning("what was kept of %s is left out: %s", record.key.name, error)
 
@@ -165,11 +172,11 @@ class _Sizes:
             record = self.classes[size] = self._record(key(self.name, size))
         return record
 
-    def speaking(self, size: int | None) -> Record[LatencyState]:
-        """The record that forecasts an attempt of this size."""
+    def speaking(self, size: str | None) -> Record[LatencyState]:
+        """The record that forecasts an attempt of this size class."""
         if size is None or len(self.classes) < 2:
             return self.whole
-        own = self.classes.get(size_class(size))
+        own = self.classes.get(size)
         return own if own is not None and own.state.count >= ENOUGH else self.whole
 
     def _record(self, name: str) -> Record[LatencyState]:

@@ -2,20 +2,18 @@
 
 Nothing of httpx leaves it. What comes back is plain values (`Response`, `Event`), and what fails is an `HttpError` that
 carries a `Failure`. There are no retries, no redirects and no read timeouts: the caller has a deadline and cancels; an
-inactivity timeout would never see a stream that drips.
+inactivity timeout would never see a stream that drips. The hosts that `SHOTCLOCK_DEADLINE_HOSTS` lists are told what
+is left of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 import socket
 import threading
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import cache
 from ssl import SSLContext
 from typing import Literal
@@ -24,7 +22,10 @@ from weakref import WeakKeyDictionary
 import httpx
 from httpx_sse import EventSource
 
+from ..policies.deadline import Deadline
 from ..policies.errors import ShotclockError
+from .asked_wait import asked_wait
+from .scope import deadline_headers, listed_hosts
 
 CONNECT_TIMEOUT = 5.0
 """Seconds a connection may take to open, where the time left is not shorter."""
@@ -118,7 +119,7 @@ class Reply:
     @property
     def retry_after(self) -> float | None:
         """Seconds the server asks to wait (`retry-after-ms`, or `retry-after` as seconds or a date); `None` unsaid."""
-        return _retry_after(self.headers)
+        return asked_wait(self.headers)
 
     async def looks_like_json(self) -> bool:
         """Whether the body begins like a JSON object; servers get the content type wrong, so that is not asked."""
@@ -208,6 +209,7 @@ async def request(
     headers: Mapping[str, str] | None = None,
     connect: float = CONNECT_TIMEOUT,
     limit: int = BODY_LIMIT,
+    deadline: Deadline | None = None,
 ) -> Response:
     """Send one request and read the whole answer, up to `limit` bytes.
 
@@ -218,18 +220,24 @@ async def request(
         headers: further headers.
         connect: seconds until the connection must stand.
         limit: most bytes of the body to read; what is longer is cut, and the response says so.
+        deadline: the deadline that a listed host is told; that of the attempt around the caller by default.
 
     Raises:
         HttpError: the server was not reached, or the connection was cut.
     """
-    async with _opened(method, url, content, headers or {}, connect) as reply:
+    async with _opened(method, url, content, headers or {}, connect, deadline) as reply:
         body, truncated = await reply.body(limit)
         return Response(status=reply.status, headers=reply.headers, body=body, truncated=truncated)
 
 
 @asynccontextmanager
 async def post(
-    url: str, *, content: bytes, headers: Mapping[str, str], connect: float = CONNECT_TIMEOUT
+    url: str,
+    *,
+    content: bytes,
+    headers: Mapping[str, str],
+    connect: float = CONNECT_TIMEOUT,
+    deadline: Deadline | None = None,
 ) -> AsyncIterator[Reply]:
     """POST `content` and hand over the answer while it comes in.
 
@@ -241,19 +249,29 @@ async def post(
         content: the body, encoded.
         headers: further headers. Bodies are asked for uncompressed: compression holds events back.
         connect: seconds until the connection must stand.
+        deadline: as in `request`.
 
     Raises:
         HttpError: the server was not reached, or the connection was cut.
     """
-    async with _opened("POST", url, content, {"Accept-Encoding": "identity", **headers}, connect) as reply:
+    headers = {"Accept-Encoding": "identity", **headers}
+    async with _opened("POST", url, content, headers, connect, deadline) as reply:
         yield reply
 
 
 @asynccontextmanager
 async def _opened(
-    method: str, url: str, content: bytes | None, headers: Mapping[str, str], connect: float
+    method: str,
+    url: str,
+    content: bytes | None,
+    headers: Mapping[str, str],
+    connect: float,
+    deadline: Deadline | None,
 ) -> AsyncIterator[Reply]:
     client, place = await _client(), origin(url) or "the server"
+    hosts = listed_hosts()
+    # The caller's own headers hold where both name one.
+    headers = {**deadline_headers(url, hosts, deadline=deadline), **headers} if hosts else headers
     with _mapped(place, "unreachable"):
         message = client.build_request(
             method, url, content=content, headers=headers, timeout=httpx.Timeout(None, connect=connect)
@@ -315,22 +333,6 @@ def _mapped(place: str, kind: FailureKind) -> Iterator[None]:
         # The text of these may quote a header, so only the class is named.
         message = f"the connection to {place} failed ({type(error).__name__})"
         raise HttpError(Failure(kind=kind, message=message)) from None
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    milliseconds, wait = headers.get("retry-after-ms", ""), headers.get("retry-after", "")
-    with suppress(ValueError):
-        return _finite(float(milliseconds) / 1000)
-    with suppress(ValueError):
-        return _finite(float(wait))
-    with suppress(ValueError, TypeError):
-        # The one use of the wall clock: the header gives an instant of it.
-        return max(0.0, parsedate_to_datetime(wait).timestamp() - time.time())
-    return None
-
-
-def _finite(seconds: float) -> float | None:
-    return seconds if 0 <= seconds < math.inf else None
 
 
 # One client per event loop: a connection belongs to the loop that opened it.

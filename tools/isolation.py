@@ -2,75 +2,36 @@
 
 `asyncio.wait` with a timeout and a `cancel()` that nobody awaits is the only construct that gives control back on time
 from a coroutine that swallows its cancellation or cleans up slowly; a daemon thread is the only way for a sync function
-that blocks to delay neither the answer nor the end of the program.
+that blocks to delay neither the answer nor the end of the program; and a process is the only thing that can be killed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import functools
-import itertools
-import queue
-import threading
-import weakref
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+import math
+import pickle
+import time
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from ..policies.outcome import Cancelled
-from .landing import Landed, ended, is_plain, is_plain_error, raised, returned
-from .tool import Tool
+from ..policies.outcome import Cancelled, Failed
+from .flight import Flight
+from .landing import Landed, ended, is_plain, is_plain_error
+from .loops import OWN_LOOPS, LoopThread
+from .process import Job
+from .processes import PROCESSES, warm
+from .promise import Promise, busy
+from .scope import ENCLOSING, Enclosing, remaining
+from .threads import MAX_THREADS, POOL, ThreadPool
+
+__all__ = ["MAX_THREADS", "POOL", "Flight", "ThreadPool", "abandon", "busy", "run_on_loop", "spawn", "start", "warm"]
 
 T = TypeVar("T")
 
-MAX_THREADS = 64
-"""Daemon threads for sync tools, in the whole process. Further calls queue, and their wait counts as latency."""
-
-IDLE_SECONDS = 10.0
-"""How long a thread with nothing to do stays."""
-
-
-@dataclass(slots=True, eq=False)
-class Flight:
-    """One attempt under way.
-
-    Attributes:
-        tool: the tool.
-        arguments: its validated arguments.
-        limit: characters of the result that are shown.
-        landed: how it ended; there the moment it did, even while a blocked loop cannot say so.
-    """
-
-    tool: Tool
-    arguments: Mapping[str, Any]
-    limit: int
-    landed: Landed | None = None
-    on_end: Callable[[], None] | None = None
-    _ticket: list[None] = field(default_factory=lambda: [None])
-
-    def claim(self) -> bool:
-        """Whether the caller is the first to claim it: the thread that begins it, or the run that gives it up."""
-        try:
-            self._ticket.pop()
-        except IndexError:
-            return False
-        return True
-
-    def land(self, landed: Landed) -> Landed:
-        """Note how it ended; in whichever thread it ran."""
-        self.landed = landed
-        return landed
-
-    def returned(self, value: Any) -> Landed:
-        """Note what it returned, rendered and checked."""
-        return self.land(returned(self.tool, self.arguments, value, self.limit))
-
-    def raised(self, error: BaseException) -> Landed:
-        """Note what it raised."""
-        return self.land(raised(self.tool.name, error))
-
+PATIENCE = 0.02
+"""Seconds after which a tool's loop, in which a call was given up, counts as blocked if it has begun nothing since."""
 
 _SWEEP = 256
 """Futures that may linger before those of closed loops are looked for; doubled as they grow, so that it stays cheap."""
@@ -80,11 +41,23 @@ _sweep_at = _SWEEP
 
 
 def start(flight: Flight) -> asyncio.Future[Landed]:
-    """Start one attempt; the future's result says how it landed."""
-    if flight.tool.isolation == "thread":
-        return POOL.run(lambda: _run_in_thread(flight), flight.claim)
-    flight.claim()
-    return spawn(run_on_loop(flight), f"tool {flight.tool.name}")
+    """Start one attempt; the future's result says how it landed.
+
+    Cancelling the future lets go of the attempt at once: a worker process is killed, a thread runs on for nobody, and
+    what has not begun never begins. `flight.on_end` is told when its code has really ended.
+    """
+    match flight.tool.isolation:
+        case "process":
+            return _run_in_process(flight)
+        case "thread" if flight.tool.is_async:
+            return _LoopCall(flight).start()
+        case "thread":
+            run = functools.partial(_run_in_thread, flight)
+            return _elsewhere(lambda: POOL.run(run, flight.begin, flight.give_up))
+    flight.begin()
+    task = spawn(run_on_loop(flight), f"tool {flight.tool.name}")
+    task.add_done_callback(lambda _: flight.end())
+    return task
 
 
 def spawn(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
@@ -101,7 +74,7 @@ def spawn(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
 
 
 async def run_on_loop(flight: Flight) -> Landed:
-    """Await an async tool in the caller's loop, and land whatever it does."""
+    """Await an async tool in the running loop, and land whatever it does."""
     # The watchdog finds this frame, and `flight` in it, on the stack of a loop that is blocked.
     try:
         value = flight.tool.function(**flight.arguments)
@@ -137,97 +110,110 @@ def _linger(future: asyncio.Future[Any]) -> None:
     future.add_done_callback(_lingering.discard)
 
 
-class ThreadPool:
-    """Daemon threads, made when needed and at most `limit` of them; a stuck one holds up nothing but itself."""
-
-    def __init__(self, limit: int = MAX_THREADS) -> None:
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._idle = 0
-        self._count = 0
-        self._awaited: weakref.WeakSet[asyncio.Future[Any]] = weakref.WeakSet()
-        self._names = itertools.count(1)
-
-    def busy(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether somebody in `loop` waits for a job; one that was given up is nobody's."""
-        with self._lock:
-            return any(future.get_loop() is loop and not future.done() for future in self._awaited)
-
-    def run(self, function: Callable[[], T], claim: Callable[[], bool] = lambda: True) -> asyncio.Future[T]:
-        """Run a function in a thread, in the caller's context variables.
-
-        `claim` is asked in the thread, just before; where it says no, the caller has given up and nothing is begun.
-        """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        context = contextvars.copy_context()
-
-        def job() -> None:
-            if future.cancelled() or not claim():
-                return
-            try:
-                deliver = functools.partial(_deliver, future, context.run(function), None)
-            except BaseException as error:
-                deliver = functools.partial(_deliver, future, None, error)
-            # A loop that was closed meanwhile refuses, and nobody waits for the result any more.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(deliver)
-
-        with self._lock:
-            self._awaited.add(future)
-        self._jobs.put(job)
-        self._grow()
-        return future
-
-    def _grow(self) -> None:
-        with self._lock:
-            if self._idle >= self._jobs.qsize() or self._count >= self._limit:
-                return
-            self._count += 1
-        name = f"shotclock-tool-{next(self._names)}"
-        threading.Thread(target=self._work, name=name, daemon=True).start()
-
-    def _work(self) -> None:
-        while (job := self._next()) is not None:
-            job()
-            job = None  # an idle thread must not keep alive what its last job worked on
-
-    def _next(self) -> Callable[[], None] | None:
-        """The next job, or `None` where the thread was idle for so long that it is to end."""
-        while True:
-            with self._lock:
-                self._idle += 1
-            job: Callable[[], None] | None = None
-            with contextlib.suppress(queue.Empty):
-                job = self._jobs.get(timeout=IDLE_SECONDS)
-            with self._lock:
-                self._idle -= 1
-                # A job that came as the wait ended counted on this thread, which was still idle.
-                if job is None and not self._jobs.empty():
-                    continue
-                self._count -= job is None
-            return job
+def _elsewhere(begin: Callable[[], T]) -> T:
+    """Begin work whose deadline is measured by the monotonic clock, as code outside this loop reads that one."""
+    enclosing = ENCLOSING.get()
+    left = remaining()
+    until = enclosing.deadline.after(time.monotonic(), None if math.isinf(left) else left)
+    token = ENCLOSING.set(Enclosing(until, enclosing.ledger))
+    try:
+        return begin()
+    finally:
+        ENCLOSING.reset(token)
 
 
 def _run_in_thread(flight: Flight) -> Landed:
     try:
-        value = flight.tool.function(**flight.arguments)
-    except BaseException as error:  # a tool may raise anything, SystemExit included, and it costs one call only
-        return flight.raised(error)
+        try:
+            value = flight.tool.function(**flight.arguments)
+        except BaseException as error:  # a tool may raise anything, SystemExit included, and it costs one call only
+            return flight.raised(error)
+        return flight.returned(value)
+    finally:
+        flight.end()
+
+
+class _LoopCall:
+    """One call of an async tool on the tool's own loop thread."""
+
+    def __init__(self, flight: Flight) -> None:
+        self._flight = flight
+        self._promise: Promise[Landed] = Promise(asyncio.get_running_loop(), self._let_go)
+        self._thread: LoopThread | None = None
+        self._task: asyncio.Task[Landed] | None = None
+        self._context = contextvars.copy_context()
+
+    def start(self) -> Promise[Landed]:
+        """Begin it on the tool's loop thread, or, where that turns out to be blocked, on another."""
+        thread = OWN_LOOPS.of(self._flight.tool)
+        self._context = _elsewhere(contextvars.copy_context)
+        self._offer(thread)
+        if thread.doubted:
+            asyncio.get_running_loop().call_later(PATIENCE, self._move, thread)
+        return self._promise
+
+    def _offer(self, thread: LoopThread) -> None:
+        # A call may be offered to two threads; the one that begins first has it.
+        thread.loop.call_soon_threadsafe(self._begin, thread, context=self._context)
+
+    def _move(self, thread: LoopThread) -> None:
+        if thread.doubted and self._thread is None and not self._promise.done():
+            self._offer(OWN_LOOPS.replace(self._flight.tool, thread))
+
+    def _begin(self, thread: LoopThread) -> None:
+        if self._promise.cancelled() or not self._flight.begin():
+            return
+        self._thread = thread
+        self._task = thread.loop.create_task(run_on_loop(self._flight), name=f"shotclock tool {self._flight.tool.name}")
+        self._task.add_done_callback(self._land)
+        if self._promise.cancelled():
+            self._task.cancel()
+
+    def _land(self, task: asyncio.Task[Landed]) -> None:
+        self._flight.end()
+        if not task.cancelled():
+            error = task.exception()
+            self._promise.keep(task.result() if error is None else self._flight.raised(error))
+
+    def _let_go(self) -> None:
+        thread, task = self._thread, self._task
+        if self._flight.give_up() or thread is None:
+            return
+        thread.doubt()
+        if task is not None:
+            thread.loop.call_soon_threadsafe(task.cancel)
+
+
+def _run_in_process(flight: Flight) -> Promise[Landed]:
+    left = remaining()
+    promise: Promise[Landed] = Promise(asyncio.get_running_loop(), lambda: PROCESSES.give_up(job))
+
+    def done(outcome: memoryview | Failed) -> None:
+        if isinstance(outcome, Failed):
+            promise.keep(flight.land(ended(flight.tool.name, outcome)))
+        else:
+            # Reading a result runs code of its classes, and a thread that this blocks is not to be the worker's.
+            POOL.submit(lambda: promise.keep(_unpickled(flight, outcome)))
+
+    job = Job(
+        name=flight.tool.name,
+        function=flight.tool.function,
+        arguments=flight.arguments,
+        limits=flight.process,
+        until=time.monotonic() + left,
+        begin=flight.begin,
+        done=done,
+        ended=flight.end,
+    )
+    PROCESSES.submit(job)
+    return promise
+
+
+def _unpickled(flight: Flight, data: memoryview) -> Landed:
+    try:
+        value = pickle.loads(data)
+    except BaseException as error:  # a class of the result may do anything when it is read
+        message = f"the result of {flight.tool.name} cannot be read: {type(error).__name__}: {error}"
+        failed = Failed("NotPicklable", f"{message[:450]}; return plain data", retryable=False)
+        return flight.land(ended(flight.tool.name, failed))
     return flight.returned(value)
-
-
-def _deliver(future: asyncio.Future[T], value: T | None, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(value)  # type: ignore[arg-type]  # there is a value where there is no error
-    elif isinstance(error, StopIteration):
-        future.set_exception(RuntimeError("StopIteration"))  # a future refuses the original
-    else:
-        future.set_exception(error)
-
-
-POOL = ThreadPool()
-"""The process's threads for sync tools."""

@@ -15,6 +15,7 @@ from ..policies.errors import ToolError
 from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut, Verdict
 from .checks import run_checks
 from .content import Content, render
+from .refusal import is_final, wait_of
 from .tool import Tool
 
 _PLAIN = frozenset((str, int, float, bool, type(None), bytes))
@@ -56,11 +57,17 @@ def ended(tool: str, outcome: Outcome) -> Landed:
 
 
 def failure(error: BaseException) -> Failed:
-    """The outcome of a tool that raised."""
+    """The outcome of a tool that raised: what it said, whether to try again, and how long it asks to wait before that.
+
+    The last two are read off exceptions that carry an HTTP answer (httpx, requests, aiohttp, the clients of model
+    providers) or a `retry_after` in seconds. A 4xx is final, but for 408, 409, 425 and 429.
+    """
     message = message_of(error)
+    name = type(error).__name__
     if isinstance(error, ToolError):
-        return Failed(type(error).__name__, message, retryable=False)
-    return Failed(type(error).__name__, f"{type(error).__name__}: {message}"[:500] if message else type(error).__name__)
+        return Failed(name, message, retryable=False)
+    said = f"{name}: {message}"[:500] if message else name
+    return Failed(name, said, retryable=not is_final(error), retry_after=wait_of(error))
 
 
 def message_of(error: BaseException) -> str:

@@ -26,6 +26,9 @@ WHOLE: Final = "whole"
 BY_TOKENS: Final = "by tokens"
 """The scores of forecasts of model calls whose tokens are known."""
 
+_LARGEST: Final = 1e60
+"""What no moment of a pace reaches, and what can still be multiplied."""
+
 
 class Key(NamedTuple):
     """What a record is kept under: of what kind it is, and its name (see `forecast.key`)."""
@@ -90,10 +93,9 @@ def blank(settings: Settings, policy: ForecastPolicy = DEFAULT) -> State:
 def _state(data: Mapping[str, Any], settings: Settings, policy: ForecastPolicy) -> State:
     if isinstance(settings, Prior):
         return LatencyState.from_dict(data, settings, policy)
-    state = ModelLatency.from_dict(data, settings, policy)
-    if not all(math.isfinite(figure) for figure in state.fit):
-        raise ValueError(f"its pace is {state.fit}")
-    return state
+    if not all(abs(moment) < _LARGEST for moment in data["moments"]):
+        raise ValueError(f"its moments are {data['moments']!r}")
+    return ModelLatency.from_dict(data, settings, policy)
 
 
 def _finite(text: str) -> float:
@@ -176,6 +178,11 @@ class Record(Generic[S]):
         """Learn from the arguments of the state's `observe`."""
         self.state.observe(*sample)
         self.fresh.append(sample)
+
+    def forget_cut(self: Record[LatencyState]) -> None:
+        """Forget the samples that were cut."""
+        self.state.forget_cut()
+        self.fresh = deque((sample for sample in self.fresh if not sample[-1]), MOST_FRESH)
 
     def score(self, what: str, forecast: Forecast | None, seconds: float, censored: bool) -> None:
         """Count where a sample falls in the forecast that was made of it, before it is learnt; none was, none is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
@@ -11,10 +12,19 @@ from typing import Any, Literal, overload
 
 from ..policies.budget import amount, count, seconds
 from ..policies.errors import InvalidBudget, InvalidTool
+from .reference import unreachable
 from .schema import Schema
 
-Isolation = Literal["auto", "loop", "thread"]
-"""Where a tool's code runs: in the caller's event loop, in a bounded daemon thread, or by its kind (`auto`)."""
+Isolation = Literal["auto", "loop", "thread", "process"]
+"""Where a tool's code runs.
+
+| | plain function | async function | when its time is up |
+|---|---|---|---|
+| `auto` | `thread` | `loop` | |
+| `loop` | in the caller's event loop, which it blocks | in the caller's event loop | it is cancelled, if it obeys |
+| `thread` | in a bounded daemon thread | in the tool's own event loop, on a daemon thread | it runs on for nobody |
+| `process` | in a worker process | in a worker process | the process is killed |
+"""
 
 # What stands between a class and a function and cannot be called before it is read from the class.
 _WRAPPERS = (classmethod, property)
@@ -41,7 +51,7 @@ class Tool:
         hedge: whether a second attempt may race a slow one; `None` leaves it to the policy.
         cache: seconds a result is kept for equal calls; 0 shares only calls under way, `None` neither.
         concurrency: most attempts under way at once, `"adaptive"`, or `None` for no limit.
-        isolation: where it runs, `loop` or `thread`.
+        isolation: where it runs, `loop`, `thread` or `process`.
         trusted: whether its results may be read as more than data.
         checks: what its results must pass.
         fallback: the tool to take where this one does not fit into the time left.
@@ -81,7 +91,7 @@ class Tool:
         except InvalidBudget as error:
             raise InvalidTool(str(error)) from error
         self.is_async = _is_async(self.function)
-        self.isolation = _isolation(self.name, isolation, self.is_async)
+        self.isolation = _isolation(self.name, isolation, self.function, self.is_async)
         self.hedge = hedge
         self.concurrency = _concurrency(self.name, concurrency)
         _twice(self.name, read_only, idempotent, retry=retry, hedge=hedge, cache=cache)
@@ -178,9 +188,11 @@ def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool |
             history says that it pays (`policy.hedging`); `False` never.
         cache: how long a result answers equal calls, in this run and others of the agent; needs `read_only`. `0` only
             shares the attempt of equal calls made at once. Default: neither.
-        concurrency: most attempts under way at once, over all runs of the agent; further ones wait, those whose deadline
-            is nearest first. `"adaptive"` finds the limit from the latency it sees. Default: no limit.
-        isolation: `auto` (by kind), `loop` or `thread`.
+        concurrency: most attempts under way at once, over all runs of the agent; further ones wait, those whose
+            deadline is nearest first. `"adaptive"` finds the limit from the latency it sees. Default: no limit.
+        isolation: `auto` (by kind), `loop`, `thread`, or `process`, which alone can be killed: for code that may hang
+            in native code, take too much memory or crash. Its function must be importable, and its arguments and its
+            result must be picklable.
         trusted: `False` marks results as data that must never be read as instructions.
         checks: functions of the result (and the arguments) that return `True`, `False`, a reason, or a `Verdict`.
         fallback: a quicker tool with the same parameters, taken where this one does not fit.
@@ -223,7 +235,7 @@ def _refuse_streams(name: str, function: Callable[..., Any]) -> None:
 
 def _concurrency(name: str, limit: object) -> int | Literal["adaptive"] | None:
     if limit is None or limit == "adaptive":
-        return limit  # type: ignore[return-value]  # the comparison says what it is
+        return limit
     if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1:
         return limit
     raise InvalidTool(f"tool {name!r}: concurrency must be a number of 1 or more, or 'adaptive', got {limit!r}")
@@ -270,13 +282,22 @@ def _is_async(function: Callable[..., Any]) -> bool:
     )
 
 
-def _isolation(name: str, isolation: str, is_async: bool) -> Literal["loop", "thread"]:
+def _isolation(
+    name: str, isolation: str, function: Callable[..., Any], is_async: bool
+) -> Literal["loop", "thread", "process"]:
     if isolation == "auto":
         return "loop" if is_async else "thread"
     if isolation == "loop":
         return "loop"
-    if isolation == "thread" and not is_async:
-        return "thread"
     if isolation == "thread":
-        raise InvalidTool(f"tool {name!r}: isolation='thread' needs a plain function; an async one runs in the loop")
-    raise InvalidTool(f"tool {name!r}: isolation must be 'auto', 'loop' or 'thread', got {isolation!r}")
+        return "thread"
+    if isolation != "process":
+        raise InvalidTool(f"tool {name!r}: isolation must be 'auto', 'loop', 'thread' or 'process', got {isolation!r}")
+    if os.name != "posix":
+        raise InvalidTool(f"tool {name!r}: isolation='process' needs Linux or macOS; write isolation='thread'")
+    if (problem := unreachable(function)) is not None:
+        raise InvalidTool(
+            f"tool {name!r}: isolation='process' needs a function that another process can import, and {problem}; "
+            "define it at the top of a module"
+        )
+    return "process"

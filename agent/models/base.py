@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
 from ...policies.deadline import NEVER, Deadline
+from ...policies.pace import PUBLISHED, PacePolicy
 from ...tools.call import Call, Evidence
 
 
@@ -39,11 +40,16 @@ class Message(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSpec:
-    """A tool as a model sees it: `parameters` is a JSON Schema of type object."""
+    """A tool as a model sees it: `parameters` is a JSON Schema of type object.
+
+    `piecewise` says that its arguments are worth having while they are being written: a model that streams them may
+    give `CallDelta` for it.
+    """
 
     name: str
     description: str
     parameters: dict[str, Any]
+    piecewise: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +62,7 @@ class ModelRequest:
         tools: what may be called; empty where only an answer is wanted.
         purpose: `reason` (calls or an answer) or `answer` (the final answer, no calls).
         max_tokens: most tokens to write, from the time, tokens and money left; `None` is no limit.
-        deadline: instant of the loop's clock at which the stream is cut; nothing later is used.
+        deadline: instant of the loop's clock at which the stream is cut at the latest; nothing later is used.
         evidence: what the run has found so far, for models that read values instead of messages.
         run: the trace id of the run, the same in all its calls.
     """
@@ -75,6 +81,18 @@ class ModelRequest:
 class TextDelta:
     """A further piece of text."""
 
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallDelta:
+    """A further piece of the arguments of a call, as JSON text; `id` and `tool` are those of the `CallReady` to come.
+
+    Optional, for tools that are `piecewise`: a model may hand calls out whole only.
+    """
+
+    id: str
+    tool: str
     text: str
 
 
@@ -104,7 +122,7 @@ class Finish:
     unanswered: bool = False
 
 
-ModelEvent = TextDelta | CallReady | Usage | Finish
+ModelEvent = TextDelta | CallDelta | CallReady | Usage | Finish
 """What a model's stream is made of."""
 
 
@@ -122,23 +140,23 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How long a call takes: `start` seconds, then `per_token` seconds an output token.
+    """How long a call takes, as the model's author declares it: `start` seconds, then `per_token` an output token.
 
-    The defaults are the median fit over 98,592 public tool-calling model calls (0.58 s + 18.5 ms a token).
+    It is what is believed before the first call; what calls then take is learnt. Default: the pace of public model
+    calls. 0 is what an embedded model takes.
     """
 
-    start: float = 0.58
-    per_token: float = 0.0185
+    start: float = PUBLISHED.start
+    per_token: float = PUBLISHED.per_token
+
+    @property
+    def prior(self) -> PacePolicy:
+        """What the declaration makes believe of calls, with the spread of public ones."""
+        return PacePolicy.declared(self.start, self.per_token)
 
     def seconds(self, tokens: int) -> float:
-        """Expected seconds of a call that writes so many tokens."""
+        """Declared seconds of a call that writes so many tokens."""
         return self.start + self.per_token * tokens
-
-    def tokens(self, seconds: float) -> int:
-        """Tokens that can be expected within so many seconds; at least 1."""
-        if self.per_token <= 0:
-            return 1_000_000
-        return max(1, int((seconds - self.start) / self.per_token))
 
 
 @runtime_checkable

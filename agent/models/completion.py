@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ...policies.errors import ModelError
 from ...tools.call import Call
-from .base import CallReady, Finish, ModelEvent, TextDelta, Usage
+from .base import CallDelta, CallReady, Finish, ModelEvent, TextDelta, Usage
 
 QUOTE = 200
 """Most characters of an endpoint's own words that go into an error."""
@@ -27,10 +27,11 @@ class Completion:
         closed: whether the end of the stream is known to be one: `[DONE]`, or an end that HTTP marks.
     """
 
-    def __init__(self, taken: set[str]) -> None:
+    def __init__(self, taken: set[str], piecewise: Collection[str] = ()) -> None:
         self.reason: str | None = None
         self.closed = False
         self._taken = taken
+        self._piecewise = piecewise
         self._drafts: list[_Draft] = []
         self._by_index: dict[int, _Draft] = {}
         self._usage: Usage | None = None
@@ -85,7 +86,7 @@ class Completion:
             self._said = True
             yield TextDelta(_mended(text))
 
-    def _piece(self, piece: dict[str, Any], touched: list[_Draft]) -> Iterator[CallReady]:
+    def _piece(self, piece: dict[str, Any], touched: list[_Draft]) -> Iterator[CallDelta | CallReady]:
         function, index = _dict(piece.get("function")), piece.get("index")
         name, id_, arguments = _str(function.get("name")), _str(piece.get("id")), _arguments(function.get("arguments"))
         last = self._drafts[-1] if self._drafts else None
@@ -100,6 +101,8 @@ class Completion:
             self._by_index[index] = draft
         touched.append(draft)
         draft.add(name, id_, arguments)
+        if draft.name in self._piecewise and draft.id and draft.id not in self._taken and (text := draft.fresh()):
+            yield CallDelta(draft.id, draft.name, text)
 
     def _hand_out(self, drafts: Sequence[_Draft]) -> Iterator[CallReady]:
         for draft in drafts:
@@ -113,13 +116,13 @@ class Completion:
 class _Draft:
     """A call whose arguments are still being written. It counts braces as they come, so that no text is read twice."""
 
-    __slots__ = ("_depth", "_escaped", "_parts", "_quoted", "complete", "id", "name", "sent")
+    __slots__ = ("_depth", "_escaped", "_parts", "_quoted", "_told", "complete", "id", "name", "sent")
 
     def __init__(self) -> None:
         self.id = self.name = ""
         self.complete = self.sent = False
         self._parts: list[str] = []
-        self._depth = 0
+        self._depth = self._told = 0
         self._quoted = self._escaped = False
 
     def ends_before(self, name: str, id_: str, arguments: str, *, indexed: bool) -> bool:
@@ -136,6 +139,11 @@ class _Draft:
         if arguments and not self.sent:
             self._parts.append(arguments)
             self._count(arguments)
+
+    def fresh(self) -> str:
+        """What came of the arguments since this was last asked."""
+        told, self._told = self._told, len(self._parts)
+        return "".join(self._parts[told:])
 
     def _count(self, text: str) -> None:
         for character in text:

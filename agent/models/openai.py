@@ -98,9 +98,11 @@ class OpenAI:
         """
         content = json.dumps(self.body(request)).encode()
         connect = min(http.CONNECT_TIMEOUT, request.deadline.remaining(asyncio.get_running_loop().time()))
-        completion = Completion(taken={call["id"] for m in request.messages for call in m.get("calls", ())})
+        taken = {call["id"] for m in request.messages for call in m.get("calls", ())}
+        completion = Completion(taken, piecewise={tool.name for tool in request.tools if tool.piecewise})
         try:
-            async with http.post(self._url, content=content, headers=self._exposed(), connect=connect) as reply:
+            headers, until = self._exposed(), request.deadline
+            async with http.post(self._url, content=content, headers=headers, connect=connect, deadline=until) as reply:
                 if not reply.ok:
                     raise await self._refused(reply)
                 async with aclosing(self._read(reply, completion)) as events:

@@ -39,6 +39,14 @@ RUN_COLUMNS: Final = (
 SPAN_COLUMNS: Final = (
     "trace_id, span_id, parent_id, name, kind, started_ns, ended_ns, status, description, attributes, events"
 )
+FORECASTS_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS forecasts (
+    version INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, updated_ns INTEGER NOT NULL, learnt TEXT NOT NULL,
+    PRIMARY KEY (version, kind, key)
+)
+"""
+"""Made by the first who keeps a forecast: a file without it is a whole trace store. Texts of several versions may lie
+side by side, each for those who read it."""
 
 
 @contextmanager
@@ -73,6 +81,12 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> bool:
             f"update Shotclock, or name another file with {PATH_ENV}"
         )
     return True
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether the file has this table."""
+    sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return connection.execute(sql, (name,)).fetchone() is not None
 
 
 def is_busy(error: BaseException) -> bool:

@@ -24,6 +24,7 @@ from .schema import (
     SCHEMA_VERSION,
     SPAN_COLUMNS,
     check_schema,
+    has_table,
     is_busy,
     primary_code,
     run_from,
@@ -86,7 +87,7 @@ class TraceStore:
             StoreError: the store cannot be read; the message says what to do.
         """
         sql = f"SELECT {RUN_COLUMNS} FROM runs ORDER BY started_ns DESC, trace_id LIMIT ?"
-        return [run_from(row) for row in self._read(sql, (limit,))]
+        return [run_from(row) for row in self.read(sql, (limit,))]
 
     def find(self, ident: str) -> list[RunRow]:
         """The runs of one trace, in order: by its id, a prefix of at least 4 characters, or `last`.
@@ -97,7 +98,7 @@ class TraceStore:
         """
         trace_id = self._last() if ident == "last" else self._one(_prefix(ident))
         sql = f"SELECT {RUN_COLUMNS} FROM runs WHERE trace_id = ? ORDER BY started_ns"
-        runs = [run_from(row) for row in self._read(sql, (trace_id,))]
+        runs = [run_from(row) for row in self.read(sql, (trace_id,))]
         if not runs:
             raise UsageError(
                 f"trace {trace_id} has spans but no run that ended: it is still going on, or its process died; "
@@ -113,7 +114,7 @@ class TraceStore:
         """
         sql = f"SELECT {SPAN_COLUMNS} FROM spans WHERE trace_id = ? ORDER BY started_ns, ended_ns DESC"
         try:
-            return [span_from(row) for row in self._read(sql, (trace_id,))]
+            return [span_from(row) for row in self.read(sql, (trace_id,))]
         except (ValueError, TypeError, LookupError) as error:
             raise self._damaged(error) from error
 
@@ -128,7 +129,7 @@ class TraceStore:
             "SELECT trace_id FROM runs WHERE trace_id >= ? AND trace_id < ? "
             "UNION SELECT trace_id FROM spans WHERE trace_id >= ? AND trace_id < ? LIMIT 4"
         )
-        found = [row[0] for row in self._read(sql, (prefix, prefix + "g") * 2)]
+        found = [row[0] for row in self.read(sql, (prefix, prefix + "g") * 2)]
         if not found and not self.runs(limit=1):
             raise UsageError(self.nothing_yet)
         if not found:
@@ -143,21 +144,27 @@ class TraceStore:
         """What to say where no trace was written: where they would lie, and how to make one."""
         return f'no traces yet in {self.path}; make one with: shotclock ask "What is 17 * 23?"'
 
-    def _read(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def read(self, sql: str, parameters: Sequence[Any] = (), *, table: str = "runs") -> list[tuple[Any, ...]]:
+        """The rows of one query of a table; none where the file or the table does not exist yet.
+
+        Raises:
+            StoreError: the store cannot be read; the message says what to do.
+        """
         try:
             if not self.exists:
                 return []
             with closing(self._open_to_read()) as connection:
-                if not check_schema(connection, self.path):
+                if not check_schema(connection, self.path) or not has_table(connection, table):
                     return []
                 return connection.execute(sql, parameters).fetchall()
         except (sqlite3.Error, OSError) as error:
-            raise self._unreadable(error) from error
+            raise self.unusable(error) from error
 
     def _open_to_read(self) -> sqlite3.Connection:
         return sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", timeout=READ_BUSY_SECONDS, uri=True)
 
-    def _unreadable(self, error: sqlite3.Error | OSError) -> StoreError:
+    def unusable(self, error: sqlite3.Error | OSError) -> StoreError:
+        """What to say of a file that cannot be opened, read or written."""
         if is_busy(error):
             return StoreError(f"the trace store {self.path} is locked by another process; try again in a moment")
         if isinstance(error, OSError) or primary_code(error) in _NOT_OPENED:

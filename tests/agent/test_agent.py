@@ -327,3 +327,25 @@ def test_a_lone_surrogate_in_the_question_is_replaced():
     result = VirtualClock().run(agent.run("Say hello \udce9", metadata={"user": "u"}))
     assert result.answer == "Hello."
     assert agent._read("Say hello \udce9") == "Say hello ?"
+
+
+def test_a_tool_whose_breaker_is_open_is_not_offered():
+    """Once a tool has failed five times in a row the model is shown the others, and told why; after 30 s it is back."""
+    offers, heads = [], []
+
+    def first(request):
+        offers.append([spec.name for spec in request.tools])
+        heads.append(request.messages[0]["content"])
+        return ask(("down", {}), ("up", {}))
+
+    tools = [fake_tool("down", error=OSError("no route")), fake_tool("up"), fake_tool("spare")]
+    agent = Agent(ScriptedModel([first, "Done."]), tools)
+    clock = VirtualClock()
+    for _ in range(6):
+        result = clock.run(agent.run("?"))
+    clock.now += 31
+    clock.run(agent.run("?"))
+    assert [("down" in names) for names in offers] == [True] * 5 + [False, True]
+    assert "Out of order for now: down failed 5 times in a row; it is not called for up to 30.0 s more." in heads[5]
+    assert [d["choice"] for d in result.decisions if d["kind"] == "withhold"] == ["down"] * 2
+    assert result.evidence[0].outcome.name == "skipped"

@@ -1,4 +1,4 @@
-"""The small pure policies: reserve, admission, stopping, sizes, and reading them from a file."""
+"""The small pure policies: admission, stopping, sizes, and reading them from a file."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import pytest
 
 from shotclock import Policy
 from shotclock.policies.admission import Admission, Admit, CallSituation
-from shotclock.policies.attempts import Attempts
+from shotclock.policies.attempts import Attempts, GiveUp, Retry, RetrySituation, TimeoutSituation
 from shotclock.policies.errors import InvalidPolicy
-from shotclock.policies.latency import LatencyState
 from shotclock.policies.limits import Limits
 from shotclock.policies.outcome import Skipped
-from shotclock.policies.reserve import Plan, Reserve
+from shotclock.policies.reserve import Reserve
 from shotclock.policies.stopping import Go, Stop, Stopping, TurnSituation
 
 
@@ -21,27 +20,6 @@ def turn(**changes):
     """A turn after which there is every reason to go on."""
     usual = {"turn": 1, "most_turns": 25, "remaining": 5.0, "next_turn": 1.0, "passed": 1}
     return TurnSituation(**usual | changes)
-
-
-def test_the_reserve_holds_a_models_answer_where_it_is_a_fair_share():
-    """q95 of the answer, the time to check and the margin are kept back."""
-    assert Reserve().plan(10.0, 2.0) == Plan(seconds=pytest.approx(2.07), answer="model")
-
-
-def test_a_short_budget_is_answered_without_the_model():
-    """Where the model's answer would eat more than its share, only the time to compose is kept back."""
-    assert Reserve().plan(2.0, 2.0) == Plan(seconds=pytest.approx(0.07), answer="composed")
-
-
-def test_a_tiny_budget_keeps_half_for_work():
-    """The reserve never takes more than its largest share of a tiny budget."""
-    assert Reserve().plan(0.1, 2.0).seconds == pytest.approx(0.05)
-    assert Reserve().plan(0.0, 0.0).seconds == 0.0
-
-
-def test_without_a_deadline_nothing_is_kept_back():
-    """No latency limit, no reserve."""
-    assert Reserve().plan(None, 5.0) == Plan(seconds=0.0, answer="model")
 
 
 def test_a_call_gets_the_smaller_of_its_timeout_and_what_is_left():
@@ -61,17 +39,39 @@ def test_a_call_that_cannot_end_is_not_begun():
 
 
 def test_an_attempt_is_cut_where_nearly_all_were_quicker():
-    """From 20 samples on an attempt may take its q95 where a retry can follow, else its q99.9, and a quarter more."""
-    state = LatencyState()
-    for n in range(19):
-        state.observe(1.0 + n / 100)
-    assert Attempts().timeout(60.0, state.forecast(), may_retry=True) == 60.0
-    state.observe(1.2)
-    early, last = (Attempts().timeout(60.0, state.forecast(), may_retry=retry) for retry in (True, False))
-    assert 1.1 * 1.25 < early < 1.3 * 1.25
-    assert early <= last < 60
-    assert Attempts().timeout(0.5, state.forecast(), may_retry=True) == 0.5
-    assert Attempts().timeout(60.0, None, may_retry=False) == 60.0
+    """An attempt may take its quantile and a quarter more, from 20 samples on, the last one from 200 on."""
+    slow = {"tool": "t", "granted": 60.0, "likely": 1.2}
+
+    def seconds(n, may_retry, **changes):
+        return Attempts().timeout(TimeoutSituation(**slow | {"n": n, "may_retry": may_retry} | changes)).seconds
+
+    assert seconds(19, True) == 60.0
+    assert seconds(20, True) == 1.5
+    assert seconds(199, False) == 60.0
+    assert seconds(200, False) == 1.5
+    assert seconds(200, False, granted=0.5) == 0.5
+    assert (Attempts().false(may_retry=True), Attempts().false(may_retry=False)) == (0.05, 0.001)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"attempt": 3}, "attempt 3 of 3 failed, none is left"),
+        ({"refusal": "tool_calls=5 leaves 0"}, "attempt 1 of 3 failed: tool_calls=5 leaves 0"),
+        ({"lends": False}, "attempt 1 of 3 failed: t fails too often, its bucket lends no extra attempts"),
+        ({"remaining": 0.2}, "attempt 1 of 3 failed: after a wait of 0.1 s 0.200 s would be left, it usually takes "
+                             "0.2 s"),
+        ({"remaining": -1.0, "expected": None}, "attempt 1 of 3 failed: after a wait of 0.1 s 0.000 s would be left, "
+                                                "it usually takes 0 s"),
+    ],
+)  # fmt: skip
+def test_a_retry_needs_an_attempt_a_claim_a_token_and_time(change, reason):
+    """Another attempt follows only where one is left, ledger and bucket grant it, and it can end in time."""
+    situation = RetrySituation(**{"tool": "t", "attempt": 1, "retries": 2, "remaining": 1.0, "wait": 0.1,
+                                  "expected": 0.2} | change)  # fmt: skip
+    decided = Attempts().retry(situation)
+    assert isinstance(decided, Retry) if reason is None else decided == GiveUp(reason=reason)
 
 
 @pytest.mark.parametrize(

@@ -526,6 +526,6 @@ def test_a_tool_has_one_gate():
     """The same name gives the same gate; a limit that is no limit is refused."""
     gates = Gates(bucket=Bucket(capacity=4))
     assert gates.of("t", 7) is gates.of("t")
-    assert (gates.of("t", "adaptive").limit, gates.of("t", "adaptive").tokens, gates.of("other", "adaptive").limit) == (7, 4, 20)
+    assert (gates.of("t").limit, gates.of("t").tokens, gates.of("other", "adaptive").limit) == (7, 4, 20)
     with pytest.raises(InvalidPolicy, match="start=0"):
         gates.of("none", 0)

@@ -42,8 +42,8 @@ def test_calls_are_interrupted_at_the_soft_deadline():
     """A call that hangs is interrupted with exactly the reserve left, and the model answers in it."""
     tools = [fake_tool("hangs", after=100), fake_tool("good", returns="There are 7 apples.")]
     result = run(tools, ("hangs", {}), ("good", {}), answer="There are 7 apples.")
-    # The scripted model answers instantly: 0.07 s are kept back (0.05 margin, 0.02 to compose).
-    assert result.elapsed == 10 - 0.07
+    # The scripted model answers in a millisecond: 0.071 s are kept back (0.05 margin, 0.02 to compose).
+    assert result.elapsed == pytest.approx(10 - 0.071, abs=0.001)
     assert result.stop_reason == "deadline"
     assert "7 apples" in result.answer
 
@@ -171,7 +171,7 @@ def test_a_run_inside_a_tool_has_the_tools_deadline():
         return "ok"
 
     run([nested], ("nested", {}))
-    assert seen == [("deadline", pytest.approx(0.93))]
+    assert seen == [("deadline", pytest.approx(0.93, abs=0.001))]
 
 
 CALLER = contextvars.ContextVar("caller", default="nobody")

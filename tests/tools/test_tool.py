@@ -181,7 +181,7 @@ def test_what_cannot_be_a_tool_is_refused_in_one_sentence(function, says):
         ({"timeout": -1}, "timeout of tool 'f' must be 0 or more seconds"),
         ({"timeout": "soon"}, "timeout of tool 'f' must be a duration"),
         ({"retry": 2}, "retry=2 needs read_only=True or idempotent=True"),
-        ({"isolation": "process"}, "isolation must be 'auto', 'loop' or 'thread', got 'process'"),
+        ({"isolation": "rocket"}, "isolation must be 'auto', 'loop', 'thread' or 'process', got 'rocket'"),
         ({"cost_usd": float("nan")}, "cost_usd of tool 'f'"),
         ({"name": "has space"}, "'has space' must be 1 to 64 letters"),
     ],

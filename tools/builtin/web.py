@@ -23,6 +23,7 @@ from pydantic import Field
 
 from ...policies.errors import MissingExtra, ToolError
 from ..call import Passage
+from ..scope import DeadlineHook, listed_hosts
 from ..tool import tool
 from .page import decoded, html_paragraphs, passages, plain_paragraphs
 
@@ -141,7 +142,13 @@ class WebFetcher:
 
         timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
         headers = {"User-Agent": "shotclock", "Accept-Encoding": "gzip", "Accept": "text/html, text/*, */*;q=0.5"}
-        client = httpx.AsyncClient(verify=_certificates(), trust_env=False, timeout=timeout, headers=headers)
+        client = httpx.AsyncClient(
+            verify=_certificates(),
+            trust_env=False,
+            timeout=timeout,
+            headers=headers,
+            event_hooks={"request": [DeadlineHook(listed_hosts())]},
+        )
         httpx_ssrf_protection(
             client,
             check_globally_reachable=False,  # ours is stricter and is all that decides

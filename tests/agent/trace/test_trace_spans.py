@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import math
 import threading
 from collections.abc import Callable
 
@@ -18,7 +19,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from shotclock.agent.trace.spans import Recorder, RunTrace
 from shotclock.policies.budget import Budget, Spend
+from shotclock.policies.forecast import Forecast
 from shotclock.policies.outcome import Cancelled, Failed, Ok, TimedOut, Verdict
+from shotclock.policies.shapes import Steps, Tail
 
 BUDGET = Budget(latency=2.0, tool_calls=5, cost_usd=0.01, per_tool={"weather": 2})
 
@@ -126,9 +129,11 @@ def test_a_calls_attributes(traced: Traced) -> None:
         "m-1", "openai", purpose="reason", node="reason", max_tokens=200, remaining=1.5, server=("api.test", 443)
     )
     chat.end(input_tokens=40, output_tokens=8, finish_reason="stop", first_chunk=0.2, response_model="m-1b")
+    forecast = Forecast(Steps((math.log(0.2), math.log(0.4)), (0.5, 0.95), Tail(scale=1.0, weight=2.0)), 9)
     tool = run.execute_tool(
-        "weather", "c1", attempt=2, kind="retry", timeout=0.5, remaining=1.0, arguments={"city": "Oslo"}, p95=0.4
-    )
+        "weather", "c1", attempt=2, kind="retry", timeout=0.5, remaining=1.0, arguments={"city": "Oslo"},
+        forecast=forecast,
+    )  # fmt: skip
     tool.end(Ok("rain"), result="rain", cost_usd=0.001)
     end(run)
     assert traced.attributes("chat m-1") == {
@@ -160,7 +165,8 @@ def test_a_calls_attributes(traced: Traced) -> None:
         "shotclock.call.kind": "retry",
         "shotclock.call.timeout": 0.5,
         "shotclock.budget.latency.remaining": 1.0,
-        "shotclock.forecast.p95": 0.4,
+        "shotclock.forecast.p50": pytest.approx(0.2),
+        "shotclock.forecast.p95": pytest.approx(0.4),
         "shotclock.call.outcome": "ok",
         "shotclock.call.cost_usd": 0.001,
     }

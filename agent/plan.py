@@ -1,0 +1,167 @@
+"""A plan that a model hands over: its steps run as calls of one turn, each as soon as what it waits for is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ..policies.outcome import Cancelled, Failed, Ok, Skipped, TimedOut, Verdict
+from ..policies.plan import CallPlan, Flaw, PlanText, Step, read_plan, settled
+from ..policies.speculation import Begin
+from ..tools.call import Call, Evidence
+from ..tools.pipeline import rejected
+from .passing import passed
+from .plan_text import PLAN, takes_plans
+from .run import Run
+
+
+def plan_of(run: Run, call: Call) -> CallPlan | Flaw | None:
+    """The plan that a call hands over, what is wrong with it, or `None` where the call is one of a tool."""
+    if call.tool != PLAN or not takes_plans(run):
+        return None
+    if call.malformed is not None:
+        return Flaw(f"The plan was not run: {call.malformed}")
+    return read_plan(call.arguments, [tool.name for tool in run.toolbox], run.policy.limits.parallel)
+
+
+def may_begin_early(run: Run, name: str) -> bool:
+    """Whether a call of the tool of that name is begun before its turn is complete."""
+    tool = run.toolbox.get(name)
+    if tool is None:
+        return False
+    situation = run.early.situation(tool, run.policy.limits.parallel)
+    return isinstance(run.speculation.early(situation), Begin)
+
+
+class PlanRun:
+    """A plan under way.
+
+    Args:
+        run: the run it belongs to.
+        call: the id of the call of `plan` that hands it over.
+        plan: its steps, as far as they are known.
+        begin: begins one call; told whether that is before the turn was complete.
+        held: whether the turn is not complete yet: until `finish` is awaited, only read-only steps are begun.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        call: str,
+        plan: CallPlan,
+        begin: Callable[[Run, Call, bool], asyncio.Task[Evidence]],
+        *,
+        held: bool = False,
+    ) -> None:
+        self._run = run
+        self._id = call
+        self._plan = plan
+        self._begin = begin
+        self._held = held
+        self._begun: set[str] = set()
+        self._found: dict[str, Evidence] = {}
+        self._text = PlanText()
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._advance()
+
+    def write(self, text: str) -> None:
+        """Take in a further piece of the plan's JSON: what can be run whatever is written next is begun."""
+        steps = self._text.add(text)
+        if steps:
+            run = self._run
+            most = run.policy.limits.parallel - run.early.taken
+            self.grow(settled(steps, [tool.name for tool in run.toolbox], most))
+
+    def grow(self, plan: CallPlan) -> None:
+        """More of the plan is known, or all of it."""
+        self._plan = plan
+        self._advance()
+
+    async def finish(self) -> dict[str, Evidence]:
+        """Run what is left of it, now that its turn is complete; the evidence of each step, by the step's id."""
+        self._held = False
+        plan = self._plan
+        self._run.trace.decision(
+            "plan", "run", f"{len(plan.steps)} steps in {plan.layers} layers", call=self._id, steps=len(plan.steps),
+            layers=plan.layers, early=len(self._begun),
+        )  # fmt: skip
+        self._advance()
+        await self._over
+        return {step.id: self._found[step.id] for step in self._plan.steps}
+
+    def stop(self) -> None:
+        """Begin no further step: the turn, or the plan, came to nothing."""
+        self._plan = CallPlan(steps=())
+
+    def _advance(self) -> None:
+        """Begin, or skip, every step whose turn it is."""
+        while ready := [step for step in self._plan.ready(self._found, self._begun) if self._may_begin(step)]:
+            for step in ready:
+                self._begun.add(step.id)
+                lacking = next((need for need in step.needs if not self._found[need].usable), None)
+                if lacking is not None:
+                    self._found[step.id] = self._skipped(step, lacking)
+                    continue
+                name = f"shotclock step {step.tool}"
+                self._run.own(asyncio.get_running_loop().create_task(self._one(step, self._held), name=name))
+        if not self._held and len(self._found) == len(self._plan.steps) and not self._over.done():
+            self._over.set_result(None)
+
+    def _may_begin(self, step: Step) -> bool:
+        if not self._held:
+            return True
+        return may_begin_early(self._run, step.tool) and all(self._found[need].usable for need in step.needs)
+
+    async def _one(self, step: Step, early: bool) -> None:
+        try:
+            call = await self._call(step)
+            found = call if isinstance(call, Evidence) else await self._begin(self._run, call, early)
+        except BaseException:
+            self._over.cancel()  # whoever waits for a plan that was interrupted is interrupted too
+            raise
+        self._found[step.id] = found
+        self._advance()
+
+    async def _call(self, step: Step) -> Call | Evidence:
+        """The step as a call with its arguments put together, or the evidence of why they cannot be."""
+        call = Call(id=f"{self._id}.{step.id}", tool=step.tool, arguments=step.arguments)
+        if not step.takes:
+            return call
+        values = {need: self._found[need].value for need in step.takes}
+        arguments = await passed(self._run, step, values)
+        if isinstance(arguments, Flaw):
+            evidence = rejected(call, "Reference", f"{step.tool} was not called: {arguments.message}.")
+            self._run.evidence.append(evidence)
+            return evidence
+        return Call(id=call.id, tool=step.tool, arguments=arguments)
+
+    def _skipped(self, step: Step, lacking: str) -> Evidence:
+        reason = f"needs {lacking}, which {_why(self._found[lacking])}"
+        identity = f"{self._id}.{step.id}"
+        self._run.trace.decision("skip", step.tool, reason, call=identity, limit=PLAN, needs=lacking)
+        evidence = Evidence(
+            id=identity,
+            tool=step.tool,
+            arguments=step.arguments,
+            outcome=Skipped(PLAN, reason),
+            content=f"{step.tool} was skipped: {reason}.",
+            verdict=Verdict.failed(PLAN, reason),
+            origin=step.tool,
+        )
+        self._run.evidence.append(evidence)
+        return evidence
+
+
+def _why(evidence: Evidence) -> str:
+    """Why a step's result cannot be used, as the end of a sentence."""
+    match evidence.outcome:
+        case Failed(message=message):
+            return f"failed: {message}".rstrip(".")
+        case TimedOut(after=after):
+            return f"timed out after {after:.2f} s"
+        case Skipped(reason=reason):
+            return f"was skipped: {reason}"
+        case Cancelled(reason=reason):
+            return f"was cancelled: {reason}"
+        case Ok():
+            return f"was withheld: {evidence.verdict.reason}".rstrip(".")

@@ -1,0 +1,165 @@
+"""One model's stream: its events are taken in as they come, however the model behaves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..policies.deadline import Deadline
+from ..policies.errors import ModelError
+from ..policies.interruption import Cut
+from ..policies.ledger import Refusal
+from ..tools.call import Call
+from ..tools.content import sound
+from ..tools.landing import message_of
+from . import timing
+from .act import begin_partly
+from .events import TextDelta as TextEvent
+from .models.base import CallDelta, CallReady, Finish, Model, ModelEvent, ModelRequest, TextDelta, Usage
+from .run import Run
+
+MOST_CHARACTERS = 1_000_000
+"""Characters of one model call that are read; a stream that goes on is stopped."""
+
+MOST_CALLS = 256
+"""Calls of one model call that are taken; `limits.parallel` of them are begun."""
+
+BREATH = 0.005
+"""Seconds a stream may be read without giving the event loop back."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one model call gave, as far as it got.
+
+    Attributes:
+        written: how many characters it wrote.
+        heard: characters of calls' arguments that came in pieces; a sign of life, and no text.
+        first: seconds until its first event; `None` where none came.
+        limited: the limit its tokens were bounded by, where it had not finished when they were used up.
+        stopped: why it was cut before its time was up, and what comes then.
+        calls: the calls whose arguments were complete.
+        finish: why it ended on its own; `None` where it was cut.
+        usage: what the endpoint reported.
+        error: what went wrong, where something did.
+        refusal: the limit that did not allow the call at all.
+        cut: whether its time was up first.
+    """
+
+    calls: list[Call] = field(default_factory=list)
+    finish: Finish | None = None
+    usage: Usage = field(default_factory=Usage)
+    error: ModelError | None = None
+    refusal: Refusal | None = None
+    cut: bool = False
+    written: int = 0
+    heard: int = 0
+    first: float | None = None
+    limited: str | None = None
+    stopped: Cut | None = None
+    _parts: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """What it wrote."""
+        return "".join(self._parts)
+
+    @property
+    def tokens(self) -> int:
+        """Output tokens: as reported, else estimated."""
+        if self.usage.output_tokens is not None:
+            return self.usage.output_tokens
+        return timing.estimated_tokens(self.written, self.calls)
+
+    @property
+    def kind(self) -> Literal["answer", "calls", "nothing"]:
+        """What it wrote."""
+        return "calls" if self.calls else "answer" if self.written else "nothing"
+
+    def write(self, text: str) -> None:
+        """Add a piece of text."""
+        self._parts.append(text)
+        self.written += len(text)
+
+
+async def read(
+    run: Run, model: Model, request: ModelRequest, until: Deadline, turn: Turn, on_call: Callable[[Call], None]
+) -> None:
+    """Take the stream's events into `turn` as they come; whatever it raises becomes its error."""
+    try:
+        async with _closing(model.stream(request)) as stream:
+            breath = started = run.now()
+            async for event in stream:
+                _take(run, turn, event, on_call)
+                now = run.now()
+                if turn.first is None and (turn.written or turn.heard or turn.calls):
+                    turn.first = now - started
+                if (until if turn.calls or turn.heard else request.deadline).expired(now):
+                    return  # past the soft deadline a text goes on, but a call can bring nothing any more
+                if turn.written > MOST_CHARACTERS:
+                    turn.finish = Finish(reason="length")
+                    return
+                if now - breath > BREATH:
+                    # A stream that always has something ready would never give the loop back.
+                    await asyncio.sleep(0)
+                    breath = run.now()
+    except ModelError as error:
+        turn.error = error
+    except BaseException as error:  # an adapter may raise anything, and it costs one model call only
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            return
+        message = f"{model.name} raised {type(error).__name__}: {message_of(error)}"
+        turn.error = ModelError(message, kind="malformed")
+    else:
+        turn.finish = turn.finish or Finish()
+
+
+@asynccontextmanager
+async def _closing(stream: AsyncIterator[ModelEvent]) -> AsyncIterator[AsyncIterator[ModelEvent]]:
+    """As `aclosing`, for iterators that need no closing too: the protocol asks for none."""
+    try:
+        yield stream
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def _take(run: Run, turn: Turn, event: object, on_call: Callable[[Call], None]) -> None:
+    match event:
+        case TextDelta(text=str(text)):
+            turn.write(sound(text))
+            run.tell(TextEvent(text=text, at=run.elapsed))
+        case CallDelta(id=str(), tool=str(), text=str()):
+            turn.heard += len(event.text)
+            begin_partly(run, event)
+        case CallReady(call=call) if len(turn.calls) < MOST_CALLS:
+            call = _sound_call(call, {each.id for each in turn.calls})
+            turn.calls.append(call)
+            on_call(call)
+        case Usage(input_tokens=sent, output_tokens=written):
+            turn.usage = Usage(input_tokens=_count(sent), output_tokens=_count(written))
+        case Finish():
+            turn.finish = event
+
+
+def _sound_call(call: Call, taken: set[str]) -> Call:
+    """The call with an id of its own, and arguments that are JSON; where they are not, the model is told."""
+    identity = str(call.id)
+    while identity in taken:
+        identity += "+"
+    try:
+        arguments = json.loads(json.dumps(dict(call.arguments)))
+        malformed = call.malformed
+    except (TypeError, ValueError, RecursionError) as error:
+        arguments, malformed = {}, f"the arguments are not a JSON object: {message_of(error)}"
+    return Call(id=identity, tool=str(call.tool), arguments=arguments, malformed=malformed)
+
+
+def _count(tokens: object) -> int | None:
+    return tokens if isinstance(tokens, int) and not isinstance(tokens, bool) and tokens >= 0 else None

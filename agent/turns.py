@@ -1,0 +1,115 @@
+"""What the turns of one run brought, kept up turn by turn so that a long run costs no more a turn than a short one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from ..policies.agreement import Meaning, meaning, same
+from ..policies.stopping import TEXT, Seen
+from ..tools.call import Evidence
+
+MOST_RECORDED = 12_000
+"""Characters of results that a decision's record holds, the newest results: a trace cuts what is longer than 16,384."""
+
+# Made once: an encoder costs as much to make as a row to write.
+_ROW = json.JSONEncoder().encode
+_ARGUMENTS = json.JSONEncoder(sort_keys=True, default=str).encode
+
+
+class Turns:
+    """What has been asked and what came of it, for one run. Used by the run's loop only.
+
+    Args:
+        tolerance: the relative tolerance of numbers that say the same; `None` where nobody asks whether any do.
+        text: whether results are recorded with their text.
+
+    Attributes:
+        passed: results that passed their checks.
+        gains: turns that brought a new result that passed.
+        fruitless: turns in a row, the last one included, that brought nothing usable.
+        repeated: whether every call of the last turn repeated one of an earlier turn.
+        results: every result so far.
+    """
+
+    def __init__(self, *, tolerance: float | None, text: bool) -> None:
+        self.passed = 0
+        self.gains = 0
+        self.fruitless = 0
+        self.repeated = False
+        self.results: list[Seen] = []
+        self._tolerance = tolerance
+        self._text = text
+        self._keys: set[str] = set()
+        self._rows: list[str] = []
+        self._groups: list[tuple[Meaning, set[str]]] = []
+
+    @property
+    def agreeing(self) -> int:
+        """Most sources whose results passed and say the same."""
+        return max((len(sources) for _, sources in self._groups), default=0)
+
+    def take(self, turn: int, items: Sequence[Evidence]) -> None:
+        """Note what a turn brought. `items` are the results of its calls."""
+        keys = [_key(item) for item in items]
+        new = [item for item, key in zip(items, keys, strict=True) if key not in self._keys]
+        passed = [item for item in items if item.verdict.outcome == "pass"]
+        self._keys.update(keys)
+        self.repeated = bool(items) and not new
+        self.passed += len(passed)
+        self.gains += any(item.verdict.outcome == "pass" for item in new)
+        self.fruitless = 0 if any(item.usable for item in items) else self.fruitless + 1
+        for item in items:
+            self._keep(turn, item)
+        if self._tolerance is not None:
+            for item in passed:
+                self._compare(item, self._tolerance)
+
+    def record(self) -> str:
+        """The newest results as JSON, as far as a record holds them; without text where that is not to be written."""
+        size, start = 0, len(self._rows)
+        while start and (size := size + len(self._rows[start - 1]) + 1) <= MOST_RECORDED:
+            start -= 1
+        return f"[{','.join(self._rows[start:])}]"
+
+    def _keep(self, turn: int, item: Evidence) -> None:
+        seen = Seen(
+            tool=item.tool,
+            outcome=item.outcome.name,
+            verdict=item.verdict.outcome,
+            score=item.verdict.score,
+            text=item.content[:TEXT],
+            turn=turn,
+        )
+        self.results.append(seen)
+        row = {name: getattr(seen, name) for name in Seen.__slots__}
+        self._rows.append(_ROW(row if self._text else row | {"text": ""}))
+
+    def _compare(self, item: Evidence, tolerance: float) -> None:
+        """Put a result to those that say the same; each group is known by its first."""
+        if item.truncated:
+            return
+        says = meaning(item.value, " ".join(passage.text for passage in item.passages) or item.content)
+        if says is None:
+            return
+        for first, sources in self._groups:
+            if same(first, says, tolerance):
+                sources.add(_source(item))
+                return
+        self._groups.append((says, {_source(item)}))
+
+
+def _source(item: Evidence) -> str:
+    """Who says it: a tool, with the origin it named or else with its arguments."""
+    return f"{item.tool} {item.origin}" if item.origin not in ("", item.tool) else _key(item)
+
+
+def _key(item: Evidence) -> str:
+    """What makes two calls the same; one that was refused for its arguments is new where the refusal says something
+    new."""
+    refused = item.content if item.verdict.verifier == "arguments" else ""
+    try:
+        arguments = _ARGUMENTS(dict(item.arguments))
+    except Exception:  # arguments of strangers' types may raise anything; such a call is like no other
+        arguments = item.id
+    return f"{item.tool} {arguments} {refused}"

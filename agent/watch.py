@@ -1,0 +1,77 @@
+"""Waiting for a model's stream: at a few moments it is decided whether it is still worth it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+from ..policies.deadline import Deadline
+from ..policies.interruption import Cut, StreamSituation
+from ..policies.ledger import Claim
+from . import timing
+from .models.base import ModelRequest
+from .run import Run
+from .stream import Turn
+
+
+class Watch:
+    """What `Interruption` is told of a stream: the instants are worked out once, the rest when it is asked."""
+
+    def __init__(self, run: Run, request: ModelRequest, until: Deadline, started: float, *, retry: bool) -> None:
+        self._run = run
+        self._limit = request.max_tokens
+        self._purpose = request.purpose
+        self._started = started
+        self._soft = until.at - started
+        self._last = request.deadline.at - started
+        self._overdue = timing.overdue_at(run)
+        self._switch = timing.switch_at(run, started) if self._purpose == "reason" else math.inf
+        self._retry = retry
+
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return self._run.now() - self._started
+
+    def situation(self, turn: Turn, *, first: bool) -> StreamSituation:
+        """What is known now; at the `first` look nothing needs a forecast."""
+        elapsed, tokens = self.elapsed(), timing.estimated_tokens(turn.written + turn.heard)
+        edge = self._last if turn.written and not (turn.calls or turn.heard) else self._soft
+        return StreamSituation(
+            purpose=self._purpose,
+            elapsed=elapsed,
+            tokens=tokens,
+            calls=len(turn.calls),
+            soft=self._soft,
+            last=self._last,
+            overdue=self._overdue,
+            switch=self._switch,
+            again=math.inf if first else self._again(),
+            chance=1.0 if first else self._chance(tokens, elapsed, edge),
+        )
+
+    def _again(self) -> float:
+        """Seconds another attempt takes; infinite where none may be made."""
+        if not self._retry or self._run.ledger.check(Claim(model_calls=1)) is not None:
+            return math.inf
+        return timing.of(self._run.memory.history, self._run.model).forecast().median
+
+    def _chance(self, tokens: int, elapsed: float, edge: float) -> float:
+        model = timing.of(self._run.memory.history, self._run.model)
+        return model.remaining(tokens, elapsed, self._limit).probability(edge - elapsed)
+
+
+async def attend(run: Run, task: asyncio.Task[None], turn: Turn, watch: Watch) -> None:
+    """Wait for the stream, and decide at a few moments whether it is still worth waiting for."""
+    policy, first = run.policy.interruption, True
+    while not task.done():
+        situation = watch.situation(turn, first=first)
+        decided = policy.decide(situation)
+        if decided.reason:
+            choice = "cut" if isinstance(decided, Cut) else "continue"
+            run.trace.decision("interrupt", choice, decided.reason, situation)
+        if isinstance(decided, Cut):
+            turn.stopped = decided
+            return
+        first = False
+        wait = max(0.0, decided.until - watch.elapsed())
+        await asyncio.wait((task,), timeout=None if math.isinf(wait) else wait)

@@ -1,0 +1,350 @@
+"""A plan of calls: which step waits for which, and where one's result goes into another's arguments.
+
+A text that is exactly `$ID`, or `$ID` with a path such as `$ID.items[0].name`, stands for the result of the step of
+that id, or that part of it. `$x` where no step is called `x`, and amounts such as `$5.00`, are texts like any other.
+The plans are those of LLMCompiler (arXiv 2312.04511): a step runs as soon as what it waits for is there.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+DEEPEST = 40
+"""Levels of nesting that arguments may have."""
+
+MOST_JSON = 1_000_000
+"""Characters of a text that is read as JSON where a reference names a part of it."""
+
+_STEP_DEPTH = 2
+"""Open brackets around a step: of the arguments and of the list of steps."""
+
+_SHOWN = 3
+"""Problems that one message names; the rest is found when these are mended."""
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_REFERENCE = re.compile(rf"\$({_ID.pattern})((?:\.[^.\[\]]+|\[[0-9]{{1,9}}\])*)")
+_PART = re.compile(r"\.([^.\[\]]+)|\[([0-9]+)\]")
+_AMOUNT = re.compile(r"\$[0-9]+\.[0-9]+")
+_KEYS = ("id", "tool", "arguments", "after")
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Why a plan is not run, or a step's arguments cannot be put together: one message for the model."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One call of a plan.
+
+    Attributes:
+        id: unique in its plan.
+        tool: the tool's name.
+        arguments: as the model wrote them, with the references still in them.
+        takes: the steps whose results go into the arguments.
+        after: the steps it waits for without taking anything of them.
+    """
+
+    id: str
+    tool: str
+    arguments: Mapping[str, Any]
+    takes: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Every step it waits for, each once."""
+        return tuple(dict.fromkeys((*self.takes, *self.after)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPlan:
+    """Steps in the order they were written, without circles."""
+
+    steps: tuple[Step, ...]
+
+    def ready(self, done: Collection[str], begun: Collection[str] = ()) -> tuple[Step, ...]:
+        """The steps that can begin: not `done` nor `begun`, and all they wait for is done."""
+        return tuple(
+            step
+            for step in self.steps
+            if step.id not in done and step.id not in begun and all(need in done for need in step.needs)
+        )
+
+    @property
+    def layers(self) -> int:
+        """The steps on the longest way through the plan, which a model without plans takes a turn each for."""
+        done: set[str] = set()
+        layers = 0
+        while ready := self.ready(done):
+            done.update(step.id for step in ready)
+            layers += 1
+        return layers
+
+
+def read_plan(arguments: Mapping[str, Any], tools: Collection[str], most: int) -> CallPlan | Flaw:
+    """Read what a model wrote as a plan of at most `most` calls of `tools`, or say in one message what is wrong."""
+    rows = arguments.get("steps")
+    if not isinstance(rows, list) or not rows:
+        return _flaw(["steps must be a list of at least one step, each with id, tool and arguments"])
+    if len(rows) > most:
+        return _flaw([f"it has {len(rows)} steps and limits.parallel={most}; plan fewer at a time"])
+    problems = [problem for number, row in enumerate(rows, 1) for problem in _problems(row, number, tools)]
+    if problems:
+        return _flaw(problems)
+    ids = [str(row["id"]) for row in rows]
+    plan = CallPlan(steps=tuple(_step(row, ids) for row in rows))
+    problems = [*_repeated(ids), *_unknown_after(plan, ids)]
+    circle = [] if problems else _circle(plan)
+    if circle:
+        problems.append(f"steps wait for each other in a circle: {', '.join(circle)}")
+    return _flaw(problems) if problems else plan
+
+
+def settled(rows: Sequence[Any], tools: Collection[str], most: int) -> CallPlan:
+    """The steps of a plan that is still being written, at most `most`, that can be run whatever is written next.
+
+    One that refers to a step which is not there yet, or whose text only looks as if it did, waits for the whole plan.
+    """
+    kept: dict[str, Step] = {}
+    for number, row in enumerate(rows, 1):
+        if len(kept) == most or any(_problems(row, number, tools)) or str(row["id"]) in kept:
+            break
+        named = {reference[0] for text in _texts(row.get("arguments")) if (reference := _reference(text))}
+        if named | {str(each) for each in row.get("after") or ()} <= kept.keys():
+            kept[str(row["id"])] = _step(row, kept)
+    return CallPlan(steps=tuple(kept.values()))
+
+
+class PlanText:
+    """The arguments of a plan as they are being written."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._depth = 0
+        self._quoted = self._escaped = False
+
+    def add(self, text: str) -> list[Any]:
+        """The steps written so far, where `text` ended one or more of them; nothing otherwise."""
+        if len(self._text) + len(text) > MOST_JSON:
+            return []
+        self._text += text
+        ends = [at for at, character in enumerate(text, len(self._text) - len(text) + 1) if self._ends_step(character)]
+        return self._steps(ends[-1]) if ends else []
+
+    def _ends_step(self, character: str) -> bool:
+        """Take one character in: braces count where they are not within a text."""
+        if self._escaped:
+            self._escaped = False
+        elif self._quoted:
+            self._escaped, self._quoted = character == "\\", character != '"'
+        elif character == '"':
+            self._quoted = True
+        elif character in "{[":
+            self._depth += 1
+        elif character in "}]":
+            self._depth -= 1
+            return character == "}" and self._depth == _STEP_DEPTH
+        return False
+
+    def _steps(self, end: int) -> list[Any]:
+        try:
+            read = from_json(self._text[:end], allow_partial=True)
+        except ValueError:
+            return []  # it is no JSON so far, and is refused when it is whole
+        steps = read.get("steps") if isinstance(read, dict) else None
+        return steps if isinstance(steps, list) else []
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def resolve(
+    step: Step,
+    results: Mapping[str, Any],
+    *,
+    level: Callable[[Any], Any] = _as_it_is,
+    whole: Callable[[Any], Any] = _as_it_is,
+) -> dict[str, Any] | Flaw:
+    """The arguments of a step with each reference replaced by the value it names.
+
+    Args:
+        step: a step of a plan that was read.
+        results: the results of the steps it takes from, by id.
+        level: makes a result a dict, a list or a JSON value, its insides left as they are. Default: it is one.
+        whole: makes what a reference names JSON throughout. Default: it is.
+    """
+
+    def fill(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: fill(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [fill(item) for item in value]
+        reference = _reference(value) if isinstance(value, str) else None
+        if reference is None or reference[0] not in results:
+            return value
+        return whole(_follow(value, reference, results[reference[0]], level))
+
+    try:
+        return {name: fill(value) for name, value in step.arguments.items()}
+    except _NoSuchPart as missing:
+        return Flaw(f"step {step.id}: {missing}")
+
+
+def _flaw(problems: Sequence[str]) -> Flaw:
+    return Flaw(f"The plan was not run: {'; '.join(problems[:_SHOWN])}.")
+
+
+def _problems(row: Any, number: int, tools: Collection[str]) -> Iterator[str]:
+    """What is wrong with one step by itself."""
+    if not isinstance(row, dict):
+        yield f"step {number} must be an object with id, tool and arguments, got {_short(row)}"
+        return
+    where = f"step {_short(row['id'])}" if "id" in row else f"step {number}"
+    identity, tool, arguments, after = (row.get(key) for key in _KEYS)
+    if isinstance(identity, bool) or not isinstance(identity, (str, int)) or not _ID.fullmatch(str(identity)):
+        yield f"{where}: id must be 1 to 64 letters, digits, _ or -, got {_short(identity)}"
+    if not isinstance(tool, str) or tool not in tools:
+        yield f"{where}: there is no tool named {_short(tool)}{_hint(tool, tools)}"
+    if not isinstance(arguments, (dict, type(None))):
+        yield f"{where}: arguments must be an object, got {_short(arguments)}"
+    elif _too_deep(arguments):
+        yield f"{where}: its arguments are nested deeper than {DEEPEST} levels"
+    if after is not None and not (isinstance(after, list) and all(isinstance(each, (str, int)) for each in after)):
+        yield f"{where}: after must be a list of ids, got {_short(after)}"
+    unknown = [key for key in row if key not in _KEYS]
+    if unknown:
+        yield f"{where}: unknown {', '.join(map(_short, unknown[:_SHOWN]))}; a step has {', '.join(_KEYS)}"
+
+
+def _hint(tool: Any, tools: Collection[str]) -> str:
+    close = difflib.get_close_matches(tool[:64], tools, n=1) if isinstance(tool, str) else []
+    return f" (did you mean {close[0]!r}?)" if close else f"; the tools are {', '.join(tools)}"
+
+
+def _step(row: Mapping[str, Any], ids: Collection[str]) -> Step:
+    arguments = row.get("arguments") or {}
+    found = (_reference(text) for text in _texts(arguments))
+    takes = dict.fromkeys(reference[0] for reference in found if reference is not None and reference[0] in ids)
+    after = tuple(str(each) for each in row.get("after") or ())
+    return Step(id=str(row["id"]), tool=row["tool"], arguments=arguments, takes=tuple(takes), after=after)
+
+
+def _repeated(ids: Sequence[str]) -> list[str]:
+    return [f"{ids.count(each)} steps have the id {each!r}" for each in dict.fromkeys(ids) if ids.count(each) > 1]
+
+
+def _unknown_after(plan: CallPlan, ids: Collection[str]) -> list[str]:
+    return [
+        f"step {step.id!r}: after names {each[:64]!r}, and no step has that id; the ids are {', '.join(ids)}"
+        for step in plan.steps
+        for each in step.after
+        if each not in ids
+    ]
+
+
+def _circle(plan: CallPlan) -> list[str]:
+    """The steps of a circle, one by one, or nothing."""
+    done: set[str] = set()
+    while ready := plan.ready(done):
+        done.update(step.id for step in ready)
+    waits = ((step.id, [need for need in step.needs if need not in done]) for step in plan.steps)
+    stuck = {each: needs[0] for each, needs in waits if needs}
+    if not stuck:
+        return []
+    way = [next(iter(stuck))]
+    while stuck[way[-1]] not in way:
+        way.append(stuck[way[-1]])
+    return [f"{each} needs {stuck[each]}" for each in way[way.index(stuck[way[-1]]) :]]
+
+
+def _reference(text: str) -> tuple[str, str] | None:
+    """The step's id and the path of a text that could be a reference."""
+    found = None if _AMOUNT.fullmatch(text) else _REFERENCE.fullmatch(text)
+    return (found[1], found[2]) if found else None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, at any depth; keys are none."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, (dict, list)):
+            waiting += reversed(list(item.values()) if isinstance(item, dict) else item)
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, (dict, list))
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+    return bool(level)
+
+
+class _NoSuchPart(Exception):
+    """A result has no such part; the message says what it has."""
+
+
+def _follow(text: str, reference: tuple[str, str], result: Any, level: Callable[[Any], Any]) -> Any:
+    """The part of a result that a reference names."""
+    at, path = reference
+    for part in _PART.finditer(path):
+        result = _opened(level(result))
+        key: str | int = part[1] if part[1] is not None else int(part[2])
+        if not _has(result, key):
+            of = "the result of " if at == reference[0] else ""
+            raise _NoSuchPart(f"{text}: {of}{at} {_lack(result, key)}")
+        result = result[key]
+        at += part[0]
+    return result
+
+
+def _opened(result: Any) -> Any:
+    """A text that is a JSON object or list is one: many tools write their results so."""
+    if isinstance(result, str) and len(result) <= MOST_JSON and result.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(result)
+        except (ValueError, RecursionError):
+            return result
+    return result
+
+
+def _has(result: Any, key: str | int) -> bool:
+    if isinstance(key, int):
+        return isinstance(result, list) and key < len(result)
+    return isinstance(result, dict) and key in result
+
+
+def _lack(result: Any, key: str | int) -> str:
+    """That a result has no such part, and what it has."""
+    if isinstance(result, dict):
+        names = ", ".join(str(name)[:64] for name in list(result)[:20]) or "nothing"
+        return f"has no {_short(key)}; it has: {names}"
+    if isinstance(result, list):
+        has = f"it has [0] to [{len(result) - 1}]" if result else "it is empty"
+        return f"is a list and has no {f'[{key}]' if isinstance(key, int) else _short(key)}; {has}"
+    kind = {str: "a text", bool: "true or false", type(None): "nothing"}.get(type(result), "a number")
+    return f"is {kind} and has no parts"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = repr(value[:60]) if isinstance(value, str) else repr(value)
+    return text if len(text) <= 64 else text[:61] + "..."

@@ -1,0 +1,66 @@
+"""What an exception says of the HTTP answer behind it: whether it is final, and how long to wait.
+
+Exceptions of strangers are read from what their instances and classes hold, never through a property, which could do
+anything and take any time. Nothing here raises.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from types import GetSetDescriptorType, MemberDescriptorType
+from typing import Any
+
+from .asked_wait import asked_wait
+
+PASSING = frozenset((408, 409, 425, 429))
+"""The statuses of 4xx after which the same request may succeed: time-out, conflict, too early, too many."""
+_SLOTS = (MemberDescriptorType, GetSetDescriptorType)
+
+
+def is_final(error: BaseException) -> bool:
+    """Whether the server behind it refused the request for good: a 4xx that is not in `PASSING`."""
+    for holder in (_held(error, "response"), error):
+        for name in ("status_code", "status"):
+            status = _held(holder, name)
+            if issubclass(type(status), int):  # `http.HTTPStatus` too; `isinstance` would ask its `__class__`
+                number = int.__int__(status)
+                return 400 <= number < 500 and number not in PASSING
+    return False
+
+
+def wait_of(error: BaseException) -> float | None:
+    """Seconds it asks to wait: its `retry_after`, or the headers of its answer; `None` where it asks for nothing."""
+    asked = _held(error, "retry_after")
+    if type(asked) in (int, float) and 0 <= asked < math.inf:
+        return float(asked)
+    for holder in (_held(error, "response"), error):
+        headers = _held(holder, "headers")
+        if headers is not None and (wait := _asked_wait(headers)) is not None:
+            return wait
+    return None
+
+
+def _held(holder: Any, name: str) -> Any:
+    """An attribute that is simply there, or `None`; a property is not asked."""
+    try:
+        found = inspect.getattr_static(holder, name, None)
+        if type(found) in _SLOTS:
+            found = found.__get__(holder, type(holder))
+        return None if hasattr(type(found), "__get__") else found
+    except BaseException:  # an exception may be made of anything, and reading it costs the hint only
+        return None
+
+
+def _asked_wait(headers: Any) -> float | None:
+    """The one place that runs a stranger's code: a mapping of headers has to be asked."""
+    named = {}
+    try:
+        for name in ("retry-after-ms", "retry-after"):
+            # httpx, requests and aiohttp do not mind the case; a plain dictionary does.
+            value = headers.get(name) or headers.get(name.title())
+            if type(value) in (str, bytes):
+                named[name] = value if type(value) is str else value.decode("latin-1")
+    except BaseException:  # as above
+        return None
+    return asked_wait(named)
