@@ -177,12 +177,12 @@ class Run:
 
     def release(self) -> None:
         """Cancel whatever still runs, without waiting. In the loop's thread."""
-        for future in list(self._owned):
+        for future in (*self._owned, *self.pipeline.under_way()):
             abandon(future)
 
     def count_stubborn(self) -> None:
         """Count what ignored its cancellation."""
-        stubborn = [future for future in self._owned if not future.done()]
+        stubborn = [future for future in {*self._owned, *self.pipeline.under_way()} if not future.done()]
         if stubborn:
             names = ", ".join(sorted({_name(f) for f in stubborn}))
             self.trace.decision("abandon", "abandoned", f"still running after its cancellation: {names}",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import InvalidPolicy
 from .outcome import Skipped
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallSituation:
-    """What is known when a call asks to begin.
+class CallSituation(NamedTuple):
+    """What is known when a call asks to begin; a tuple, because every attempt makes one.
 
     Attributes:
         tool: the tool's name.
@@ -32,8 +32,7 @@ class CallSituation:
     withheld: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admit:
+class Admit(NamedTuple):
     """Begin the call; one attempt may take `timeout` seconds (infinite where there is no deadline)."""
 
     timeout: float

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import InvalidPolicy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeoutSituation:
-    """What is known when an attempt's slice is cut out of the time left.
+class TimeoutSituation(NamedTuple):
+    """What is known when an attempt's slice is cut out of the time left; a tuple, because every attempt makes one.
 
     Attributes:
         tool: the tool's name.
@@ -26,8 +26,7 @@ class TimeoutSituation:
     may_retry: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
+class Slice(NamedTuple):
     """The seconds an attempt may take; infinite where nothing bounds it."""
 
     seconds: float
@@ -87,6 +86,7 @@ class Attempts:
         slack: share added to the quantile: of a tool that always takes the same, the quantile is that very duration,
             and the jitter of a busy machine would cut every other attempt. Default 0.25.
         learn_from: attempts that must have been seen before one that a retry can follow is cut. Default 20.
+        smallest: seconds every attempt may take: timers of a busy loop are no finer. Default 0.005.
         learn_last_from: the same for the last attempt: its quantile is far out, and a cut leaves nothing. Default 200.
     """
 
@@ -94,6 +94,7 @@ class Attempts:
     false_timeouts: float = 0.05
     false_last: float = 0.001
     slack: float = 0.25
+    smallest: float = 0.005
     learn_from: int = 20
     learn_last_from: int = 200
 
@@ -101,7 +102,7 @@ class Attempts:
         for name in ("false_timeouts", "false_last"):
             if not 0 <= getattr(self, name) < 1:
                 raise InvalidPolicy(f"attempts.{name} must be a share from 0 to below 1, got {getattr(self, name)!r}")
-        for name in ("slack", "retries"):
+        for name in ("slack", "retries", "smallest"):
             if not getattr(self, name) >= 0:
                 raise InvalidPolicy(f"attempts.{name} must be 0 or more, got {getattr(self, name)!r}")
         for name in ("learn_from", "learn_last_from"):
@@ -120,7 +121,7 @@ class Attempts:
         """What was granted, or less where the forecast knows better."""
         if not self.known(s.n, may_retry=s.may_retry):
             return Slice(seconds=s.granted, reason=f"{s.n} attempts of {s.tool} were seen, too few to cut one short")
-        likely = (1 + self.slack) * s.likely
+        likely = max(self.smallest, (1 + self.slack) * s.likely)
         if likely >= s.granted:
             return Slice(seconds=s.granted, reason=f"{s.tool} may take what was granted")
         share = 1 - self.false(may_retry=s.may_retry)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,22 +9,27 @@ from datetime import date
 from decimal import Decimal
 from itertools import islice
 
+from .binding import Binder
+from .contradiction import flipped
+from .extremes import exaggeration
 from .facts import extract
 from .grounded import GroundedFact, Problem, Sentence
 from .lexicon import CURRENCIES, MONTHS, UNIT_ALIASES, WEEKDAYS
-from .passages import Reading, Source, Wanted, names_in, signed, trimmed
+from .order import reversal
+from .passages import Reading, Source, Wanted, signed, trimmed
+from .polarity import denial
 from .quantities import keeper, same, small_wholes
+from .senses import sense
 from .sentences import (
     Stretch,
     actions_claimed,
     clause_around,
-    denied,
     direction,
     foreign,
-    negations,
     split,
     stems,
     without_report,
+    words,
 )
 from .spans import Fact
 
@@ -79,10 +83,9 @@ class Comparison:
         asked = [fact for fact in extract(question[:MAX_ANSWER]) if not fact.initial]
         surely = {fact.text for fact in (*facts, *asked) if fact.kind == "name" and not fact.initial}
         self.facts = [fact for fact in facts if not _is_lone(fact) or fact.text in surely or self._named(fact.text)]
-        self.known = frozenset(
-            word for fact in (*self.facts, *asked) if fact.kind == "name" for word in str(fact.value).split()
-        )
+        self.asked_senses = frozenset(map(sense, words(question[:MAX_ANSWER])))
         self.doubts: list[str] = []
+        self._binder = Binder(answer, self.facts, self.readings, question[:MAX_ANSWER])
         self._falls: dict[int, bool] = {}
 
     def _named(self, word: str) -> bool:
@@ -140,46 +143,11 @@ class Comparison:
         return any(reading.find(each) for each in spellings for reading in (*self.readings, *asked))
 
     def _conflict(self, reading: Reading, found: Fact, fact: Fact, stretch: Stretch) -> str:
-        """Why a number that stands in a source stands there for something else; empty where it does not."""
-        mine = self._names_beside(fact, stretch)
-        theirs = reading.names_near(found, self.known) if mine else frozenset()
-        if theirs and not mine & theirs and any(self._elsewhere(name, reading, found) for name in mine):
-            names = f"{_cut(', '.join(sorted(theirs)))}, not with {_cut(', '.join(sorted(mine)))}"
-            return f"the {fact.kind} {_cut(fact.text)} stands with {names}"
-        if mine and reading.beside_another(found, mine):
-            return f"the {fact.kind} {_cut(fact.text)} stands beside another name than {_cut(', '.join(sorted(mine)))}"
+        """Why a number that stands in a source went the other way there; empty where it did not."""
         first, last = clause_around(stretch.text, fact.start - stretch.start, fact.end - stretch.start)
         if signed(direction(stretch.text[first:last]), fact) * reading.direction_at(found) < 0:
             return f"{_cut(fact.text)} went the other way, or bounds the other side, in the evidence"
-        return self._other_number(reading, found, fact, stretch)
-
-    def _other_number(self, reading: Reading, found: Fact, fact: Fact, stretch: Stretch) -> str:
-        """Why a number of the record is another one than the answer means: of another date, rate or key."""
-        after = self.answer[fact.end : stretch.end]
-        days = [each for each in self.facts if each.kind == "date" and stretch.start <= each.start < stretch.end]
-        if fact.kind == "number" and days and reading.dated_apart(found, days):
-            return f"{_cut(fact.text)} belongs to another date than {days[0].text} in the evidence"
-        if reading.rated_apart(found, after):
-            return f"{_cut(fact.text + after, 40)} is not what the evidence says of {found.text}"
-        letters = list(self.answer[stretch.start : fact.start])
-        for day in days:
-            if day.end <= fact.start:
-                letters[day.start - stretch.start : day.end - stretch.start] = " " * (day.end - day.start)
-        return reading.mislabelled(found, "".join(letters), after)
-
-    def _names_beside(self, fact: Fact, stretch: Stretch) -> frozenset[str]:
-        names = [each for each in self.facts if each.kind == "name" and stretch.start <= each.start < stretch.end]
-        if not names:
-            return frozenset()
-        first, last = clause_around(stretch.text, fact.start - stretch.start, fact.end - stretch.start)
-        near = [each for each in names if first <= each.start - stretch.start < last]
-        if not near and not first and _OPENER.match(stretch.text):
-            return frozenset()  # the clause's own first word may be the name
-        return frozenset(word for each in near or names for word in names_in(each.text, self.known))
-
-    def _elsewhere(self, name: str, reading: Reading, found: Fact) -> bool:
-        """Whether a name has a number of its own in another record, or in another clause of the same one."""
-        return any(each.numbered_apart(name, found if each is reading else None) for each in self.readings)
+        return ""
 
     def _wording(self, fact: Fact) -> GroundedFact:
         for reading in (*self.readings, self.question):
@@ -220,6 +188,14 @@ class Comparison:
         asked = next((fact for fact in inside if fact.kind == "name" and fact.source == QUESTION), None)
         if rests and asked is not None:
             self.doubts.append(f"{_cut(asked.text)} is in the question, but in no source")
+        if without_report(stretch.text) != "":
+            denied = denial(self._binder, stretch)
+            if denied:
+                return _failure(stretch, 0.0, "contradicted", denied)
+            claim = self._binder.claim(stretch)
+            unbound = self._binder.doubt(stretch) or reversal(self._binder, claim) or exaggeration(self._binder, claim)
+            if unbound:
+                self.doubts.append(unbound)
         actions = actions_claimed(stretch.text)
         if actions:
             unshown = next((action for action in actions if not self._shown(action, stretch)), None)
@@ -251,15 +227,20 @@ class Comparison:
 
     def _judge(self, stretch: Stretch, said: frozenset[str], needed: frozenset[str], rests: bool) -> Judged:
         coverage, best = self._best(stretch, said, needed)
-        if best is not None and coverage >= CARRIED and _flipped(stretch.text, best[1].text):
+        if coverage < CARRIED and rests:
+            coverage = max(coverage, self._binder.covers(stretch, self.asked_senses))
+        if best is not None and coverage >= CARRIED and self._opposite(stretch, *best):
             return _failure(stretch, coverage, "contradicted", f"a source says the opposite: {_cut(best[1].text, 120)}")
         if coverage >= CARRIED:
-            other = self._other_name(stretch, best, said)
-            return _failure(stretch, coverage, "weak", other) if other else Judged(carried=True)
+            return Judged(carried=True)
         if foreign(stretch.text):
             return Judged(carried=rests)
         problem: Problem = "weak" if coverage >= WEAK or len(needed) < FEW_WORDS else "unsupported"
         return _failure(stretch, coverage, problem, f"no source says {_cut(stretch.text.strip(), 120)}")
+
+    def _opposite(self, stretch: Stretch, reading: Reading, record: Stretch) -> bool:
+        """Whether a sentence denies what a sentence of a source says; of data the flags have been asked."""
+        return not self._binder.is_data(reading, record.start) and flipped(stretch.text, record.text)
 
     def _best(
         self, stretch: Stretch, said: frozenset[str], needed: frozenset[str]
@@ -280,26 +261,8 @@ class Comparison:
         if not equals:
             return 0.0, None
         coverage = top[0] / len(needed) if needed else 1.0
-        agreeing = (each for each in equals if not _flipped(stretch.text, each[1].text))
+        agreeing = (each for each in equals if not self._opposite(stretch, *each))
         return coverage, next(agreeing, equals[0]) if top[2] else None
-
-    def _other_name(self, stretch: Stretch, best: tuple[Reading, Stretch] | None, said: frozenset[str]) -> str:
-        """Why what a sentence says of one name is said of another; empty where it is not."""
-        mine = frozenset(
-            word
-            for fact in self.facts
-            if fact.kind == "name" and stretch.start <= fact.start < stretch.end
-            for word in names_in(fact.text, self.known)
-        )
-        if best is None or not mine or not said:
-            return ""
-        reading, record = best
-        theirs = reading.names_of_best_clause(record, said, self.known)
-        if not theirs or mine & theirs or not any(reading.find(name) for name in mine):
-            return ""
-        if any(reading.holds_with(each, said, record) for each in mine):
-            return ""
-        return f"a source says it of {_cut(', '.join(sorted(theirs)))}, not of {_cut(', '.join(sorted(mine)))}"
 
 
 def _read(sources: Sequence[Source], wanted: Wanted) -> list[Reading]:
@@ -334,10 +297,6 @@ def _place(fact: Fact, reading: Reading) -> tuple[int, int] | None:
 def _place_name(value: str, reading: Reading) -> tuple[int, int] | None:
     parts = value.split()
     return reading.find(value) or (reading.find_together(parts) if len(parts) > 1 else None)
-
-
-_DIGIT = re.compile(r"\d")
-_OPENER = re.compile(r"\W*(?!(?:The|It|In|This|That|There|A|An|On|At)\b)[^\W\d_a-z][^\W\d_]+")
 
 
 def _is_share(fact: Fact, candidate: Fact) -> bool:
@@ -384,23 +343,6 @@ def _failure(stretch: Stretch, coverage: float, problem: Problem, reason: str) -
     start = stretch.start + stretch.text.index(text)
     span = (start, start + len(text))
     return Judged(failure=Sentence(text=text, span=span, coverage=round(coverage, 3), problem=problem, reason=reason))
-
-
-def _flipped(answer: str, record: str) -> bool:
-    """Whether one denies what the other says, or one speaks of a rise and the other of a fall.
-
-    Beside a number the direction is asked of its own clause, where the number was found, and not here.
-    """
-    if not _DIGIT.search(answer) and direction(answer) * direction(record) < 0:
-        return True
-    mine, theirs = denied(answer), denied(record)
-    if not (mine or theirs):
-        return False
-    ours, others = frozenset(stems(answer)), frozenset(stems(record))
-    if mine & theirs:  # both deny something: one more negation counts only where they are as good as one sentence
-        alike = len(ours & others) >= CARRIED * len(ours | others)
-        return alike and negations(answer) % 2 != negations(record) % 2
-    return bool((mine & others) or (theirs & ours))
 
 
 def _cut(text: str, most: int = 60) -> str:

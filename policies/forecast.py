@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from .errors import InvalidPolicy, UsageError
@@ -120,6 +120,8 @@ class Forecast:
 
     shape: Shape
     n: int = 0
+    # The loop asks the same few of every attempt; that two threads may both work one out does no harm.
+    _known: dict[float, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def quantile(self, q: float) -> float:
         """Seconds within which it ends with probability `q`; 0 for `q` = 0, infinite for `q` = 1.
@@ -127,11 +129,15 @@ class Forecast:
         Raises:
             UsageError: `q` is not a probability.
         """
+        found = self._known.get(q)
+        if found is not None:
+            return found
         if not 0 <= q <= 1:
             raise UsageError(f"q must be a probability from 0 to 1, got {q!r}; write 0.95 for the 95th percentile")
         if q == 0 or q == 1:
             return 0.0 if q == 0 else math.inf
-        return _seconds(self.shape.quantile(q))
+        seconds = self._known[q] = _seconds(self.shape.quantile(q))
+        return seconds
 
     def probability(self, within: float) -> float:
         """Probability that it ends within so many seconds; 0 for none or less, 1 for infinity."""

@@ -35,8 +35,9 @@ def ground(answer: str, *, question: str, sources: Sequence[Source]) -> Groundin
        result of a calculation is a source like any other; nothing is calculated here but percentages and weekdays.
        Formats do not matter (`2,480` is `2480.0`, `twelve` is 12, `2:05 pm` is `14:05`), signs and units do: `42 km` is
        not grounded by `42 miles`. A number may be rounded to the decimals it shows if it shows two digits or more.
-    2. A number must not stand with another name: where the source's clause or record names somebody else and has
-       another number for the answer's name, it fails.
+    2. What a sentence says together must stand together: each value and name is taken out of its sentence, and the
+       rest must not fit another slot of the sources better (a sentence with the names it carries on, a table's row
+       with its header, an object with its keys). `"paid": false`, `null` and 0 deny their key.
     3. A sentence's content words (stems, without stop words and the question's words) must be held by one source, at
        least `CARRIED` of them within a record and its neighbours. It is `weak` above `WEAK`, and unsupported below. It
        must not deny what the best record says, or say what that denies, or turn a rise into a fall.
@@ -50,10 +51,11 @@ def ground(answer: str, *, question: str, sources: Sequence[Source]) -> Groundin
 
     Returns:
         `fail` where a fact is grounded nowhere, or a sentence is unsupported, contradicted or an unshown claim;
-        `unsure` where a sentence is weakly covered, a unit is in no source, all facts come from the question alone,
-        there was nothing to check, or the answer was too long to be read whole; else `pass`. The score is the share of
-        facts and sentences that are grounded. English is read whole; of other languages in Latin letters the numbers,
-        dates, quotations and URLs are, and other scripts are compared by words or pairs of characters.
+        `unsure` where a sentence is weakly covered, a value or name stands with others in the sources, a unit is in no
+        source, all facts come from the question alone, there was nothing to check, or the answer was too long to be
+        read whole; else `pass`. The score is the share of facts and sentences that are grounded. English is read whole;
+        of other languages in Latin letters the numbers, dates, quotations and URLs are, and other scripts are compared
+        by words or pairs of characters.
     """
     check = Comparison(answer[:MAX_ANSWER], question, sources)
     facts = [found for fact in check.facts if (found := check.fact(fact)) is not None]

@@ -140,24 +140,30 @@ class Ledger:
 
     def _limits(self, tool: str | None) -> list[tuple[str, float, float]]:
         budget = self.budget
-        rows: list[tuple[str, float | None, float]] = [
-            ("tool_calls", budget.tool_calls, self._tool_calls),
-            ("model_calls", budget.model_calls, self._model_calls),
-            ("tokens", budget.tokens, self._input_tokens + self._output_tokens),
-            ("cost_usd", budget.cost_usd, self._cost),
-        ]
+        rows: list[tuple[str, float, float]] = []
+        if budget.tool_calls is not None:
+            rows.append(("tool_calls", budget.tool_calls, self._tool_calls))
+        if budget.model_calls is not None:
+            rows.append(("model_calls", budget.model_calls, self._model_calls))
+        if budget.tokens is not None:
+            rows.append(("tokens", budget.tokens, self._input_tokens + self._output_tokens))
+        if budget.cost_usd is not None:
+            rows.append(("cost_usd", budget.cost_usd, self._cost))
         if tool is not None and tool in budget.per_tool:
             rows.append((f"per_tool[{tool!r}]", budget.per_tool[tool], self._per_tool[tool]))
-        return [(name, limit, used) for name, limit, used in rows if limit is not None]
+        return rows
 
     def _check(self, claim: Claim) -> Refusal | None:
+        limits = self._limits(claim.tool)
+        if not limits:
+            return None
         wanted = {
             "tool_calls": claim.tool_calls,
             "model_calls": claim.model_calls,
             "tokens": claim.input_tokens + claim.output_tokens,
             "cost_usd": claim.cost_usd or 0.0,
         }
-        for limit, allowed, used in self._limits(claim.tool):
+        for limit, allowed, used in limits:
             want = wanted.get(limit, claim.tool_calls)
             # A claim of nothing is never refused, so that a run at its limit can still do what is free.
             if want and used + want > allowed + 1e-12:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from .facts import plain
-from .lexicon import STOP_WORDS, stem, unit_named
-from .quantities import magnitudes, same, scan, scan_words
-from .sentences import Stretch, clause_around, clauses_of, direction, split, words
+from .lexicon import stem
+from .quantities import magnitudes, scan, scan_words
+from .sentences import Stretch, clause_around, direction, split, words
 from .spans import Fact, places
 
 MAX_TRIES = 200
@@ -166,96 +166,6 @@ class Reading:
                 return start, start + len(url)
         return None
 
-    def names_near(self, fact: Fact, known: frozenset[str]) -> frozenset[str]:
-        """The names a fact stands with: those of its clause, or else of its record and of the call's arguments.
-
-        `known` are names in whatever case.
-        """
-        record = self.around(fact.start)
-        first, last = clause_around(record.text, fact.start - record.start, fact.end - record.start)
-        near = self._names_in(record.text[first:last], known) or self._names_in(record.text, known)
-        return near | names_in(self.records[0].text, known) if near and _CALL.match(self.text) else near
-
-    def numbered_apart(self, name: str, found: Fact | None) -> bool:
-        """Whether a name stands beside a number elsewhere than where `found` does: in another record or clause."""
-        for start in places(self.lower, name, 20):
-            record = self.around(start)
-            if found is None or not record.start <= found.start < record.end:
-                if _DIGIT.search(record.text):
-                    return True
-                continue
-            first, last = clause_around(record.text, start - record.start, start - record.start + len(name))
-            apart = not first <= found.start - record.start < last
-            if apart and _DIGIT.search(record.text[first:last]):
-                return True
-        return False
-
-    def beside_another(self, found: Fact, mine: frozenset[str]) -> bool:
-        """Whether a fact's clause begins with or holds another name, while another clause has `mine` and its number."""
-        record = self.around(found.start)
-        first, last = clause_around(record.text, found.start - record.start, found.end - record.start)
-        own, lower = record.text[first:last], self.lower[record.start + first : record.start + last]
-        # `UTC` is part of a time as `km` is of a length: it names nobody.
-        if not _CAPITAL.search(_CLOCK.sub("", own)) or any(
-            next(places(lower, name), None) is not None for name in mine
-        ):
-            return False
-        others = clauses_of(record.text[:first]) + clauses_of(record.text[last:])
-        return any(_DIGIT.search(each) and mine & names_in(each, mine) for each in others)
-
-    def mislabelled(self, found: Fact, before: str, after: str) -> str:
-        """Why a number stands under another key than the answer's words beside it name; empty where it does not.
-
-        Where a record says `"min": 3, "max": 9`, an answer may not say `the max is 3`, nor `3 max`.
-        """
-        key = _KEY.search(self.text[max(0, found.start - 60) : found.start]) if found.kind == "number" else None
-        if key is None:
-            return ""
-        own = _key_stems(key[1])
-        others = {
-            each for name in _NUMBER_KEYS.findall(self.around(found.start).text) for each in _key_stems(name)
-        } - own
-        said = _stems_of(_SINCE_NUMBER.split(before)[-1], -4)
-        counted = _stems_of(_ONE_CLAUSE.split(after, maxsplit=1)[0], 2)
-        wrong = (said | counted) & others
-        if not wrong or (said | counted) & own:
-            return ""
-        return f"{found.text} is the {key[1]} in the evidence, not the {', '.join(sorted(wrong))}"
-
-    def rated_apart(self, found: Fact, after: str) -> bool:
-        """Whether the answer says `per week` of a number of which the record says something else."""
-        rate, own = _RATE.match(after), _RATE.match(self.text, found.end)
-        if rate is None or own is not None:
-            return rate is not None and own is not None and rate[1] != own[1]
-        return any(each[1] == rate[1] for each in _RATE.finditer(self.around(found.start).text))
-
-    def dated_apart(self, found: Fact, days: Sequence[Fact]) -> bool:
-        """Whether a number's record bears another date than the answer's, which another record bears."""
-        record = self.around(found.start)
-        dates = [each for each in self.moments if each.kind == "date"]
-        own = [each for each in dates if record.start <= each.start < record.end]
-        if not own or any(same(day, each) for day in days for each in own):
-            return False
-        return any(same(day, each) for day in days for each in dates)
-
-    def names_of_best_clause(self, record: Stretch, needed: frozenset[str], known: frozenset[str]) -> frozenset[str]:
-        """The names of the clause of a record that holds the most of the needed stems."""
-        clauses = clauses_of(record.text)
-        best = max(clauses, key=lambda clause: len(_shared(clause, needed)), default="")
-        return self._names_in(best, known)
-
-    def holds_with(self, name: str, said: frozenset[str], record: Stretch) -> bool:
-        """Whether a record that holds a name holds as many of the stems that are said as another record does."""
-        least = len(said & _shared(record.text, said))
-        found = (self.record_at(start).text for start in places(self.lower, name, 20))
-        return any(len(said & _shared(text, said)) >= least for text in found)
-
-    def _names_in(self, text: str, known: frozenset[str]) -> frozenset[str]:
-        """The names of a clause, its first word too where that is a name elsewhere in the source."""
-        opener = _OPENER.match(text)
-        first = opener[1] if opener is not None and opener[1].lower() not in STOP_WORDS else ""
-        return names_in(text, known | {first.lower()} if first and self.names(first) else known)
-
     def shows(self, action: str) -> bool:
         """Whether a source shows that an action was done: its tool is named for it, or its result says so."""
         call = _CALL.match(self.text)
@@ -284,49 +194,12 @@ def trimmed(stretch: Stretch, place: int) -> Stretch:
 
 
 _CALL = re.compile(r"([\w.-]{1,80})[\s:(]{0,3}\{")
-_CLOCK = re.compile(r"\b(?:UTC|GMT)\b")
-_CAPITAL = re.compile(r"\b[^\W\d_a-z]\w")
-_OPENER = re.compile(r"\W*([^\W\d_a-z]\w+)")
-_DIGIT = re.compile(r"\d")
 _URL_ENDS = re.compile(r"/?[.,;:!?'*]{0,3}(?:[\s\"<>)\]}”»|`\\]|$)")
-_KEY = re.compile(r"\"([\w ]{1,40})\"\s{0,2}:\s{0,2}\"?$")
-_NUMBER_KEYS = re.compile(r"\"([\w ]{1,40})\"\s{0,2}:\s{0,2}\"?[-+]?\d")
-_SINCE_NUMBER = re.compile(r"\d\S*(?:\s\w+)?|[,;=]\s")
-_RATE = re.compile(
-    r"\s?\b(?:per|a|an|each|every)\s(second|minute|hour|day|night|week|month|quarter|year|person|head|unit|item)\b"
-)
-_ONE_CLAUSE = re.compile(r"[,;:.(]|\d|\s(?:and|with|in|at)\s")
 _BARE = frozenset({"done", "all", "finished", "completed", "taken"})
 _SUCCESS = re.compile(
     r"\"(?:done|ok|success|successful|completed|finished|confirmed)\"|\b(?:done|successfully|completed|finished)\b"
 )
 _PROSE = re.compile(r"\s[a-z]")
-_NAME = re.compile(r"(?<![\d-])[^\W\d_]{2,}+(?![\d-])")
-_CODE = re.compile(r"\b[A-Z]{1,6}-?\d[\w-]{0,40}")
-
-
-def names_in(text: str, known: frozenset[str] = frozenset()) -> frozenset[str]:
-    """The words that begin with a capital, other than function words and units, and those that are `known`; lower
-    case."""
-    found = (match[0].lower() for match in _NAME.finditer(text) if match[0].lower() in known or _names(match, text))
-    return frozenset(found).union(code.lower() for code in _CODE.findall(text))
-
-
-def _names(match: re.Match[str], text: str) -> bool:
-    if not match[0][0].isupper():
-        return False
-    word, begins = match[0], not text[: match.start()].strip() and _PROSE.match(text, match.end())
-    return not begins and word.lower() not in STOP_WORDS and unit_named(word) is None
-
-
-def _stems_of(text: str, count: int) -> frozenset[str]:
-    """The stems of the first, or of the last, words of a text."""
-    found = words(text[:60] if count > 0 else text[-80:])
-    return frozenset(map(stem, found[:count] if count > 0 else found[count:]))
-
-
-def _key_stems(key: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in words(key) if len(word) > 1)
 
 
 def _size(fact: Fact) -> float:

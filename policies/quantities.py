@@ -6,6 +6,7 @@ Everything is linear in the text: no pattern backtracks over more than a bounded
 from __future__ import annotations
 
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -94,9 +95,9 @@ def magnitudes(fact: Fact) -> Iterator[tuple[float, float]]:
     """The intervals in which a source's bare digits may lie to stand for this number; used to skip all others."""
     if not isinstance(fact.value, Decimal):
         return
-    value, slack = abs(float(fact.value)), _slack(fact)
+    value, slack = min(abs(float(fact.value)), sys.float_info.max), min(_slack(fact), sys.float_info.max / 4)
     for scale in (1.0, 1e3, 1e6, 1e9, 1e12, *((1e2,) if fact.unit == "percent" else ())):
-        room = (slack + 1e-9 * value) / scale
+        room = (slack + 1e-9 * value) / scale  # beyond the largest float all numbers are looked at alike
         yield value / scale - room, value / scale + room
 
 
@@ -188,6 +189,9 @@ def _numbers(match: re.Match[str], raw: str, text: str, keep: Callable[[float], 
     start = match.start("number")
     before = text[start - 1] if start else " "
     if is_cased(before) or before == "_" or (before == "-" and text[max(0, start - 2)].isupper()):
+        if "," in raw and keep is not anything:  # `Item A7,161` ends one cell and begins another
+            first = raw.index(",") + 1
+            yield from _cells(raw[first:], start + first, keep)
         return
     digits = raw.translate(_SEPARATORS)
     if len(raw) > MAX_NUMBER:

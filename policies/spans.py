@@ -59,6 +59,17 @@ def places(text: str, words: str, most: int = 200) -> Iterator[int]:
             yield start
 
 
+def beginnings(text: str, letters: str, most: int = 200) -> Iterator[int]:
+    """Where words begin with `letters`; at most so many hits are looked at."""
+    start = -1
+    for _ in range(most):
+        start = text.find(letters, start + 1)
+        if start < 0:
+            return
+        if not start or not text[start - 1].isalnum():
+            yield start
+
+
 class Canvas:
     """A text of which each stretch is read once: what was taken is blanked, and the places stay."""
 

@@ -20,7 +20,7 @@ from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut
 from .gate import Gate, Ticket
 from .isolation import MAX_THREADS, Flight, abandon, start
 from .landing import Landed, ended
-from .lent import AttemptSpan, Scope
+from .lent import AttemptSpan, Scope, Trace
 from .scope import ENCLOSING, Enclosing
 from .tool import Tool
 
@@ -82,6 +82,7 @@ class Attempts:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._under_way: dict[Try, None] = {}
+        self._process = scope.policy.limits.process
 
     def landed(self) -> list[tuple[Job, Landed, float]]:
         """The attempts that have landed while the loop could not say so, and their seconds; any thread may ask."""
@@ -91,6 +92,10 @@ class Attempts:
             for each in list(self._under_way)
             if each.flight.landed is not None
         ]
+
+    def under_way(self) -> list[asyncio.Future[Landed]]:
+        """What runs now; what was given up and runs on is the run's own."""
+        return [each.future for each in self._under_way]
 
     def gate(self, tool: Tool) -> Gate:
         """The tool's gate."""
@@ -128,22 +133,23 @@ class Attempts:
         begun = self._reserved(job, ticket)
         if isinstance(begun, Skipped):
             return ended(job.tool.name, begun), 0
-        hedge = self._hedge(job, gate, forecast, admitted.timeout)
+        hedged = forecast is not None and self._may_hedge(job.tool, gate, forecast)
         # A hedge is the other attempt already.
-        alone = hedge is None or isinstance(hedge.decision, NoHedge)
-        timeout = self._timeout(job, admitted.timeout, forecast, may_retry=may_retry and alone)
+        cut = self._timeout(job, admitted.timeout, forecast, may_retry=may_retry and not hedged)
         kind: Kind = "primary" if number == 1 else "retry"
-        first = self._begin(job, ticket, begun, number, kind, timeout, forecast)
+        first = self._begin(job, ticket, begun, number, kind, cut.seconds, forecast)
         tries = [first]
         try:
-            await self._race(tries, hedge, gate, forecast)
+            if hedged or cut.situation is not None:
+                # Most attempts of a quick tool end here, and nothing more is decided on them.
+                await any_of(tries, min(cut.seconds, self._scope.policy.hedging.smallest))
+            if not first.future.done():
+                cut.tell(self._scope.trace, job.call)
+                await self._race(tries, gate, forecast if hedged else None)
             return self._won(tries)
         finally:
             for each in tries:
                 self._settle(each, INTERRUPTED)
-            if hedge is not None:
-                fired, won = len(tries) > 1, tries[-1].good and not first.good
-                gate.hedged(self._scope.policy.hedging, hedge.decision, fired=fired, won=won)
 
     def _admit(self, job: Job, forecast: Forecast | None) -> Admit | Skipped:
         situation, admitted = self.weigh(job, forecast)
@@ -176,29 +182,31 @@ class Attempts:
                                  wanted=reservation.wanted)  # fmt: skip
         return reservation
 
-    def _timeout(self, job: Job, granted: float, forecast: Forecast | None, *, may_retry: bool) -> float:
+    def _timeout(self, job: Job, granted: float, forecast: Forecast | None, *, may_retry: bool) -> _Cut:
         policy = self._scope.policy.attempts
         if forecast is None or not policy.known(forecast.n, may_retry=may_retry):
-            return granted
+            return _Cut(granted)
         likely = forecast.quantile(1 - policy.false(may_retry=may_retry))
         situation = TimeoutSituation(
             tool=job.tool.name, granted=granted, n=forecast.n, likely=likely, may_retry=may_retry
         )
-        cut = policy.timeout(situation)
-        if cut.seconds < granted:
-            self._scope.trace.decision("timeout", job.tool.name, cut.reason, situation, call=job.call,
-                                       seconds=cut.seconds)  # fmt: skip
-        return cut.seconds
+        slice_ = policy.timeout(situation)
+        return _Cut(slice_.seconds, situation, slice_.reason) if slice_.seconds < granted else _Cut(granted)
 
-    def _hedge(self, job: Job, gate: Gate, forecast: Forecast | None, granted: float) -> _Planned | None:
-        """The hedge that is planned for an attempt; `None` where the tool must not be called twice or is unknown."""
-        policy, tool = self._scope.policy.hedging, job.tool
-        if tool.hedge is False or not tool.repeatable or forecast is None or forecast.n < policy.learn_from:
-            return None
-        p50, hedges = forecast.median, gate.hedges
-        left = self._scope.ledger.left()
+    def _may_hedge(self, tool: Tool, gate: Gate, forecast: Forecast) -> bool:
+        """Whether a hedge is thought of at all: the tool may be called twice, is known, and has been slow at times."""
+        policy = self._scope.policy.hedging
+        if tool.hedge is False or not tool.repeatable or forecast.n < policy.learn_from:
+            return False
+        return gate.hedges.fired > 0 or forecast.quantile(0.99) >= policy.tail * forecast.median
+
+    def _hedge(
+        self, job: Job, gate: Gate, forecast: Forecast, granted: float
+    ) -> tuple[HedgeSituation, Hedge | NoHedge]:
+        """The hedge of an attempt that is under way, or why there is none."""
+        policy, p50, hedges = self._scope.policy.hedging, forecast.median, gate.hedges
         situation = HedgeSituation(
-            tool=tool.name,
+            tool=job.tool.name,
             n=forecast.n,
             p50=p50,
             p95=forecast.quantile(policy.quantile),
@@ -209,11 +217,11 @@ class Attempts:
             wins=hedges.wins,
             withheld=hedges.withheld,
             lends=gate.may_retry(),
-            calls_left=left.get("tool_calls", math.inf),
+            calls_left=self._scope.ledger.left().get("tool_calls", math.inf),
             late=0.0 if math.isinf(granted) else 1 - forecast.probability(granted - p50),
             draw=random.random(),
         )
-        return _Planned(situation, policy.decide(situation))
+        return situation, policy.decide(situation)
 
     def _begin(
         self,
@@ -239,8 +247,7 @@ class Attempts:
             queued=ticket.queued or None,
             forecast=forecast,
         )
-        limits = scope.policy.limits
-        flight = Flight(tool, job.arguments, limits.result, process=limits.process, on_end=ticket.ended)
+        flight = Flight(tool, job.arguments, scope.policy.limits.result, process=self._process, on_end=ticket.ended)
         token = ENCLOSING.set(Enclosing(until, scope.ledger))
         try:
             with span.context():
@@ -252,46 +259,66 @@ class Attempts:
             raise
         finally:
             ENCLOSING.reset(token)
-        scope.own(future)
         begun = Try(job, flight, future, span, ticket, reservation, number, now, until)
         self._under_way[begun] = None
         return begun
 
-    async def _race(self, tries: list[Try], hedge: _Planned | None, gate: Gate, forecast: Forecast | None) -> None:
-        """Wait until an attempt has a result, none runs, or the time of the first is up."""
+    async def _race(self, tries: list[Try], gate: Gate, forecast: Forecast | None) -> None:
+        """Wait until an attempt has a result, none runs, or the time of the first is up; hedge it where `forecast` is
+        given and says so."""
         first, now = tries[0], self._scope.now
-        if hedge is not None and isinstance(hedge.decision, Hedge):
-            await any_of([first.future], hedge.decision.after)
-            if first.future.done():
-                return
-            second = await self._second(first, hedge, gate, forecast)
-            if second is not None:
-                tries.append(second)
-        while pending := [each.future for each in tries if not each.future.done()]:
-            left = first.until.remaining(now())
+        if forecast is not None:
+            granted = math.inf if first.until.never else first.until.at - first.began
+            situation, decided = self._hedge(first.job, gate, forecast, granted)
+            if isinstance(decided, Hedge):
+                await any_of(tries, max(0.0, first.began + decided.after - now()))
+                if first.future.done():
+                    return gate.hedged(self._scope.policy.hedging, decided, fired=False, won=False)
+                await self._hedged(tries, situation, decided, gate, forecast)
+                return None
+            gate.hedged(self._scope.policy.hedging, decided, fired=False, won=False)
+        await self._first_result(tries)
+        return None
+
+    async def _hedged(
+        self, tries: list[Try], situation: HedgeSituation, decided: Hedge, gate: Gate, forecast: Forecast
+    ) -> None:
+        second = await self._second(tries[0], situation, decided, gate, forecast)
+        if second is not None:
+            tries.append(second)
+        try:
+            await self._first_result(tries)
+        finally:
+            won = second is not None and second.good and not tries[0].good
+            gate.hedged(self._scope.policy.hedging, decided, fired=second is not None, won=won)
+
+    async def _first_result(self, tries: list[Try]) -> None:
+        while pending := [each for each in tries if not each.future.done()]:
+            left = tries[0].until.remaining(self._scope.now())
             if left <= 0:
                 return
             await any_of(pending, left)
             if any(each.good for each in tries):
                 return
 
-    async def _second(self, first: Try, hedge: _Planned, gate: Gate, forecast: Forecast | None) -> Try | None:
+    async def _second(
+        self, first: Try, situation: HedgeSituation, decided: Hedge, gate: Gate, forecast: Forecast
+    ) -> Try | None:
         """Begin the hedge, where there is a place, a reservation and a token for it now."""
-        now = self._scope.now()
+        scope, job = self._scope, first.job
+        now = scope.now()
         ticket = await gate.enter(Deadline(now)) if gate.may_retry() else Skipped("bucket", "no extra attempt is lent")
-        reservation = None if isinstance(ticket, Skipped) else self._scope.ledger.reserve(claim(first.job.tool))
-        if isinstance(ticket, Skipped) or reservation is None:
-            self._refused(first.job, ticket.reason if isinstance(ticket, Skipped) else "")
-            return None
+        if isinstance(ticket, Skipped):
+            return self._not_hedged(job, ticket.reason)
+        reservation = scope.ledger.reserve(claim(job.tool))
         if isinstance(reservation, Refusal):
             ticket.leave(Skipped(reservation.limit, reservation.reason), 0.0)
-            self._refused(first.job, reservation.reason)
-            return None
-        self._scope.trace.decision("hedge", "hedge", hedge.decision.reason, hedge.situation, call=first.job.call)
+            return self._not_hedged(job, reservation.reason)
+        scope.trace.decision("hedge", "hedge", decided.reason, situation, call=job.call)
         left = first.until.remaining(now)
-        return self._begin(first.job, ticket, reservation, first.number + 1, "hedge", left, forecast)
+        return self._begin(job, ticket, reservation, first.number + 1, "hedge", left, forecast)
 
-    def _refused(self, job: Job, reason: str) -> None:
+    def _not_hedged(self, job: Job, reason: str) -> None:
         self._scope.trace.decision("hedge", "refused", reason, tool=job.tool.name, call=job.call)
 
     def _won(self, tries: list[Try]) -> tuple[Landed, int]:
@@ -347,6 +374,8 @@ class Attempts:
         if flight.landed is None and not future.done():
             asyncio.get_running_loop().call_later(GRACE, each.ticket.abandon)
         cancelled = future.cancelled()
+        if not future.done():
+            self._scope.own(future)
         abandon(future)
         return flight.landed or ended(each.job.tool.name, INTERRUPTED if cancelled else otherwise)
 
@@ -365,7 +394,7 @@ class Attempts:
         return self._skipped(each.job, Skipped("threads", reason), allowed=MAX_THREADS, waited=waited)
 
 
-async def any_of(futures: list[asyncio.Future[Landed]], timeout: float) -> None:
+async def any_of(tries: list[Try], timeout: float) -> None:
     """Wait until one is done or `timeout` seconds have gone by; `asyncio.wait` does the same at twice the price."""
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[None] = loop.create_future()
@@ -374,24 +403,31 @@ async def any_of(futures: list[asyncio.Future[Landed]], timeout: float) -> None:
         if not waiter.done():
             waiter.set_result(None)
 
-    timer = None if math.isinf(timeout) else loop.call_later(timeout, wake)
-    for future in futures:
-        future.add_done_callback(wake)
+    timer = None if timeout == math.inf else loop.call_later(timeout, wake)
+    for each in tries:
+        each.future.add_done_callback(wake)
     try:
         await waiter
     finally:
         if timer is not None:
             timer.cancel()
-        for future in futures:
-            future.remove_done_callback(wake)
+        for each in tries:
+            each.future.remove_done_callback(wake)
 
 
 @dataclass(frozen=True, slots=True)
-class _Planned:
-    """What was decided on a hedge when its attempt began, and on what."""
+class _Cut:
+    """The seconds an attempt may take, and why, where the forecast gives it less than was granted."""
 
-    situation: HedgeSituation
-    decision: Hedge | NoHedge
+    seconds: float
+    situation: TimeoutSituation | None = None
+    reason: str = ""
+
+    def tell(self, trace: Trace, call: str) -> None:
+        """Record it."""
+        if self.situation is not None:
+            trace.decision("timeout", self.situation.tool, self.reason, self.situation, call=call,
+                           seconds=self.seconds)  # fmt: skip
 
 
 def claim(tool: Tool) -> Claim:

@@ -60,7 +60,7 @@ class Scope:
         now: the clock that `soft` is measured by.
         trace: where spans and decisions go.
         memory: what is known of the tools from this run and others.
-        own: told of every future that is started, so that the run can let go of it.
+        own: told of every future that was given up and runs on, so that the run can count it.
     """
 
     ledger: Ledger

@@ -45,6 +45,10 @@ class Pipeline:
             for job, landed, seconds in self._attempts.landed()
         ]
 
+    def under_way(self) -> list[asyncio.Future[Any]]:
+        """The attempts that run now."""
+        return [*self._attempts.under_way()]
+
     async def call(self, call: Call) -> Evidence:
         """Run one call, in the time and under the limits that are left; it is over by the soft deadline."""
         started = self._scope.now()

@@ -26,6 +26,7 @@ _ERROR_TEXT = re.compile(
     r"|access denied|permission denied)\b)",
     re.IGNORECASE,
 )
+_TRACEBACK = "Traceback (most recent call last):"
 _HTML_ERROR = re.compile(
     r"\s{0,20}<(?:!doctype|html)\b.{0,2000}?<(?:title|h1)[^>]{0,200}>[^<]{0,80}"
     r"(?:\b[45]\d\d\b|not found|forbidden|error|bad gateway|unavailable|denied|unauthori[sz]ed|captcha|just a moment)",
@@ -111,6 +112,8 @@ def shape_verdict(tool_name: str, value: Any, content: str) -> Verdict | None:
     if is_empty(value):
         return Verdict.failed("empty", f"empty result: {tool_name} found nothing")
     text = value if isinstance(value, str) else ""
+    if text and text.lstrip()[:1] not in ("{", "["):
+        return None  # prose: nothing more can be wrong with its shape
     if is_cut_off(text):
         return Verdict.failed(
             "cut_off", f"the result of {tool_name} is JSON that was cut off after {len(text)} characters"
@@ -138,8 +141,10 @@ def _parsed(text: str) -> Any:
 
 
 def _error_text(text: str) -> str | None:
-    found = _ERROR_TEXT.match(text[:400]) or _HTML_ERROR.match(text[:4000])
-    if found is None and re.search(r"^Traceback \(most recent call last\):", text[:2000], re.MULTILINE) is None:
+    found = _ERROR_TEXT.match(text[:400])
+    if found is None and text.lstrip()[:1] == "<":
+        found = _HTML_ERROR.match(text[:4000])
+    if found is None and not text.startswith(_TRACEBACK) and f"\n{_TRACEBACK}" not in text[:2000]:
         return None
     return short(re.sub(r"<[^>]{0,200}>", " ", text[:2400]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from ...policies.admission import CallSituation
@@ -15,6 +15,7 @@ from ...policies.reserve import AnswerSituation, ReserveSituation
 from ...policies.settings import Policy
 from ...policies.speculation import EarlySituation
 from ...policies.stopping import TurnSituation
+from ..trace.decisions import fields_of
 
 
 class Decided(Protocol):
@@ -79,7 +80,7 @@ def _decide(decision: Mapping[str, Any], policy: Policy) -> Decided:
         known = ", ".join(SITUATIONS)
         raise UsageError(f"the situation {name!r} is none of {known}; was it recorded by a later version?")
     kind, decide = SITUATIONS[name]
-    given = {field.name: _read(figures[field.name]) for field in fields(kind) if field.name in figures}
+    given = {name: _read(figures[name]) for name in fields_of(kind) if name in figures}
     try:
         return decide(policy, kind(**given))
     except TypeError as error:

@@ -33,6 +33,15 @@ class Decision:
     figures: Mapping[str, Any]
     situation: str = ""
 
+    @classmethod
+    def of(cls, at: float, kind: str, choice: str, reason: str, situation: Any, figures: Mapping[str, Any]) -> Decision:
+        """The decision on `situation`, a dataclass, a named tuple or `None`, with further figures."""
+        if situation is None:
+            return cls(at=at, kind=kind, choice=choice, reason=reason, figures=figures)
+        known = {name: getattr(situation, name) for name in fields_of(type(situation))}
+        name = type(situation).__name__
+        return cls(at=at, kind=kind, choice=choice, reason=reason, figures=known | dict(figures), situation=name)
+
     def to_dict(self) -> dict[str, Any]:
         """As a dictionary of plain values."""
         return {
@@ -57,6 +66,11 @@ class Decision:
             attributes[names.TOOL_NAME] = self.choice
         attributes |= {names.FIGURE + name: _figure(value) for name, value in self.figures.items()}
         return names.TOOL_SKIPPED if self.kind == "skip" else names.DECISION, known(attributes)
+
+
+def fields_of(kind: type) -> tuple[str, ...]:
+    """The names of a situation's fields."""
+    return tuple(getattr(kind, "_fields", None) or kind.__dataclass_fields__)  # type: ignore[attr-defined]
 
 
 def _figure(value: Any) -> Any:

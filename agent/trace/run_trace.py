@@ -55,19 +55,20 @@ class RunTrace:
         self._begun = begun
         self._lock = threading.Lock()
         self._open: dict[SpanHandle, None] = {}
-        self._decisions: list[Decision] = []
+        # Kept as they come and made decisions when they are read: most runs' are read once, at the end, or never.
+        self._decisions: list[tuple[float, str, str, str, Any, dict[str, Any]]] = []
         self._usage: dict[str, int] = {}
         self._ended = False
         context = root.get_span_context()
         self.trace_id = f"{context.trace_id:032x}" if context.is_valid else secrets.token_hex(16)
         self.recording = root.is_recording()
+        self._nests = context.is_valid
         self._context = self._make_current(root)
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
         """Every decision so far, in order; kept whether or not anybody records."""
-        with self._lock:
-            return tuple(self._decisions)
+        return tuple(Decision.of(*made) for made in list(self._decisions))
 
     def context(self) -> AbstractContextManager[None]:
         """Make the root span current for a while, so that foreign spans nest under it."""
@@ -194,26 +195,20 @@ class RunTrace:
         if self.recording:
             self._root.add_event(name, known(attributes))
 
-    def decision(self, kind: str, choice: str, reason: str, /, situation: Any = None, **figures: Any) -> Decision:
+    def decision(self, kind: str, choice: str, reason: str, /, situation: Any = None, **figures: Any) -> None:
         """Keep a decision and write it as an event: `shotclock.tool.skipped` for a `skip`, else `shotclock.decision`.
 
-        `situation` is what a policy decided on, a dataclass: its fields become figures, so that the same policy, or
-        another one, can be asked again.
+        `situation` is what a policy decided on, a frozen dataclass: its fields become figures, so that the same policy,
+        or another one, can be asked again.
 
         A figure named `wait` says that the run waits so many seconds from now on, unless the choice is `give_up`; the
         critical path counts them as waiting.
         """
-        name = ""
-        if situation is not None:
-            name = type(situation).__name__
-            figures = {field: getattr(situation, field) for field in situation.__dataclass_fields__} | figures
-        made = Decision(at=self.elapsed(), kind=kind, choice=choice, reason=reason, figures=figures, situation=name)
-        with self._lock:
-            self._decisions.append(made)
+        made = (self._clock() - self._begun, kind, choice, reason, situation, figures)
+        self._decisions.append(made)  # appending is atomic
         # That a call was admitted is what its span says: as an event it would only bury the others.
         if self.recording and kind != "admit":
-            self._root.add_event(*made.to_event())
-        return made
+            self._root.add_event(*Decision.of(*made).to_event())
 
     def budget_tick(self, elapsed: float, left: Mapping[str, float], *, reserve: float | None = None) -> None:
         """Write what is left of the budget as an event: one point of the burn-down.
@@ -310,9 +305,7 @@ class RunTrace:
 
     def current(self, span: Span | None) -> AbstractContextManager[None]:
         """Make a span current; nothing at all where there is no valid span to nest under."""
-        if not self._root.get_span_context().is_valid:
-            return nullcontext()
-        return _attached(self._make_current(span or self._root))
+        return _attached(self._make_current(span or self._root)) if self._nests else _NOTHING
 
     def _make_current(self, span: Span) -> Context:
         return otel.set_span_in_context(span, otel_context.set_value(ENCLOSING_RUN, True))
@@ -336,6 +329,9 @@ class RunTrace:
                 f"{operation} {target}", context, kind, known(attributes), record_exception=False
             )
             self._open[handle] = None
+
+
+_NOTHING: Final = nullcontext()
 
 
 @contextmanager

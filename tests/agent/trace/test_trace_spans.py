@@ -317,7 +317,8 @@ def test_a_run_that_began_before_its_trace(traced: Traced) -> None:
     """Where the run began before its trace was started, the root span and the decisions count from the run's start."""
     traced.time = 5.0
     run = traced.recorder().start_run("q", BUDGET, begun=4.75)
-    assert run.decision("stop", "enough", "because").at == 0.25
+    run.decision("stop", "enough", "because")
+    assert run.decisions[0].at == 0.25
     end(run)
     root = traced.span("invoke_agent desk")
     assert root.end_time - root.start_time >= 250_000_000  # type: ignore[operator]

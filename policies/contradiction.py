@@ -1,0 +1,36 @@
+"""Whether two sentences say the opposite of each other: by negation, by direction, or by a word and its opposite."""
+
+from __future__ import annotations
+
+import re
+
+from .senses import DECISIVE, OPPOSITE, sense
+from .sentences import denied, direction, negations, stems, words
+
+ALIKE = 0.6
+"""Share of their words that two sentences which both deny something have in common where they are one sentence."""
+
+_DIGIT = re.compile(r"\d")
+
+
+def flipped(answer: str, record: str) -> bool:
+    """Whether one denies what the other says, or one speaks of a rise and the other of a fall.
+
+    Beside a number the direction is asked of its own clause, where the number was found, and not here.
+    """
+    if not _DIGIT.search(answer) and direction(answer) * direction(record) < 0:
+        return True
+    mine, theirs = denied(answer), denied(record)
+    if not (mine or theirs):
+        return _antonyms(answer, record)
+    ours, others = frozenset(stems(answer)), frozenset(stems(record))
+    if mine & theirs:  # both deny something: one more negation counts only where they are as good as one sentence
+        alike = len(ours & others) >= ALIKE * len(ours | others)
+        return alike and negations(answer) % 2 != negations(record) % 2
+    return bool((mine & others) or (theirs & ours))
+
+
+def _antonyms(answer: str, record: str) -> bool:
+    """Whether one says `approved` where the other says `rejected`."""
+    ours, theirs = (frozenset(map(sense, words(each))) for each in (answer, record))
+    return any(OPPOSITE[each] & theirs for each in ours & DECISIVE - theirs if each in OPPOSITE)

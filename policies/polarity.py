@@ -1,0 +1,109 @@
+"""What the flags of a source's records deny: `"paid": false` says that it has not been paid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .binding import Binder
+from .claims import Claim
+from .lexicon import STOP_WORDS
+from .names import senses_of
+from .records import YES, Cell, Record
+from .scenes import Scene
+from .senses import OPPOSITE, sense
+from .sentences import Stretch
+
+_PART = re.compile(r"[,;.]\s|\s(?:but|and|while|though|although|yet)\s|:\s")
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_DENIES = re.compile(
+    r"\b(?:not|no|never|none|nobody|nothing|without|neither|nor|cannot|lacks?|off|disabled|out of|zero)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_AFFIX = re.compile(r"(?:un|in|non|dis)-?")
+_CLOSED = frozenset({"close", "absent", "unavailabl"})
+_EMPTY = frozenset({"is", "has", "at", "on", "in", "of", "by", "to", "was", "can", "flag", "num", "number", "count"})
+_MOST = 50
+_COUNTS = re.compile(r"(?<!\w)\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A cell that says yes or no."""
+
+    scene: Scene
+    record: Record
+    cell: Cell
+    positive: bool
+    empty: bool
+
+
+def denial(binder: Binder, stretch: Stretch) -> str:
+    """Why a sentence says the opposite of a flag of the sources; empty where it does not."""
+    if not any(scene.flags for scene in binder.scenes):
+        return ""
+    claim = binder.claim(stretch)
+    for part in _PART.split(claim.view.text):
+        flags = list(_flags(binder, part))
+        best = _nearest(claim, flags)
+        wrong = [each for each in best if _agrees(part, each) is False]
+        if wrong and not any(_agrees(part, each) for each in best):
+            flag = wrong[0]
+            key, value = " ".join(flag.cell.labels[-1:]), flag.scene.text[flag.cell.start : flag.cell.end]
+            return f"the evidence says {key}: {value}"
+    return ""
+
+
+def _flags(binder: Binder, part: str) -> Iterator[Flag]:
+    """The flags that a part of a sentence speaks of."""
+    said = _senses(part)
+    for scene in binder.scenes:
+        for word in said & scene.flags.keys() - _EMPTY:
+            for record, cell in scene.flags[word]:
+                value = scene.text[cell.start : cell.end].strip('" ').lower()
+                yield Flag(scene, record, cell, value in YES, value in ("0", "0.0"))
+
+
+def _names(cell: Cell) -> frozenset[str]:
+    """The senses of a flag's key; of several, those that are not empty of sense."""
+    return senses_of(cell.labels[-1:]) - _EMPTY
+
+
+def _senses(part: str) -> frozenset[str]:
+    found = set()
+    for word in _WORD.findall(part.casefold()):
+        root = sense(word.removesuffix("'s").removesuffix("’s"))
+        if word not in STOP_WORDS or word in ("open", "used"):
+            found |= {root} | OPPOSITE.get(root, frozenset())
+        affix = _AFFIX.match(word)
+        if affix is not None and len(word) - affix.end() > 2:
+            found.add(sense(word[affix.end() :]))
+    return frozenset(found)
+
+
+def _nearest(claim: Claim, flags: list[Flag]) -> list[Flag]:
+    """The flags of the record that holds the most of the claim's names and values."""
+    if len({id(each.record) for each in flags}) < 2:
+        return flags
+    pointers = claim.pointers()
+    likely = [flag for flag in flags if any(id(flag.record) in flag.scene.holding(each) for each in pointers)]
+    flags = (likely or flags)[:_MOST]
+    scores = [sum(each.weight * flag.scene.presence(flag.record, each) for each in pointers) for flag in flags]
+    top = max(scores)
+    return [flag for flag, score in zip(flags, scores, strict=True) if score >= top - 0.01]
+
+
+def _agrees(part: str, flag: Flag) -> bool | None:
+    """Whether a part of a sentence says what a flag says; `None` where that cannot be told."""
+    keys = _names(flag.cell)
+    if flag.empty and _COUNTS.search(part):
+        return None
+    denied = bool(_DENIES.search(part))
+    for word in _WORD.findall(part.casefold()):
+        root, affix = sense(word), _AFFIX.match(word)
+        turned = OPPOSITE.get(root, frozenset()) & keys or (root in _CLOSED and root not in keys)
+        if turned or (affix is not None and root not in keys and sense(word[affix.end() :]) in keys):
+            denied = not denied
+            break
+    return denied != flag.positive

@@ -1,0 +1,381 @@
+"""A record or a sentence of an answer as the check of bindings sees it: where its words, names and values stand.
+
+Two things that stand in one record belong together more or less: `View.link` says how much, from 0 to 1.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from .lexicon import CARDINALS
+from .names import WORD, Name, codes, names_in, senses_of
+from .quantities import anything, number_in_words, same, scan
+from .records import Cell, Record
+from .senses import LIGHT, RELATED, ROLES, sense
+from .spans import Fact
+
+BETWEEN, BREAK = 0.5, 0.5
+"""What is left of the link to a word that comes after, for each value and each end of a clause between."""
+
+BETWEEN_BEFORE, BREAK_BEFORE = 0.75, 0.85
+"""The same for a word that comes before: what a sentence has said holds for all that follows, if less and less."""
+
+MAX_LOOKED = 12
+"""Places of one thing in one record that are looked at."""
+
+HEAD = 0.95
+"""The link to the first word of a sentence, which is what it speaks of."""
+
+RELATED_LINK = 0.5
+"""The link to a key whose sense is only near to the word's."""
+
+OTHER_NAME, OTHER_NAME_APART = 0.3, 0.6
+"""What is left of a name's link, to a value and to a name, for another name that stands between."""
+
+_BREAK = re.compile(r"[,;()|](?=\D|$)|\s[-–—]\s|:\s|\b(?:but|and|while|whereas|although|or|which|who)\b|\.\s")
+_CAPS = re.compile(r"\b[A-Z]{2,5} $")
+_HEAD = re.compile(r"(?:[,;()|:\s]|\b(?:but|and|while|whereas|although|or|the|a|an|in|on)\b)*([^\W\d_]{3,})")
+_NUMBER_WORD = re.compile(r"\b(?:" + "|".join(CARDINALS[1:]) + r"|no|none|nothing|once|twice)\b", re.IGNORECASE)
+Kind = Literal["word", "name", "fact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What of a claim says which slot is meant: a word, a name, or a value beside the one that is looked at."""
+
+    kind: Kind
+    start: int
+    end: int
+    senses: tuple[str, ...] = ()
+    fact: Fact | None = None
+    weight: float = 1.0
+    text: str = ""
+    role: str = ""
+
+
+_LED = tuple([each] for each in ["in", "on", "at", "of", "for", "from", "to", "by", "with"])
+
+
+class Span(Protocol):
+    """Anything with a place."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+
+
+class View:
+    """A stretch of a text, read once: words by sense, values, names and the ends of its clauses, by place."""
+
+    def __init__(self, text: str, start: int, end: int, record: Record | None = None) -> None:
+        self.record = record
+        self.start, self.end = start, end
+        self.text = _without(text, start, end, record.inner) if record is not None and record.inner else text[start:end]
+        self.cells = record.cells if record is not None else []
+        self.is_data = record is not None and record.data
+        self._is_row = record is not None and record.row
+        self._cell_starts = [cell.start for cell in self.cells]
+        self.words: dict[str, list[int]] = {}
+        for match in WORD.finditer(self.text):
+            if not self.is_data or self.cell_at(start + match.start()) is not None:
+                self._add(match[0].casefold(), start + match.start())
+        for place, code in codes(self.text):
+            self.words.setdefault(code, []).append(start + place)
+        self.breaks = [start + match.start() for match in _BREAK.finditer(self.text)]
+        first = self.first_word(LIGHT)
+        self.head = first[0] if first is not None else -1
+        self._same: dict[Fact, list[int]] = {}
+        self._fact_starts: list[int] = []
+        self._name_starts: list[int] = []
+        self._facts: list[Fact] | None = None
+        self._names: list[Name] | None = None
+
+    def _add(self, word: str, place: int) -> None:
+        if word.endswith(("'s", "’s")):
+            word = word[:-2]
+        self.words.setdefault(ROLES.get(word) or sense(word), []).append(place)
+
+    @property
+    def facts(self) -> list[Fact]:
+        """Its numbers, dates and times, `no` as a zero; by place."""
+        if self._facts is None:
+            found = [
+                *(self._of_cells() if self._is_row else scan(self.text, anything)),
+                *map(self._in_words, _NUMBER_WORD.finditer(self.text)),
+            ]
+            moved = (replace(each, start=each.start + self.start, end=each.end + self.start) for each in found)
+            self._facts = sorted((each for each in moved if not self._is_other(each)), key=lambda each: each.start)
+            self._fact_starts = [each.start for each in self._facts]
+        return self._facts
+
+    def _of_cells(self) -> Iterator[Fact]:
+        """The values of a row, cell by cell: `120,300` are two."""
+        for cell in self.cells:
+            text = self.text[cell.start - self.start : cell.end - self.start]
+            label = f"{cell.labels[-1]}: " if cell.labels else ""
+            shift = cell.start - self.start - len(label)
+            for each in scan(label + text, anything) if any(map(str.isdigit, text)) else ():
+                if each.start >= len(label):
+                    yield replace(each, start=each.start + shift, end=each.end + shift)
+
+    def _is_other(self, fact: Fact) -> bool:
+        """Whether a value stands in a key, or is no value at all."""
+        return self._is_mark(fact) or (self.is_data and self.cell_at(fact.start) is None)
+
+    def is_called(self, fact: Fact) -> bool:
+        """Whether a number is a part of a name, as in `TGV 6173`."""
+        start = fact.start - self.start
+        return fact.kind == "number" and _CAPS.search(self.text[max(0, start - 7) : start]) is not None
+
+    def _is_mark(self, fact: Fact) -> bool:
+        """Whether a number is a list's, a footnote's or a part of a name: `[2]`, `3.`, `Voyager 2`."""
+        start, end = fact.start - self.start, fact.end - self.start
+        if fact.kind == "time":
+            return self.text[start - 1 : start] in ("+", "-", "−")  # the offset of a time zone
+        if fact.kind != "number" or not fact.text.isdigit():
+            return False
+        before = self.text[max(0, start - 12) : start]
+        after = self.text[end : end + 2]
+        return (before[-1:] == "[" and after[:1] == "]") or (not before.strip(" \n") and after in (". ", ") "))
+
+    def _in_words(self, match: re.Match[str]) -> Fact:
+        word = match[0].lower()
+        times = {"once": 1, "twice": 2}.get(word)
+        value = times if times else CARDINALS.index(word) if word in CARDINALS else 0
+        found = number_in_words(self.text, match.start(), match.end(), value)
+        return replace(found, unit="times", end=match.end(), text=match[0]) if times else found
+
+    @property
+    def names(self) -> list[Name]:
+        """Its names, by place."""
+        if self._names is None:
+            self._names = names_in(self.text, self.start)
+            self._name_starts = [each.start for each in self._names]
+        return self._names
+
+    def between(self, start: int, end: int) -> str:
+        """What stands between two places, in lower case."""
+        return self.text[max(0, start - self.start) : max(0, end - self.start)].casefold()
+
+    def each_word(self) -> Iterator[tuple[int, str]]:
+        """Its words in lower case with their places."""
+        for match in WORD.finditer(self.text):
+            yield self.start + match.start(), match[0].casefold()
+
+    def first_word(self, light: frozenset[str]) -> tuple[int, str] | None:
+        """Its first word that is none of the `light` ones."""
+        return next((each for each in self.each_word() if each[1] not in light and len(each[1]) > 2), None)
+
+    def text_at(self, anchor: Anchor) -> str:
+        """An anchor as it is written."""
+        return self.text[anchor.start - self.start : anchor.end - self.start]
+
+    def heads(self) -> list[Name]:
+        """Its names, and the first words of its clauses."""
+        found = list(self.names)
+        for place in (0, *(each - self.start for each in self.breaks)):
+            match = _HEAD.match(self.text, place)
+            if match is not None and match[1].casefold() not in LIGHT:
+                start, end = match.span(1)
+                found.append(Name(self.start + start, self.start + end, frozenset((sense(match[1].casefold()),))))
+        return found
+
+    def presence(self, anchor: Anchor) -> float:
+        """Whether this view holds an anchor at all: 1, or the share of a name's words."""
+        if anchor.fact is not None:
+            return float(bool(self._equals(anchor.fact)))
+        if anchor.role:
+            return 0.0
+        return sum(self._holds(each) for each in anchor.senses) / len(anchor.senses)
+
+    def _holds(self, word: str) -> bool:
+        return word in self.words
+
+    # -- links ------------------------------------------------------------------------------------------------------
+
+    def link(self, start: int, end: int, kind: Kind, anchor: Anchor) -> float:
+        """How much an anchor belongs to what stands at a place of this view, from 0 to 1.
+
+        Args:
+            start: where the slot begins.
+            end: where it ends.
+            kind: what the slot holds.
+            anchor: a word, name or value of a claim.
+        """
+        if self.is_data:
+            return self._cell_link(start, anchor)
+        if anchor.fact is not None:
+            fact = anchor.fact
+            return max(
+                (self._apart(start, end, kind, each, "fact") for each in self._equals(fact)[:MAX_LOOKED]), default=0.0
+            )
+        if anchor.role:
+            return float(
+                any(0 <= start - place < 14 and self._leads(place, start) for place in self.words.get(anchor.role, ()))
+            )
+        places = (self.words.get(anchor.senses[-1]) or self._called(anchor))[:MAX_LOOKED]
+        found = max((self._apart(start, end, kind, place, anchor.kind) for place in places), default=0.0)
+        if len(anchor.senses) == 1 or not found:
+            return found
+        return found * (0.4 + 0.6 * sum(each in self.words for each in anchor.senses) / len(anchor.senses))
+
+    def _equals(self, fact: Fact) -> list[int]:
+        """Where its values stand that are the same as one of a claim; asked once."""
+        if fact not in self._same:
+            self._same[fact] = [each.start for each in self.facts if same(fact, each)]
+        return self._same[fact]
+
+    def _called(self, anchor: Anchor) -> list[int]:
+        """Where a name of several words stands by another of them alone: `Ines` for `Ines Duarte`, no other `Ines`."""
+        found = [place for each in anchor.senses[:-1] for place in self.words.get(each, ())]
+        spans = [(each, name) for each in found for name in self.names if name.start <= each < name.end]
+        return [
+            place
+            for place, name in spans
+            if name.words <= {*anchor.senses, anchor.text}
+            or (
+                len(name.words) <= 2
+                and name.words & set(anchor.senses)
+                and len(name.words - set(anchor.senses)) <= 1
+                and " " not in self.text[name.start - self.start : name.end - self.start]
+            )
+        ]
+
+    def _leads(self, place: int, start: int) -> bool:
+        """Whether a preposition belongs to what begins at `start`."""
+        between = self.text[place - self.start : start - self.start].split()
+        return len(between) == 1 or (len(between) == 2 and between[1].lower() in ("the", "about", "a", "an"))
+
+    def role_before(self, start: int) -> str:
+        """The mark of the preposition that leads to a place; empty where none does."""
+        for word, mark in ROLES.items():
+            if any(
+                self._leads(p, start) and self.text[p - self.start : start - self.start].lower().startswith(word)
+                for p in self.words.get(mark, ())
+                if 0 <= start - p < 14
+            ):
+                return mark
+        return ""
+
+    def _apart(self, start: int, end: int, kind: Kind, place: int, other: Kind) -> float:
+        """What distance leaves of a link: other values, names and ends of clauses that stand between."""
+        if start <= place < end:
+            return 0.0 if kind == other else 1.0
+        low, high = (end, place) if place >= end else (place, start)
+        broken, after = _within(self.breaks, low, high), place >= end
+        if other == "name" and kind == "name":
+            return OTHER_NAME_APART ** min(len(self._names_within(low, high)), 3) * 0.9 ** min(broken, 2)
+        if other == "name":
+            rivals = self._names_within(low, high)
+            if place == self.head:
+                rivals = [each for each in rivals if self._opens(each)]
+            left = OTHER_NAME ** min(len(rivals), 2)
+            return left * (0.4 if broken else 0.95) if after else left * (0.95 if broken else 1.0)
+        if not after and place == self.head:
+            return HEAD
+        between = self._facts_within(low, high) if kind == "fact" else len(self._names_within(low, high))
+        if other == "fact" and kind == "fact":
+            between = max(0, between - 1)
+        if after:
+            return BETWEEN ** min(between, 2) * BREAK ** min(broken, 2)
+        return BETWEEN_BEFORE ** min(between, 2) * BREAK_BEFORE ** min(broken, 2)
+
+    def _facts_within(self, low: int, high: int) -> int:
+        return _within(self._fact_starts, low, high) if self.facts else 0
+
+    def _names_within(self, low: int, high: int) -> list[Name]:
+        """The names that stand whole between two places, the first few of them."""
+        if high - low < 3:
+            return []
+        names = self.names
+        at = bisect_right(self._name_starts, low)
+        return [each for each in names[at : at + MAX_LOOKED] if each.end < high]
+
+    def broken(self, target: Span, anchor: Anchor) -> bool:
+        """Whether the end of a clause stands between two things."""
+        low, high = (target.end, anchor.start) if anchor.start >= target.end else (anchor.end, target.start)
+        return _within(self.breaks, low, high) > 0
+
+    def beside(self, target: Span, anchor: Anchor) -> bool:
+        """Whether a name is surely said of a thing: within one clause, or as what the sentence speaks of."""
+        low, high = (target.end, anchor.start) if anchor.start >= target.end else (anchor.end, target.start)
+        if not _within(self.breaks, low, high):
+            return True
+        inside = [*(each.start for each in self.names), *(each.start for each in self.facts)]
+        return anchor.start == self.head and not any(low <= each < high for each in inside)
+
+    def _opens(self, name: Name) -> bool:
+        """Whether a name begins a clause, and may be what it speaks of."""
+        at = bisect_right(self.breaks, name.start) - 1
+        if at < 0:
+            return False
+        before = self.text[self.breaks[at] - self.start : name.start - self.start].casefold().split()
+        return len(before) <= 2 and before[-1:] not in _LED
+
+    def cell_at(self, place: int) -> Cell | None:
+        """The cell that holds a place."""
+        at = bisect_right(self._cell_starts, place) - 1
+        return self.cells[at] if at >= 0 and place < self.cells[at].end else None
+
+    def _cell_link(self, start: int, anchor: Anchor) -> float:
+        own = self.cell_at(start)
+        if anchor.fact is not None:
+            if own is not None and _labelled(own, anchor.fact):
+                return 1.0
+            return 0.9 if self._equals(anchor.fact) else 0.0
+        if anchor.role:
+            return float(own is not None and anchor.role in senses_of(own.labels[-1:]))
+        last = self._word_link(own, anchor.senses[-1])
+        if len(anchor.senses) == 1:
+            return last
+        return (
+            0.4 * last + 0.6 * sum(self._word_link(own, each) for each in anchor.senses) / len(anchor.senses)
+            if last
+            else 0.0
+        )
+
+    def _word_link(self, own: Cell | None, word: str) -> float:
+        if own is not None and word in senses_of(own.labels):
+            return 1.0
+        best = RELATED_LINK if own is not None and RELATED.get(word, _NO_SENSES) & senses_of(own.labels) else 0.0
+        for place in self.words.get(word, ()):
+            cell = self.cell_at(place)
+            best = max(best, 1.0 if cell is own else 0.9)
+        return best
+
+    def said(self) -> frozenset[str]:
+        """The senses of all its words, of its keys, and of the sentence it goes on from."""
+        labels = [senses_of(cell.labels) for cell in self.cells[:200]]
+        return frozenset(self.words).union(*labels)
+
+    def labels_at(self, start: int) -> frozenset[str]:
+        """The senses of the keys of the cell at a place."""
+        cell = self.cell_at(start)
+        return senses_of(cell.labels) if cell is not None else frozenset()
+
+
+_NO_SENSES: frozenset[str] = frozenset()
+
+
+def _labelled(cell: Cell, fact: Fact) -> bool:
+    return any(
+        same(fact, each) for label in cell.labels if any(map(str.isdigit, label)) for each in scan(label, anything)
+    )
+
+
+def _without(text: str, start: int, end: int, inner: Sequence[tuple[int, int]]) -> str:
+    """A stretch of a text with blanks where the records within it stand."""
+    parts, at = [], start
+    for first, last in inner:
+        parts += [text[at:first], " " * (last - first)]
+        at = last
+    return "".join([*parts, text[at:end]])
+
+
+def _within(places: Sequence[int], low: int, high: int) -> int:
+    return bisect_left(places, high) - bisect_left(places, low)
