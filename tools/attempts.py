@@ -367,8 +367,8 @@ class Attempts:
         if future.done() and not future.cancelled():
             error = future.exception()
             return future.result() if error is None else flight.raised(error)
-        if not future.done() and flight.claim():
-            # No thread or process was free for it: it was never begun, so it cost no attempt.
+        if flight.landed is None and flight.give_up():
+            # It was never begun, so it cost no attempt.
             abandon(future)
             return ended(each.job.tool.name, self._no_place(each))
         if flight.landed is None and not future.done():
@@ -386,12 +386,14 @@ class Attempts:
 
     def _no_place(self, each: Try) -> Skipped:
         waited = self._scope.now() - each.began
-        if each.job.tool.isolation == "process":
-            most = self._scope.policy.limits.processes
-            reason = f"no worker process was free for it within {waited:.2f} s; limits.processes={most} are busy"
-            return self._skipped(each.job, Skipped("processes", reason), allowed=most, waited=waited)
-        reason = f"no thread was free for it within {waited:.2f} s; {MAX_THREADS} are busy or stuck"
-        return self._skipped(each.job, Skipped("threads", reason), allowed=MAX_THREADS, waited=waited)
+        most = self._scope.policy.limits.processes
+        limit, reason, allowed = {
+            "process": ("processes", f"no worker process was free; limits.processes={most} are busy", most),
+            "thread": ("threads", f"no thread was free; {MAX_THREADS} are busy or stuck", MAX_THREADS),
+            "loop": ("loop", "the event loop was busy", 1),
+        }[each.job.tool.isolation]
+        skipped = Skipped(limit, f"it had not begun after {waited:.2f} s: {reason}")
+        return self._skipped(each.job, skipped, allowed=allowed, waited=waited)
 
 
 async def any_of(tries: list[Try], timeout: float) -> None:
@@ -404,15 +406,18 @@ async def any_of(tries: list[Try], timeout: float) -> None:
             waiter.set_result(None)
 
     timer = None if timeout == math.inf else loop.call_later(timeout, wake)
+    elsewhere = [each.future for each in tries if each.job.tool.isolation != "loop"]
     for each in tries:
-        each.future.add_done_callback(wake)
+        each.flight.notify = wake
+    for future in elsewhere:
+        future.add_done_callback(wake)
     try:
         await waiter
     finally:
         if timer is not None:
             timer.cancel()
-        for each in tries:
-            each.future.remove_done_callback(wake)
+        for future in elsewhere:
+            future.remove_done_callback(wake)
 
 
 @dataclass(frozen=True, slots=True)

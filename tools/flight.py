@@ -12,6 +12,10 @@ from .landing import Landed, raised, returned
 from .tool import Tool
 
 
+def _nobody() -> None:
+    """Nobody waits."""
+
+
 @dataclass(slots=True, eq=False)
 class Flight:
     """One attempt under way.
@@ -22,6 +26,7 @@ class Flight:
         limit: characters of the result that are shown.
         landed: how it ended; there the moment it did, even while a blocked loop cannot say so.
         process: what a worker process may take for it.
+        notify: called in the caller's loop, where the tool runs in it, as its code has ended.
         on_end: called once, in whichever thread, when the tool's own code has returned, raised or been killed, or was
             given up before it began. What it raises is dropped.
     """
@@ -32,6 +37,7 @@ class Flight:
     landed: Landed | None = None
     process: ProcessLimits = field(default_factory=ProcessLimits)
     on_end: Callable[[], None] | None = None
+    notify: Callable[[], None] = _nobody
     # `setdefault` and `pop` are atomic, which is all the locking there is.
     _owner: dict[str, tuple[str, object]] = field(default_factory=dict)
     _alive: list[None] = field(default_factory=lambda: [None])

@@ -54,10 +54,7 @@ def start(flight: Flight) -> asyncio.Future[Landed]:
         case "thread":
             run = functools.partial(_run_in_thread, flight)
             return _elsewhere(lambda: POOL.run(run, flight.begin, flight.give_up))
-    flight.begin()
-    task = spawn(run_on_loop(flight), f"tool {flight.tool.name}")
-    task.add_done_callback(lambda _: flight.end())
-    return task
+    return spawn(_in_this_loop(flight), f"tool {flight.tool.name}")
 
 
 def spawn(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
@@ -71,6 +68,16 @@ def spawn(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
     asyncio._unregister_task(task)
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio's own gather does
     return task
+
+
+async def _in_this_loop(flight: Flight) -> Landed:
+    if not flight.begin():
+        return ended(flight.tool.name, Cancelled("interrupted"))
+    try:
+        return await run_on_loop(flight)
+    finally:
+        flight.end()
+        flight.notify()  # here and not as a callback of the task, which would take one more turn of the loop
 
 
 async def run_on_loop(flight: Flight) -> Landed:

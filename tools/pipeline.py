@@ -26,7 +26,7 @@ from .toolbox import Toolbox
 BACKOFF = wait_random_exponential(multiplier=0.05, max=2.0)
 """Full jitter between attempts, as the gRPC retry design asks (A6): 0 to 50 ms, doubling, at most 2 s."""
 
-_ELSEWHERE = frozenset({"deadline", "breaker", "concurrency", "abandoned", "threads", "processes"})
+_ELSEWHERE = frozenset({"deadline", "breaker", "concurrency", "abandoned", "threads", "processes", "loop"})
 """Limits of one tool only: where they skip it, another one may still be called."""
 
 
