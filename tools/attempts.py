@@ -323,12 +323,14 @@ class Attempts:
 
     def _won(self, tries: list[Try]) -> tuple[Landed, int]:
         """How the race ended: with the first result, else with what the first attempt that ended said."""
+        if len(tries) == 1:
+            alone = self._settle(tries[0], None)
+            return alone, int(not isinstance(alone.outcome, Skipped))
         winner = next((each for each in tries if each.good), None)
         if winner is None:
             winner = next((each for each in reversed(tries) if each.future.done()), tries[0])
         landed = [
-            self._settle(each, None if each is winner or not winner.good else OUTRUN, raced=len(tries) > 1)
-            for each in tries
+            self._settle(each, None if each is winner or not winner.good else OUTRUN, raced=True) for each in tries
         ]
         started = sum(not isinstance(each.outcome, Skipped) for each in landed)
         return landed[tries.index(winner)], started

@@ -7,7 +7,7 @@ settled.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
@@ -57,7 +57,7 @@ class Pipeline:
             return job
         if job.tool.fallback is not None:
             job = self._quicker(job, job.tool.fallback)
-        landed, attempts = await self._kept(job)
+        landed, attempts = await self._made(job)
         if job.tool.fallback is not None and _another(job.tool, landed):
             job, landed, more = await self._other(job, job.tool.fallback, landed)
             attempts += more
@@ -98,14 +98,16 @@ class Pipeline:
         if self._refused(other) is not None:
             return job, failed, 0
         self._scope.trace.decision("fallback", fallback.name, failed.content.text, tool=job.tool.name, call=job.call)
-        landed, attempts = await self._kept(other)
+        landed, attempts = await self._made(other)
         return (other, landed, attempts) if isinstance(landed.outcome, Ok) else (job, failed, attempts)
 
-    async def _kept(self, job: Job) -> tuple[Landed, int]:
+    def _made(self, job: Job) -> Awaitable[tuple[Landed, int]]:
+        """What the call gives, and how many attempts that took; plain, because every layer of coroutines costs."""
+        return self._attempted(job) if job.tool.cache is None else self._kept(job, job.tool.cache)
+
+    async def _kept(self, job: Job, ttl: float) -> tuple[Landed, int]:
         """What was kept of an equal call, what one under way gives, or what this call's own attempts give."""
         tool = job.tool
-        if tool.cache is None:
-            return await self._attempted(job)
         attempts = 0
 
         async def attempt() -> Landed:
@@ -114,17 +116,15 @@ class Pipeline:
             return landed
 
         until, key = self._scope.soft, f"{tool.name} {canonical(job.arguments)}"
-        landed, source = await self._scope.memory.cache.get_or_run(key, tool.cache, attempt, until=until)
+        landed, source = await self._scope.memory.cache.get_or_run(key, ttl, attempt, until=until)
         if source != "miss":
             reason = "an equal call was answered before" if source == "hit" else "an equal call is under way"
             self._scope.trace.decision("cache", source, reason, tool=tool.name, call=job.call)
         return landed or ended(tool.name, Skipped("deadline", "an equal call was still under way")), attempts
 
-    async def _attempted(self, job: Job) -> tuple[Landed, int]:
+    def _attempted(self, job: Job) -> Awaitable[tuple[Landed, int]]:
         retries = self._retries(job.tool)
-        if not retries:
-            return await self._attempts.once(job, 1, may_retry=False)
-        return await self._retried(job, retries)
+        return self._retried(job, retries) if retries else self._attempts.once(job, 1, may_retry=False)
 
     def _retries(self, tool: Tool) -> int:
         if tool.retry is not None:

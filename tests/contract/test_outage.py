@@ -10,10 +10,10 @@ from shotclock import Agent, Budget, tool
 from shotclock.testing import ScriptedModel, VirtualClock, ask
 
 RATE = 50
-BEGINS, ENDS, OVER = 5.0, 65.0, 102.0
+BEGINS, ENDS, OVER = 2.0, 62.0, 98.5
 
 
-@pytest.mark.parametrize("fault", ["error", "hang"])
+@pytest.mark.parametrize("fault", ["error", pytest.param("hang", marks=pytest.mark.slow)])
 def test_a_dependency_that_fails_for_a_minute(fault):
     """At most 10 % of the queries try it during the outage, all are answered on time, and within 35 s it is back."""
     attempts: list[float] = []
@@ -32,7 +32,7 @@ def test_a_dependency_that_fails_for_a_minute(fault):
         await asyncio.sleep(0.05)
         return f"There are 7 of {item}."
 
-    agent = Agent(ScriptedModel([ask(("stock", {"item": "pens"})), "There are 7 of pens."]), [stock])
+    agent = Agent(ScriptedModel([ask(("stock", {"item": "pens"})), "Done."]), [stock])
 
     async def query():
         began = asyncio.get_running_loop().time()
