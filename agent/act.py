@@ -124,6 +124,8 @@ async def _one(run: Run, call: Call) -> Evidence:
     except Exception as error:  # a fault of ours costs this call, not its siblings, and is reported as one
         evidence = rejected(call, type(error).__name__, f"{call.tool} failed inside the pipeline: {message_of(error)}")
     run.evidence.append(evidence)
+    if isinstance(evidence.outcome, Skipped) and evidence.outcome.limit == "trust":
+        run.warn(f"{call.tool} was not called: {evidence.outcome.reason}.")
     run.tell(CallFinished(evidence=evidence, at=run.elapsed))
     return evidence
 

@@ -179,7 +179,7 @@ class Agent:
             return result.answer
 
         ask.__doc__ = description or self._own_instructions
-        return Tool(ask, name or self.name)
+        return _AgentTool(ask, name or self.name)
 
     def _start(
         self,
@@ -251,6 +251,12 @@ class Agent:
                 f"thread_id={thread_id!r} needs a checkpointer; give the agent one: Agent(..., checkpointer=...)"
             )
         return config
+
+
+class _AgentTool(Tool):
+    """An agent as a tool: its own policy judges what it may change, and it knows what its caller's model was shown."""
+
+    judges_inside = True
 
 
 def _is(kind: type, name: str, value: Any, error: type[Exception]) -> Any:

@@ -46,6 +46,7 @@ def composed(run: Run) -> Answer:
 
 def checked(run: Run, text: str, *, composed: bool = False, unanswered: bool = False) -> Answer:
     """The answer with the verdict of its check against the evidence."""
+    text = run.cleaned(text)
     span = run.trace.verify("answer", verifier="grounding", node="answer")
     verdict = _verdict(run, text, unanswered)
     span.end(verdict)

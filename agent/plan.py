@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..policies.outcome import Cancelled, Failed, Ok, Skipped, TimedOut, Verdict
 from ..policies.plan import CallPlan, Flaw, PlanText, Step, read_plan, settled
@@ -124,7 +125,9 @@ class PlanRun:
 
     async def _call(self, step: Step) -> Call | Evidence:
         """The step as a call with its arguments put together, or the evidence of why they cannot be."""
-        call = Call(id=f"{self._id}.{step.id}", tool=step.tool, arguments=step.arguments)
+        found = [self._found[need] for need in step.needs]
+        drawn = {item.origin: item.tool for item in found if item.untrusted}
+        call = Call(id=f"{self._id}.{step.id}", tool=step.tool, arguments=step.arguments, drawn_from=drawn)
         if not step.takes:
             return call
         values = {need: self._found[need].value for need in step.takes}
@@ -133,7 +136,7 @@ class PlanRun:
             evidence = rejected(call, "Reference", f"{step.tool} was not called: {arguments.message}.")
             self._run.evidence.append(evidence)
             return evidence
-        return Call(id=call.id, tool=step.tool, arguments=arguments)
+        return replace(call, arguments=arguments)
 
     def _skipped(self, step: Step, lacking: str) -> Evidence:
         reason = f"needs {lacking}, which {_why(self._found[lacking])}"
@@ -153,7 +156,9 @@ class PlanRun:
 
 
 def _why(evidence: Evidence) -> str:
-    """Why a step's result cannot be used, as the end of a sentence."""
+    """Why a step's result cannot be used, as the end of a sentence; not in words that nobody vouches for."""
+    if evidence.untrusted:
+        return "failed" if isinstance(evidence.outcome, Failed) else "was withheld"
     match evidence.outcome:
         case Failed(message=message):
             return f"failed: {message}".rstrip(".")

@@ -25,6 +25,8 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
     slow for what is left."""
     run = runtime.context
     run.tick()
+    if state["turn"] == 0:
+        _recall(run, state)
     if state["turn"] == 0 and timing.can_take_over(run):
         _begin(run)
     turn = await _think(run, state["messages"])
@@ -51,8 +53,17 @@ def _begin(run: Run) -> None:
         _too_slow(run, decided.reason)
 
 
+def _recall(run: Run, state: State) -> None:
+    """What the conversation said and found before this run is before the model as well."""
+    for message in state["messages"]:
+        if message["role"] == "user":
+            run.seen.said(message["content"])
+    run.seen.resume(state["evidence"])
+
+
 async def _think(run: Run, messages: list[Message]) -> Turn:
     # A model that has no attempt left is not shown tools, nor one that is out of order: asking would waste its turn.
+    run.show()
     exhausted = run.ledger.left().get("tool_calls", 1) <= 0
     broken = run.broken()
     for tool, refused in broken.items():

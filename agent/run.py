@@ -14,7 +14,9 @@ from typing import Any
 
 from ..policies.budget import Budget, Spend
 from ..policies.deadline import Deadline
+from ..policies.fencing import ROLE, neutralised, smuggled
 from ..policies.ledger import Ledger
+from ..policies.markup import cleaned
 from ..policies.outcome import Verdict
 from ..policies.reserve import Plan
 from ..policies.settings import Policy
@@ -24,7 +26,9 @@ from ..tools.isolation import abandon
 from ..tools.lent import Scope
 from ..tools.memory import Memory
 from ..tools.pipeline import Pipeline
-from ..tools.scope import ENCLOSING
+from ..tools.scope import ENCLOSING, Enclosing
+from ..tools.seen import Seen
+from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from .early import EarlyStarts, Started
 from .events import Event, Warned
@@ -69,6 +73,7 @@ class Run:
         soft: when calls and reasoning are interrupted.
         plan: what is kept back, and who writes the final answer.
         memory: what the agent knows of its tools and model from earlier runs.
+        seen: what the model has been shown, and by whose word.
         evidence: what calls gave so far.
         ending: why reasoning ended, once it has.
         answer: the best answer so far.
@@ -96,6 +101,7 @@ class Run:
     ledger: Ledger = field(init=False)
     pipeline: Pipeline = field(init=False)
     turns: Turns = field(init=False)
+    seen: Seen = field(init=False)
     specs: tuple[ToolSpec, ...] = field(init=False)
     evidence: list[Evidence] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -108,13 +114,16 @@ class Run:
     gave: dict[str, dict[str, str]] = field(default_factory=dict)
     handed_over: Ending | None = None
     whole: bool = False
+    _enclosing: Enclosing = field(init=False)
     _owned: set[asyncio.Future[Any]] = field(default_factory=set)
     _closing: threading.Lock = field(default_factory=threading.Lock)
     _result: Result | None = None
 
     def __post_init__(self) -> None:
         self.soft = self.deadline.less(self.plan.seconds)
-        self.ledger = Ledger(self.budget, ENCLOSING.get().ledger)
+        self._enclosing = ENCLOSING.get()
+        self.ledger = Ledger(self.budget, self._enclosing.ledger)
+        self.seen = Seen(self.query, self.instructions, self._enclosing.origins)
         scope = Scope(
             ledger=self.ledger,
             policy=self.policy,
@@ -123,13 +132,14 @@ class Run:
             trace=self.trace,
             memory=self.memory,
             own=self.own,
+            seen=self.seen,
         )
         self.pipeline = Pipeline(self.toolbox, scope)
         stopping = self.policy.stopping
         compared = stopping.agree is not None or stopping.rules
         self.turns = Turns(tolerance=stopping.tolerance if compared else None, text=self.trace.rule.capture)
         self.specs = tuple(
-            ToolSpec(name=t.name, description=t.description, parameters=t.schema.parameters) for t in self.toolbox
+            ToolSpec(name=t.name, description=_described(t), parameters=t.schema.parameters) for t in self.toolbox
         )
 
     @property
@@ -163,6 +173,37 @@ class Run:
         if message not in self.warnings:
             self.warnings.append(message)
             self.tell(Warned(message=message, at=self.elapsed))
+
+    def show(self) -> None:
+        """The model is about to be shown what was found; what nobody vouches for is marked, with what it tries."""
+        for item in self.seen.show(self.evidence):
+            where = "a result" if item.outcome.name == "ok" else "an error"
+            reason = f"{where} of {item.tool} is shown as data that nobody vouches for"
+            self.trace.decision("trust", "entered", reason, call=item.id, tool=item.tool, origin=item.origin)
+            if found := smuggled(item.content, [tool.name for tool in self.toolbox]):
+                tried = f"{where} of {item.tool} holds {', '.join(found)}; it was shown to the model as data"
+                self.trace.decision("trust", "smuggled", tried, call=item.id, tool=item.tool)
+                if set(found) - {ROLE}:  # what speaks of a user or a system is mostly about one
+                    self.warn(f"{tried[0].upper()}{tried[1:]}.")
+
+    @property
+    def disarms(self) -> bool:
+        """Whether text is shown without markup while it is being written: the model has read untrusted content."""
+        return self.seen.tainted and self.policy.trust.strip_markup
+
+    def cleaned(self, text: str) -> str:
+        """An answer without markup that untrusted content may have put there to be fetched."""
+        untrusted = [item for item in self.evidence if item.untrusted]
+        through = {*self.seen.origins.values(), *(item.tool for item in untrusted)}
+        if not through or not self.policy.trust.strip_markup:
+            return text
+        known = [*self.seen.texts, *(item.content for item in self.evidence)]
+        clean, removed = cleaned(text, vouching=self.seen.vouching, known=known)
+        if removed:
+            reason = f"{', '.join(removed)} was taken out of the answer, as untrusted content may have put it there"
+            self.trace.decision("trust", "stripped", reason, through=", ".join(sorted(through)))
+            self.warn(f"{reason[0].upper()}{reason[1:]}.")
+        return clean if clean.strip() or not text.strip() else "The answer held nothing but markup that was taken out."
 
     def end(self, stop_reason: str, reason: str, **figures: Any) -> None:
         """Note why reasoning ends; the first reason stands."""
@@ -213,6 +254,8 @@ class Run:
         verified = answer.verdict.outcome == "pass"
         self.tick()
         self._account_early(answer)
+        if self._enclosing.brought is not None:
+            self._enclosing.brought.update({item.origin: item.tool for item in self.evidence if item.untrusted})
         self.trace.end_run(status, ending.stop_reason, verified, spend, answer=answer.text)
         return Result(
             answer=answer.text,
@@ -265,6 +308,11 @@ class Run:
             f"The result of {e.tool} was cut to {len(e.content):,} characters." for e in self.evidence if e.truncated
         ]
         return warnings
+
+
+def _described(tool: Tool) -> str:
+    """What the model is told of a tool; that of an untrusted one may quote what strangers wrote, such as headings."""
+    return tool.description if tool.trusted else neutralised(tool.description).text
 
 
 def _stop_reason(limit: str) -> StopReason:

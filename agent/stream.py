@@ -13,6 +13,7 @@ from ..policies.deadline import Deadline
 from ..policies.errors import ModelError
 from ..policies.interruption import Cut
 from ..policies.ledger import Refusal
+from ..policies.markup import Disarming
 from ..tools.call import Call
 from ..tools.content import sound
 from ..tools.landing import message_of
@@ -42,6 +43,7 @@ class Turn:
         first: seconds until its first event; `None` where none came.
         limited: the limit its tokens were bounded by, where it had not finished when they were used up.
         stopped: why it was cut before its time was up, and what comes then.
+        disarming: takes out of what is shown meanwhile what a screen would fetch.
         calls: the calls whose arguments were complete.
         finish: why it ended on its own; `None` where it was cut.
         usage: what the endpoint reported.
@@ -61,6 +63,7 @@ class Turn:
     first: float | None = None
     limited: str | None = None
     stopped: Cut | None = None
+    disarming: Disarming = field(default_factory=Disarming)
     _parts: list[str] = field(default_factory=list)
 
     @property
@@ -134,7 +137,7 @@ def _take(run: Run, turn: Turn, event: object, on_call: Callable[[Call], None]) 
     match event:
         case TextDelta(text=str(text)):
             turn.write(sound(text))
-            run.tell(TextEvent(text=text, at=run.elapsed))
+            _show(run, turn.disarming.add(text) if run.disarms else text)
         case CallDelta(id=str(), tool=str(), text=str()):
             turn.heard += len(event.text)
             begin_partly(run, event)
@@ -146,6 +149,13 @@ def _take(run: Run, turn: Turn, event: object, on_call: Callable[[Call], None]) 
             turn.usage = Usage(input_tokens=_count(sent), output_tokens=_count(written))
         case Finish():
             turn.finish = event
+            _show(run, turn.disarming.end())
+
+
+def _show(run: Run, text: str) -> None:
+    """Tell whoever streams the run what is being written."""
+    if text:
+        run.tell(TextEvent(text=text, at=run.elapsed))
 
 
 def _sound_call(call: Call, taken: set[str]) -> Call:

@@ -10,7 +10,6 @@ three standard errors), from 20 on within two points of it (`!`), from 50 on the
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import statistics
@@ -20,7 +19,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from shotclock.policies.forecast import PRIORS, Prior
 from shotclock.policies.latency import LatencyState
@@ -30,9 +28,10 @@ from shotclock.tools.history import History
 from shotclock.tools.records import Key
 from shotclock.tools.tool import tool
 
+from .delays import RECORDED
+
 SIZES = (3, 5, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
 LEVELS = (0.9, 0.95, 0.99)
-RECORDED = Path(__file__).resolve().parents[1].parent / "shared" / "reference" / "tool_delay_quantiles.json"
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def table(quantiles: Sequence[tuple[float, float]], prior: Prior) -> Source:
 
 
 def sources() -> dict[str, Source]:
-    """The classes; recorded tool delays only where their file lies beside the repository."""
+    """The classes."""
     found = {
         "model, tokens unknown": log_normal(2.97, 0.55, PRIORS["model"]),
         "model, tokens known": log_normal(1.0, 0.23, Prior(p50=1.0, sigma=0.23)),
@@ -76,12 +75,9 @@ def sources() -> dict[str, Source]:
         "slow tool": log_normal(5.0, 0.55, PRIORS["slow tool"]),
         "API tool, prior 10x off": log_normal(3.0, 0.7, PRIORS["tool"]),
     }
-    if RECORDED.exists():
-        quantiles = sorted((float(p), x) for p, x in json.loads(RECORDED.read_text())["quantiles"].items())
-        found["recorded tool, own prior"] = table(quantiles, PRIORS["fast tool"])
-        found["recorded tool, prior API"] = table(quantiles, PRIORS["tool"])
-    else:
-        print(f"recorded tool delays: left out, {RECORDED.name} does not lie beside the repository")
+    quantiles = sorted(RECORDED.items())
+    found["recorded tool, own prior"] = table(quantiles, PRIORS["fast tool"])
+    found["recorded tool, prior API"] = table(quantiles, PRIORS["tool"])
     return found
 
 

@@ -19,7 +19,6 @@ import math
 import random
 import statistics
 import sys
-from bisect import bisect_right
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,20 +30,13 @@ from shotclock.testing import VirtualClock
 from shotclock.tools.call import Call
 from shotclock.tools.tool import Tool
 
+from .delays import recorded
+
 START, PER_TOKEN, SPREAD = 0.58, 0.0185, 0.23
 CHARACTERS_PER_TOKEN = 4
 ANSWER_TOKENS = 60
 PIECE = 16
 """Characters of arguments that a stream brings at a time."""
-
-RECORDED = (
-    (0.0, 0.0384), (0.05, 0.0473), (0.1, 0.0491), (0.2, 0.0523), (0.3, 0.0556), (0.4, 0.0587), (0.5, 0.0635),
-    (0.6, 0.0747), (0.65, 0.0998), (0.7, 0.1437), (0.75, 0.2065), (0.8, 0.251), (0.85, 0.3189), (0.9, 0.479),
-    (0.92, 0.5751), (0.94, 0.8987), (0.95, 1.0803), (0.96, 1.4001), (0.97, 1.7229), (0.98, 2.9296), (0.99, 4.176),
-    (0.995, 26.0142), (0.999, 113.2567), (1.0, 120.1031),
-)  # fmt: skip
-"""Quantiles of 987 recorded tool delays, in seconds: mlcommons/endpoints, examples/11_Edge_Agentic_Example,
-agentic_coding_2.5h.jsonl, field delay_seconds (Apache-2.0); derived figures, not the data itself."""
 
 CLASSES = ("recorded", "api", "slow")
 ROWS = (
@@ -68,10 +60,7 @@ def seconds(kind: str, chance: random.Random) -> float:
         return 0.3 * math.exp(chance.gauss(0, 0.7))
     if kind == "slow":
         return 5.0 * math.exp(chance.gauss(0, 0.55))
-    at = chance.random()
-    i = min(bisect_right([share for share, _ in RECORDED], at), len(RECORDED) - 1)
-    (p, x), (q, y) = RECORDED[i - 1], RECORDED[i]
-    return math.exp(math.log(x) + (at - p) / (q - p) * (math.log(y) - math.log(x)))
+    return recorded(chance)
 
 
 def queries(count: int, kinds: Sequence[str], widest: int) -> list[Query]:

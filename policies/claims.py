@@ -154,6 +154,7 @@ def _like_values(anchor: Anchor, target: Target) -> bool:
 
 
 def overlaps(anchor: Anchor, target: Target) -> bool:
+    """Whether they share a character."""
     return anchor.start < target.end and target.start < anchor.end
 
 

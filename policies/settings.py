@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from dataclasses import dataclass, field
+from functools import cache
 from os import PathLike
 from typing import Any, get_type_hints
 
@@ -23,6 +24,7 @@ from .limits import Limits
 from .reserve import Reserve
 from .speculation import Speculation
 from .stopping import Stopping
+from .trust import Trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Policy:
         interruption: when a model call is begun, waited for or cut.
         speculation: what is begun before the model has finished its turn, and whether it may hand over plans.
         stopping: when reasoning ends.
+        trust: what untrusted content may lead to.
         limits: how large queries, results and answers may be.
     """
 
@@ -55,12 +58,22 @@ class Policy:
     interruption: Interruption = field(default_factory=Interruption)
     speculation: Speculation = field(default_factory=Speculation)
     stopping: Stopping = field(default_factory=Stopping)
+    trust: Trust = field(default_factory=Trust)
     limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        for name, kind in _kinds().items():
+            part = getattr(self, name)
+            if not isinstance(part, kind):
+                raise InvalidPolicy(
+                    f"policy.{name} must be a {kind.__name__}, got {part!r}; write {name}={kind.__name__}(...), "
+                    "or read tables of plain values with Policy.from_dict"
+                )
 
     @classmethod
     def from_toml(cls, path: str | PathLike[str]) -> Policy:
         """Read a policy from a TOML file whose tables and keys are named like the attributes; the rest keeps its
-        default.
+        default. TOML has no `None`: write `"none"`, such as `failures = "none"` for a breaker that never opens.
 
         Raises:
             InvalidPolicy: the file cannot be read, a key is unknown, or a value is out of range.
@@ -69,7 +82,8 @@ class Policy:
             with open(path, "rb") as file:
                 tables = tomllib.load(file)
         except (OSError, tomllib.TOMLDecodeError) as error:
-            raise InvalidPolicy(f"policy file {str(path)!r} cannot be read: {error}") from error
+            said = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise InvalidPolicy(f"policy file {str(path)!r} cannot be read: {said}") from error
         return cls.from_dict(tables, source=str(path))
 
     @classmethod
@@ -84,6 +98,7 @@ class Policy:
         return cls(**parts)
 
 
+@cache
 def _kinds() -> dict[str, type]:
     """The tables of a policy file, and what each is read as."""
     hints = get_type_hints(Policy)
@@ -97,9 +112,20 @@ def _read(kind: type, name: str, table: Any, source: str) -> Any:
     for key in table:
         if key not in known:
             raise InvalidPolicy(f"{source}: unknown setting {name}.{key}; [{name}] has {', '.join(known)}")
+    hints = get_type_hints(kind, include_extras=True)
+    values = {key: _value(f"{source}: {name}.{key}", hints[key], value) for key, value in table.items()}
     try:
-        return TypeAdapter(kind).validate_python(table)
+        return kind(**values)
+    except InvalidPolicy as error:
+        raise InvalidPolicy(f"{source}: {error}") from error
+
+
+def _value(where: str, kind: Any, value: Any) -> Any:
+    """A setting as its field's type; strictly, because a flag is no number and a text no flag."""
+    if value == "none":
+        value = None
+    try:
+        return TypeAdapter(kind).validate_python(tuple(value) if isinstance(value, list) else value, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(map(str, (name, *first["loc"])))
-        raise InvalidPolicy(f"{source}: {where}: {first['msg']}, got {first['input']!r}") from error
+        raise InvalidPolicy(f"{where}: {first['msg']}, got {value!r}") from error

@@ -75,7 +75,12 @@ def test_imports_are_relative_and_point_down(path):
 
 def test_policies_import_only_the_standard_library_pydantic_and_the_sketch():
     """Decisions are pure: nothing that touches the outside is within their reach."""
-    allowed = {"pydantic", "pydantic_core", "ddsketch"} | set(sys.stdlib_module_names) - {"asyncio", "time", "socket", "subprocess"}
+    allowed = {"pydantic", "pydantic_core", "ddsketch"} | set(sys.stdlib_module_names) - {
+        "asyncio",
+        "time",
+        "socket",
+        "subprocess",
+    }
     for path in (ROOT / "policies").rglob("*.py"):
         for level, module in imports(path):
             assert level or module.split(".")[0] in allowed, f"{path.name} imports {module}"

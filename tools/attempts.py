@@ -7,7 +7,7 @@ import asyncio
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..policies.admission import Admit, CallSituation
@@ -47,12 +47,14 @@ class Job:
         arguments: its validated arguments.
         call: the call's id.
         size: characters of text among the arguments, for forecasts that tell sizes apart.
+        drawn_from: untrusted content that a plan made the arguments from: tools by origin.
     """
 
     tool: Tool
     arguments: Mapping[str, Any]
     call: str
     size: int
+    drawn_from: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +70,7 @@ class Try:
     number: int
     began: float
     until: Deadline
+    brought: dict[str, str] = field(default_factory=dict)
     landed: Landed | None = None
 
     @property
@@ -88,7 +91,7 @@ class Attempts:
         """The attempts that have landed while the loop could not say so, and their seconds; any thread may ask."""
         now = self._scope.now()
         return [
-            (each.job, each.flight.landed, now - each.began)
+            (each.job, replace(each.flight.landed, brought=dict(each.brought)), now - each.began)
             for each in list(self._under_way)
             if each.flight.landed is not None
         ]
@@ -248,7 +251,9 @@ class Attempts:
             forecast=forecast,
         )
         flight = Flight(tool, job.arguments, scope.policy.limits.result, process=self._process, on_end=ticket.ended)
-        token = ENCLOSING.set(Enclosing(until, scope.ledger))
+        brought: dict[str, str] = {}
+        origins = {**scope.seen.origins, **job.drawn_from}
+        token = ENCLOSING.set(Enclosing(until, scope.ledger, origins, brought))
         try:
             with span.context():
                 future = start(flight)
@@ -259,7 +264,7 @@ class Attempts:
             raise
         finally:
             ENCLOSING.reset(token)
-        begun = Try(job, flight, future, span, ticket, reservation, number, now, until)
+        begun = Try(job, flight, future, span, ticket, reservation, number, now, until, brought)
         self._under_way[begun] = None
         return begun
 
@@ -309,11 +314,13 @@ class Attempts:
         now = scope.now()
         ticket = await gate.enter(Deadline(now)) if gate.may_retry() else Skipped("bucket", "no extra attempt is lent")
         if isinstance(ticket, Skipped):
-            return self._not_hedged(job, ticket.reason)
+            self._not_hedged(job, ticket.reason)
+            return None
         reservation = scope.ledger.reserve(claim(job.tool))
         if isinstance(reservation, Refusal):
             ticket.leave(Skipped(reservation.limit, reservation.reason), 0.0)
-            return self._not_hedged(job, reservation.reason)
+            self._not_hedged(job, reservation.reason)
+            return None
         scope.trace.decision("hedge", "hedge", decided.reason, situation, call=job.call)
         left = first.until.remaining(now)
         return self._begin(job, ticket, reservation, first.number + 1, "hedge", left, forecast)
@@ -345,7 +352,10 @@ class Attempts:
             return each.landed
         scope, tool = self._scope, each.job.tool
         seconds = scope.now() - each.began
-        each.landed = landed = self._landed(each, otherwise or TimedOut(round(seconds, 6)))
+        landed = self._landed(each, otherwise or TimedOut(round(seconds, 6)))
+        if each.brought:
+            landed = replace(landed, brought=dict(each.brought))
+        each.landed = landed
         del self._under_way[each]
         outcome = landed.outcome
         if isinstance(outcome, Skipped):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..policies.outcome import Ok, Outcome, Verdict
+from ..policies.outcome import Failed, Ok, Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +18,14 @@ class Call:
         tool: the tool's name as the model wrote it.
         arguments: the arguments as the model wrote them; not yet validated.
         malformed: why the arguments could not be read as a JSON object, where they could not.
+        drawn_from: untrusted content that a plan made it from, which the model has not seen: tools by origin.
     """
 
     id: str
     tool: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     malformed: str | None = None
+    drawn_from: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,11 @@ class Evidence:
     def usable(self) -> bool:
         """Whether an answer may rest on it: the call returned, and no check failed."""
         return isinstance(self.outcome, Ok) and self.verdict.outcome != "fail"
+
+    @property
+    def untrusted(self) -> bool:
+        """Whether it holds words that nobody vouches for: a result, or an error, that is not `trusted`."""
+        return not self.trusted and isinstance(self.outcome, (Ok, Failed))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; the content and passages are included, the raw value is not."""

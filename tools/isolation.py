@@ -14,6 +14,7 @@ import math
 import pickle
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..policies.outcome import Cancelled, Failed
@@ -23,7 +24,7 @@ from .loops import OWN_LOOPS, LoopThread
 from .process import Job
 from .processes import PROCESSES, warm
 from .promise import Promise, busy
-from .scope import ENCLOSING, Enclosing, remaining
+from .scope import ENCLOSING, remaining
 from .threads import MAX_THREADS, POOL, ThreadPool
 
 __all__ = ["MAX_THREADS", "POOL", "Flight", "ThreadPool", "abandon", "busy", "run_on_loop", "spawn", "start", "warm"]
@@ -122,7 +123,7 @@ def _elsewhere(begin: Callable[[], T]) -> T:
     enclosing = ENCLOSING.get()
     left = remaining()
     until = enclosing.deadline.after(time.monotonic(), None if math.isinf(left) else left)
-    token = ENCLOSING.set(Enclosing(until, enclosing.ledger))
+    token = ENCLOSING.set(replace(enclosing, deadline=until))
     try:
         return begin()
     finally:

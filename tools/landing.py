@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..policies.errors import ToolError
@@ -25,11 +25,15 @@ _PLAIN_NODES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """How an attempt ended, what a model would see of it, and what the checks say."""
+    """How an attempt ended, what a model would see of it, and what the checks say.
+
+    `brought` says that a run inside it has read untrusted content: from where, and through which tool.
+    """
 
     outcome: Outcome
     content: Content
     verdict: Verdict
+    brought: Mapping[str, str] = field(default_factory=dict)
 
 
 def returned(tool: Tool, arguments: Mapping[str, Any], value: Any, limit: int) -> Landed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..policies.deadline import Deadline
@@ -13,6 +13,7 @@ from ..policies.ledger import Ledger
 from ..policies.outcome import Outcome
 from ..policies.settings import Policy
 from .memory import Memory
+from .seen import Seen
 
 
 class AttemptSpan(Protocol):
@@ -61,6 +62,7 @@ class Scope:
         trace: where spans and decisions go.
         memory: what is known of the tools from this run and others.
         own: told of every future that was given up and runs on, so that the run can count it.
+        seen: what the run's model has been shown.
     """
 
     ledger: Ledger
@@ -70,3 +72,4 @@ class Scope:
     trace: Trace
     memory: Memory
     own: Callable[[asyncio.Future[Any]], None]
+    seen: Seen = field(default_factory=Seen)

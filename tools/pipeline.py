@@ -1,4 +1,4 @@
-"""The one way from a call to its evidence: read → choose → cache → attempts → evidence.
+"""The one way from a call to its evidence: read → trust → choose → cache → attempts → evidence.
 
 An attempt (see `attempts`) is admitted, let through the tool's gate, reserved, isolated, bounded in time, checked and
 settled.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
 
 from ..policies.attempts import GiveUp, RetrySituation
 from ..policies.outcome import Failed, Ok, Skipped, TimedOut, Verdict
+from ..policies.trust import Admit
 from .attempts import Attempts, Job, claim
 from .cache import canonical
 from .call import Call, Evidence
@@ -55,6 +57,8 @@ class Pipeline:
         job = self._read(call)
         if isinstance(job, Evidence):
             return job
+        if (refused := self._mistrusted(job)) is not None:
+            return evidence(call, job, ended(job.tool.name, refused), attempts=0, duration=self._scope.now() - started)
         if job.tool.fallback is not None:
             job = self._quicker(job, job.tool.fallback)
         landed, attempts = await self._made(job)
@@ -73,7 +77,21 @@ class Pipeline:
         arguments = tool.schema.read(call.arguments)
         if isinstance(arguments, Problem):
             return rejected(call, "InvalidArguments", arguments.message)
-        return Job(tool, arguments, call.id, _size(arguments))
+        return Job(tool, arguments, call.id, _size(arguments), call.drawn_from)
+
+    def _mistrusted(self, job: Job, *, record: bool = True) -> Skipped | None:
+        """Why a call is not let through: untrusted content may have asked for it, or it carries what must not leave."""
+        scope = self._scope
+        situation = scope.seen.situation(job.tool, job.arguments, job.drawn_from)
+        decided = scope.policy.trust.decide(situation)
+        if isinstance(decided, Admit):
+            # Most calls change nothing, or come before any untrusted content: that says nothing.
+            if record and situation.effects and situation.through:
+                scope.trace.decision("trust", "admit", decided.reason, situation, call=job.call)
+            return None
+        if record:
+            scope.trace.decision("trust", "refuse", decided.reason, situation, call=job.call, rule=decided.rule)
+        return Skipped("trust", decided.reason)
 
     def _refused(self, job: Job) -> Skipped | None:
         """Why the tool could not be called now, whatever the ledger says; asking changes nothing."""
@@ -81,12 +99,12 @@ class Pipeline:
         if refused is not None:
             return refused
         _, admitted = self._attempts.weigh(job, self._attempts.forecast(job))
-        return admitted if isinstance(admitted, Skipped) else None
+        return admitted if isinstance(admitted, Skipped) else self._mistrusted(job, record=False)
 
     def _quicker(self, job: Job, quicker: Tool) -> Job:
         """The job, or its fallback where the tool could not be called now and the fallback could."""
         refused = self._refused(job)
-        other = Job(quicker, job.arguments, job.call, job.size)
+        other = replace(job, tool=quicker)
         if refused is None or self._refused(other) is not None:
             return job
         self._scope.trace.decision("fallback", quicker.name, refused.reason, tool=job.tool.name, call=job.call)
@@ -94,7 +112,7 @@ class Pipeline:
 
     async def _other(self, job: Job, fallback: Tool, failed: Landed) -> tuple[Job, Landed, int]:
         """What the fallback makes of a call that its tool failed; where it makes nothing either, the tool's failure."""
-        other = Job(fallback, job.arguments, job.call, job.size)
+        other = replace(job, tool=fallback)
         if self._refused(other) is not None:
             return job, failed, 0
         self._scope.trace.decision("fallback", fallback.name, failed.content.text, tool=job.tool.name, call=job.call)
@@ -189,7 +207,7 @@ def evidence(call: Call, job: Job, landed: Landed, *, attempts: int, duration: f
         verdict=landed.verdict,
         origin=content.passages[0].source if content.passages else tool.name,
         truncated=content.truncated,
-        trusted=tool.trusted,
+        trusted=tool.trusted and not landed.brought and not job.drawn_from,
         attempts=attempts,
         duration=duration,
     )
@@ -205,6 +223,7 @@ def rejected(call: Call, error_type: str, message: str) -> Evidence:
         content=message,
         verdict=Verdict.failed("arguments", message),
         origin=call.tool,
+        trusted=not call.drawn_from,
     )
 
 

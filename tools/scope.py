@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Protocol
@@ -33,10 +33,20 @@ _INJECTED = "shotclock_injected"
 
 @dataclass(frozen=True, slots=True)
 class Enclosing:
-    """The attempt that code runs in: its deadline, and the ledger of its run, where there is one."""
+    """The attempt that code runs in: its deadline, and the ledger of its run, where there is one.
+
+    Attributes:
+        deadline: when it must be over.
+        ledger: its run's ledger.
+        origins: untrusted content that had been shown when the attempt was asked for, as tools by origin: a run inside
+            is held to that.
+        brought: where a run inside notes the untrusted content that it has read itself, in the same form.
+    """
 
     deadline: Deadline = NEVER
     ledger: Ledger | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
+    brought: dict[str, str] | None = None
 
 
 OUTSIDE = Enclosing()

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import update_wrapper
-from typing import Any, Literal, overload
+from typing import Any, ClassVar, Literal, overload
 
 from ..policies.budget import amount, count, seconds
 from ..policies.errors import InvalidBudget, InvalidTool
@@ -57,6 +57,9 @@ class Tool:
         fallback: the tool to take where this one does not fit into the time left.
     """
 
+    judges_inside: ClassVar[bool] = False
+    """Whether what it changes is judged inside it: it is an agent, and knows what its caller's model was shown."""
+
     def __init__(
         self,
         function: Callable[..., Any],
@@ -99,7 +102,7 @@ class Tool:
         self.idempotent = idempotent
         self.trusted = trusted
         self.checks = _checks(self.name, checks)
-        self.fallback = _fallback(self.name, fallback)
+        self.fallback = _fallback(self, fallback)
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -270,10 +273,18 @@ def _checks(name: str, checks: object) -> tuple[Callable[..., Any], ...]:
     return read
 
 
-def _fallback(name: str, fallback: object) -> Tool | None:
-    if fallback is None or isinstance(fallback, Tool):
-        return fallback
-    raise InvalidTool(f"tool {name!r}: fallback must be another tool, made with @tool, got {fallback!r}")
+def _fallback(of: Tool, fallback: object) -> Tool | None:
+    if fallback is None:
+        return None
+    if not isinstance(fallback, Tool):
+        raise InvalidTool(f"tool {of.name!r}: fallback must be another tool, made with @tool, got {fallback!r}")
+    takes, given = fallback.schema.parameters, of.schema.parameters.get("properties", {})
+    unknown = sorted(set(given) - set(takes.get("properties", {})))
+    missing = sorted(set(takes.get("required", ())) - set(given))
+    if unknown or missing:
+        lacks = f"does not take {', '.join(unknown)}" if unknown else f"needs {', '.join(missing)}"
+        raise InvalidTool(f"tool {of.name!r}: fallback {fallback.name!r} must take the same parameters, but it {lacks}")
+    return fallback
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

@@ -15,6 +15,7 @@ from ...policies.reserve import AnswerSituation, ReserveSituation
 from ...policies.settings import Policy
 from ...policies.speculation import EarlySituation
 from ...policies.stopping import TurnSituation
+from ...policies.trust import TrustSituation
 from ..trace.decisions import fields_of
 
 
@@ -36,6 +37,7 @@ SITUATIONS: Final[Mapping[str, tuple[type, Callable[[Policy, Any], Decided]]]] =
     "RetrySituation": (RetrySituation, lambda policy, s: policy.attempts.retry(s)),
     "StreamSituation": (StreamSituation, lambda policy, s: policy.interruption.decide(s)),
     "TimeoutSituation": (TimeoutSituation, lambda policy, s: policy.attempts.timeout(s)),
+    "TrustSituation": (TrustSituation, lambda policy, s: policy.trust.decide(s)),
     "TurnSituation": (TurnSituation, lambda policy, s: policy.stopping.decide(s)),
 }
 """Every situation that policies decide on, and who decides on it."""

@@ -133,6 +133,9 @@ def test_a_policy_file_changes_what_it_names(tmp_path):
         ("[limits]\nresults = 5", "unknown setting limits.results"),
         ("[limits]\nresult = 'many'", "limits.result"),
         ("[limits]\nresult = 0", "limits.result must be at least 1"),
+        ("[limits]\nturns = true", "limits.turns: Input should be a valid integer, got True"),
+        ("[admission]\nvalue_usd = '5'", "admission.value_usd: Input should be a valid number, got '5'"),
+        ("[speculation]\neager = 'no'", "speculation.eager: Input should be a valid boolean, got 'no'"),
         ("limits = 3", "must be a table"),
         ("[limits", "cannot be read"),
     ],
@@ -150,3 +153,17 @@ def test_a_missing_policy_file_is_named(tmp_path):
     """A file that is not there is one clear sentence."""
     with pytest.raises(InvalidPolicy, match=r"absent\.toml"):
         Policy.from_toml(tmp_path / "absent.toml")
+
+
+def test_a_policy_file_can_say_none(tmp_path):
+    """What is off by `None` in code is switched off by "none" in a file."""
+    file = tmp_path / "policy.toml"
+    file.write_text('[breaker]\nfailures = "none"\n[stopping]\nfruitless = "none"\n')
+    policy = Policy.from_toml(file)
+    assert (policy.breaker.failures, policy.stopping.fruitless) == (None, None)
+
+
+def test_a_part_of_another_type_is_refused():
+    """A table of plain values in the place of a part is refused where it is given, and the way to read one is named."""
+    with pytest.raises(InvalidPolicy, match=r"policy.stopping must be a Stopping, got \{'enough': 2\}; .*from_dict"):
+        Policy(stopping={"enough": 2})

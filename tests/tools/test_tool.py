@@ -332,3 +332,23 @@ def test_a_generator_is_no_tool(function):
     """A tool that would give a stream is refused where it is made."""
     with pytest.raises(InvalidTool, match="returns a stream, as it has a 'yield'; return a value"):
         Tool(function, "numbers")
+
+
+def test_a_fallback_takes_what_its_tool_takes():
+    """A fallback with other parameters could never be called in its place, and is refused where it is given."""
+
+    def other(y: int) -> int:
+        """Other."""
+        return y
+
+    def more(x: str, y: int) -> int:
+        """More."""
+        return y
+
+    for fallback, says in ((Tool(other), "it does not take x"), (Tool(more), "it needs y")):
+        with pytest.raises(InvalidTool, match=f"must take the same parameters, but {says}"):
+
+            @tool(fallback=fallback)
+            def f(x: str) -> str:
+                """F."""
+                return x

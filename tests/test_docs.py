@@ -1,0 +1,103 @@
+"""What the README and the guides show runs, prints what stands below it, and says what the code says.
+
+A block that cannot run here is marked with a line `<!-- not run: reason -->` above it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import runpy
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shotclock import Policy
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(
+    r"(?P<mark><!-- not run: \S[^\n]* -->\n+)?"
+    r"^```(?P<language>\w+)\n(?P<code>.*?)^```\n"
+    r"(?:\n```text\n(?P<prints>.*?)^```\n)?",
+    re.DOTALL | re.MULTILINE,
+)
+ROW = re.compile(r"^\| `(\w+)` \| `?([^|`]+?)`? \|", re.MULTILINE)
+
+
+def blocks(language: str) -> list[object]:
+    """Each block of a language that is not marked, with what it prints where a block of text follows at once."""
+    return [
+        pytest.param(
+            match["code"], match["prints"], id=f"{page.name}:{text.count(chr(10), 0, match.start('code')) + 1}"
+        )
+        for page in PAGES
+        for text in [page.read_text(encoding="utf-8")]
+        for match in BLOCK.finditer(text)
+        if match["language"] == language and not match["mark"]
+    ]
+
+
+@pytest.mark.parametrize(("code", "prints"), blocks("python"))
+def test_python_blocks_run(code, prints, tmp_path, monkeypatch, capsys):
+    """A Python block runs as a script of its own and prints what the text below it says."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SHOTCLOCK_TRACES", str(tmp_path / "traces.db"))
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "block.py"
+    file.write_text(code, encoding="utf-8")
+    runpy.run_path(str(file), run_name="__main__")
+    assert prints is None or capsys.readouterr().out == prints
+
+
+@pytest.mark.parametrize(("code", "prints"), blocks("toml"))
+def test_toml_blocks_are_policies(code, prints, tmp_path):
+    """A TOML block is a policy file that changes something."""
+    file = tmp_path / "policy.toml"
+    file.write_text(code, encoding="utf-8")
+    assert Policy.from_toml(file) == Policy.from_dict(tomllib.loads(code)) != Policy()
+
+
+def meant(said: str) -> object:
+    """The value that the guide names: as TOML writes it, as a fraction, or none, which no file can say."""
+    if said == "none":
+        return None
+    if fraction := re.fullmatch(r"(\d+)/(\d+)", said):
+        return int(fraction[1]) / int(fraction[2])
+    value = tomllib.loads(f"value = {said}")["value"]
+    return tuple(value) if isinstance(value, list) else value
+
+
+def tables() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The tables of the guide to policies, each with its rows of setting and default."""
+    text = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
+    parts = re.split(r"^### \[(\w+)\]", text, flags=re.MULTILINE)[1:]
+    return ((name, ROW.findall(body)) for name, body in zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_the_guide_names_every_table():
+    """The guide to policies has a section for each table of a policy file, and no other."""
+    assert {name for name, _ in tables()} == {each.name for each in dataclasses.fields(Policy)}
+
+
+@pytest.mark.parametrize(("name", "rows"), list(tables()))
+def test_the_guide_says_the_defaults(name, rows):
+    """A section of the guide to policies lists each setting of its table, in order, with its default."""
+    part = getattr(Policy(), name)
+    defaults = [(each.name, getattr(part, each.name)) for each in dataclasses.fields(part)]
+    # Rules are functions: that there are none is nothing a file can say.
+    real = [(setting, None if setting == "rules" and not value else value) for setting, value in defaults]
+    assert [(setting, meant(said)) for setting, said in rows] == real
+
+
+LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    """A link to a file of the project leads to one."""
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
