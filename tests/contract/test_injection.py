@@ -1,8 +1,8 @@
 """Injected instructions: whatever content says, no call with side effects follows it under the default policy.
 
 The model here is gullible on purpose: it does whatever any message tells it to, decodes what is encoded, and takes
-every mention of a tool that changes something for an order. What holds it back is the policy alone; with the policy off it
-follows every case, so that each of them can fail.
+every mention of a tool that changes something for an order. What holds it back is the policy alone; with the policy off
+it follows every case, so that each of them can fail.
 """
 
 from __future__ import annotations
