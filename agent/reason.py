@@ -67,7 +67,9 @@ async def _think(run: Run, messages: list[Message]) -> Turn:
     exhausted = run.ledger.left().get("tool_calls", 1) <= 0
     broken = run.broken()
     for tool, refused in broken.items():
-        run.trace.decision("withhold", tool, refused)
+        if tool not in run.withheld:
+            run.withheld.add(tool)
+            run.trace.decision("withhold", tool, refused)
     tools = () if exhausted else tuple(spec for spec in offered(run) if spec.name not in broken)
     return await infer(run, messages, tools, "reason", run.soft, lambda call: begin_early(run, call))
 

@@ -81,6 +81,7 @@ class Run:
         early: the account of what was started so.
         gave: the ids of what each call of a turn gave: of a plan by the ids of its steps, else under the empty one.
         handed_over: why the embedded model took the run over, where it did.
+        withheld: tools that were not offered because they are out of order.
         whole: whether the last message is a whole answer, not one that was interrupted.
     """
 
@@ -114,6 +115,7 @@ class Run:
     gave: dict[str, dict[str, str]] = field(default_factory=dict)
     handed_over: Ending | None = None
     whole: bool = False
+    withheld: set[str] = field(default_factory=set)
     _enclosing: Enclosing = field(init=False)
     _owned: set[asyncio.Future[Any]] = field(default_factory=set)
     _closing: threading.Lock = field(default_factory=threading.Lock)
@@ -280,7 +282,7 @@ class Run:
             used |= {item.id for item in self.evidence if item.usable}
         counts = self.early.counts(used)
         if counts.launched:
-            reason = f"{counts.adopted} of {counts.launched} early starts were used"
+            reason = f"{counts.adopted} of {counts.launched} early starts were asked for in the end"
             self.trace.decision("speculation", "account", reason, launched=counts.launched, adopted=counts.adopted,
                                 wasted=counts.wasted)  # fmt: skip
 
@@ -288,9 +290,15 @@ class Run:
         if answer.composed or self.model_failed:
             return "fallback"
         skipped = any(item.outcome.name in ("skipped", "timed_out", "cancelled") for item in self.evidence)
-        if answer.unanswered or skipped or ending.stop_reason not in ("answered", "enough"):
+        if answer.unanswered or skipped or self._failed() or ending.stop_reason not in ("answered", "enough"):
             return "partial"
         return "complete"
+
+    def _failed(self) -> list[Evidence]:
+        """The last failure of each tool that gave nothing usable; a call that was written wrongly is the model's."""
+        gave = {item.tool for item in self.evidence if item.usable}
+        failed = [e for e in self.evidence if e.outcome.name == "error" and e.verdict.verifier != "arguments"]
+        return list({item.tool: item for item in failed if item.tool not in gave}.values())
 
     def _closing_warnings(self, answer: Answer, ending: Ending, spend: Spend) -> list[str]:
         warnings = list(self.warnings)
@@ -302,6 +310,7 @@ class Run:
             warnings.append("The question was not answered.")
         elif answer.verdict.outcome != "pass":
             warnings.append(f"The answer is not verified: {answer.verdict.reason}.")
+        warnings += [f"Nothing came of {item.tool}: {item.content}" for item in self._failed()]
         if spend.cost_usd is None and self.budget.cost_usd is not None:
             warnings.append("cost_usd could not be enforced: the price of the model is unknown.")
         warnings += [

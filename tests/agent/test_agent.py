@@ -347,5 +347,20 @@ def test_a_tool_whose_breaker_is_open_is_not_offered():
     clock.run(agent.run("?"))
     assert [("down" in names) for names in offers] == [True] * 5 + [False, True]
     assert "Out of order for now: down failed 5 times in a row; it is not called for up to 30.0 s more." in heads[5]
-    assert [d["choice"] for d in result.decisions if d["kind"] == "withhold"] == ["down"] * 2
+    assert [d["choice"] for d in result.decisions if d["kind"] == "withhold"] == ["down"]
     assert result.evidence[0].outcome.name == "skipped"
+
+
+def test_a_tool_that_only_failed_leaves_the_answer_partial():
+    """An answer that lacks what a tool would have told says so, in its status and in words."""
+    bad = fake_tool("bad", error=ConnectionError("no route"))
+    result = VirtualClock().run(Agent(ScriptedModel([ask(("bad", {})), "All is well."]), [bad]).run("?"))
+    assert result.status == "partial"
+    assert "Nothing came of bad: bad failed: ConnectionError: no route" in result.warnings
+
+
+def test_a_failure_that_was_made_good_leaves_the_answer_complete():
+    """A tool that failed first and was then asked again with success is no gap."""
+    flaky = fake_tool("flaky", returns="7 apples", error=OSError("down"), failures=1)
+    script = [ask(("flaky", {})), ask(("flaky", {"text": "again"})), "There are 7 apples."]
+    assert VirtualClock().run(Agent(ScriptedModel(script), [flaky]).run("?")).status == "complete"
