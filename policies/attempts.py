@@ -117,11 +117,15 @@ class Attempts:
         """Whether `n` samples are enough to cut an attempt for being slow."""
         return n >= (self.learn_from if may_retry else self.learn_last_from)
 
+    def cut(self, likely: float) -> float:
+        """Seconds after which an attempt is cut that ends within `likely` seconds but for the share `false`."""
+        return max(self.smallest, (1 + self.slack) * likely)
+
     def timeout(self, s: TimeoutSituation) -> Slice:
         """What was granted, or less where the forecast knows better."""
         if not self.known(s.n, may_retry=s.may_retry):
             return Slice(seconds=s.granted, reason=f"{s.n} attempts of {s.tool} were seen, too few to cut one short")
-        likely = max(self.smallest, (1 + self.slack) * s.likely)
+        likely = self.cut(s.likely)
         if likely >= s.granted:
             return Slice(seconds=s.granted, reason=f"{s.tool} may take what was granted")
         share = 1 - self.false(may_retry=s.may_retry)

@@ -8,7 +8,7 @@ import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ..policies.admission import Admit, CallSituation
 from ..policies.attempts import TimeoutSituation
@@ -20,7 +20,7 @@ from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut
 from .gate import Gate, Ticket
 from .isolation import MAX_THREADS, Flight, abandon, start
 from .landing import Landed, ended
-from .lent import AttemptSpan, Scope, Trace
+from .lent import AttemptSpan, Scope
 from .scope import ENCLOSING, Enclosing
 from .tool import Tool
 
@@ -143,11 +143,11 @@ class Attempts:
         first = self._begin(job, ticket, begun, number, kind, cut.seconds, forecast)
         tries = [first]
         try:
-            if hedged or cut.situation is not None:
+            if hedged or cut.on is not None:
                 # Most attempts of a quick tool end here, and nothing more is decided on them.
                 await any_of(tries, min(cut.seconds, self._scope.policy.hedging.smallest))
             if not first.future.done():
-                cut.tell(self._scope.trace, job.call)
+                cut.tell(self._scope, job.call)
                 await self._race(tries, gate, forecast if hedged else None)
             return self._won(tries)
         finally:
@@ -190,11 +190,10 @@ class Attempts:
         if forecast is None or not policy.known(forecast.n, may_retry=may_retry):
             return _Cut(granted)
         likely = forecast.quantile(1 - policy.false(may_retry=may_retry))
-        situation = TimeoutSituation(
-            tool=job.tool.name, granted=granted, n=forecast.n, likely=likely, may_retry=may_retry
-        )
-        slice_ = policy.timeout(situation)
-        return _Cut(slice_.seconds, situation, slice_.reason) if slice_.seconds < granted else _Cut(granted)
+        seconds = policy.cut(likely)
+        if seconds >= granted:
+            return _Cut(granted)
+        return _Cut(seconds, (job.tool.name, granted, forecast.n, likely, may_retry))
 
     def _may_hedge(self, tool: Tool, gate: Gate, forecast: Forecast) -> bool:
         """Whether a hedge is thought of at all: the tool may be called twice, is known, and has been slow at times."""
@@ -252,7 +251,7 @@ class Attempts:
         )
         flight = Flight(tool, job.arguments, scope.policy.limits.result, process=self._process, on_end=ticket.ended)
         brought: dict[str, str] = {}
-        origins = {**scope.seen.origins, **job.drawn_from}
+        origins = {**scope.seen.origins, **job.drawn_from} if job.drawn_from else scope.seen.origins
         token = ENCLOSING.set(Enclosing(until, scope.ledger, origins, brought))
         try:
             with span.context():
@@ -432,19 +431,19 @@ async def any_of(tries: list[Try], timeout: float) -> None:
             future.remove_done_callback(wake)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """The seconds an attempt may take, and why, where the forecast gives it less than was granted."""
+class _Cut(NamedTuple):
+    """The seconds an attempt may take, and what that was decided on where the forecast gives it less than was
+    granted."""
 
     seconds: float
-    situation: TimeoutSituation | None = None
-    reason: str = ""
+    on: tuple[str, float, int, float, bool] | None = None
 
-    def tell(self, trace: Trace, call: str) -> None:
-        """Record it."""
-        if self.situation is not None:
-            trace.decision("timeout", self.situation.tool, self.reason, self.situation, call=call,
-                           seconds=self.seconds)  # fmt: skip
+    def tell(self, scope: Scope, call: str) -> None:
+        """Record it; of attempts that end before it could matter nothing is said."""
+        if self.on is not None:
+            situation = TimeoutSituation(*self.on)
+            slice_ = scope.policy.attempts.timeout(situation)
+            scope.trace.decision("timeout", situation.tool, slice_.reason, situation, call=call, seconds=self.seconds)
 
 
 def claim(tool: Tool) -> Claim:

@@ -33,7 +33,7 @@ class Ticket:
         trial: whether it is the trial call of a breaker that is half open.
     """
 
-    __slots__ = ("_abandoned", "_ended", "_gate", "_left", "queued", "trial")
+    __slots__ = ("_abandoned", "_counted", "_ended", "_gate", "_left", "queued", "trial")
 
     def __init__(self, gate: Gate, queued: float, trial: bool) -> None:
         self.queued = queued
@@ -41,6 +41,7 @@ class Ticket:
         self._gate = gate
         self._left = False
         self._abandoned = False
+        self._counted = False
         self._ended = False
 
     def leave(self, outcome: Outcome, seconds: float) -> None:
@@ -56,7 +57,10 @@ class Ticket:
 
     def ended(self) -> None:
         """The work itself is over. From any thread, before or after `abandon`, once or several times."""
-        self._gate._end(self)
+        # Without the lock while all is well: `_abandon` looks at `_ended` after it has counted.
+        self._ended = True
+        if self._abandoned:
+            self._gate._end(self)
 
 
 class _Waiter:
@@ -304,17 +308,18 @@ class Gate:
 
     def _abandon(self, ticket: Ticket) -> None:
         with self._lock:
-            if not ticket._abandoned and not ticket._ended:
-                ticket._abandoned = True
+            # First marked, then looked at: one that ends meanwhile sees the mark, or is seen to have ended.
+            marked, ticket._abandoned = ticket._abandoned, True
+            if not marked and not ticket._ended:
+                ticket._counted = True
                 self._abandoned += 1
             served = self._serve(self._now())
         self._tell(served)
 
     def _end(self, ticket: Ticket) -> None:
         with self._lock:
-            if ticket._abandoned and not ticket._ended:
-                self._abandoned -= 1
-            ticket._ended = True
+            self._abandoned -= ticket._counted
+            ticket._counted = False
 
     def _piled_up(self) -> Skipped:
         return Skipped(

@@ -82,6 +82,8 @@ class Pipeline:
     def _mistrusted(self, job: Job, *, record: bool = True) -> Skipped | None:
         """Why a call is not let through: untrusted content may have asked for it, or it carries what must not leave."""
         scope = self._scope
+        if scope.seen.nothing_of(job.arguments, job.drawn_from):
+            return None
         situation = scope.seen.situation(job.tool, job.arguments, job.drawn_from)
         decided = scope.policy.trust.decide(situation)
         if isinstance(decided, Admit):

@@ -15,6 +15,8 @@ from .tool import Tool
 MOST_NAMED = 5
 """Origins, tools or hosts that one record names."""
 
+_PLAIN = (int, float, bool, type(None))
+
 LONGEST_NAME = 120
 """Characters that one record spends on an origin."""
 
@@ -76,6 +78,15 @@ class Seen:
             self._texts.append(str(item["content"]))
             if not item["trusted"] and item["outcome"] in ("ok", "error"):
                 self.origins.setdefault(_name(str(item["origin"] or item["tool"])), str(item["tool"]))
+
+    def nothing_of(self, arguments: Mapping[str, Any], drawn_from: Mapping[str, str]) -> bool:
+        """Whether there is nothing to weigh: no untrusted content so far, and no text long enough to be a secret."""
+        if self.origins or drawn_from:
+            return False
+        return all(
+            (isinstance(value, str) and len(value) < LEAST_SECRET) or type(value) in _PLAIN
+            for value in arguments.values()
+        )
 
     def situation(self, tool: Tool, arguments: Mapping[str, Any], drawn_from: Mapping[str, str]) -> TrustSituation:
         """What is known of a call; `drawn_from` is the untrusted content a plan made it from, tools by origin."""
