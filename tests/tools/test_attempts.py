@@ -468,3 +468,66 @@ def test_everything_at_once_under_one_ledger():
     for limit in (0, 1, 5, 9, 40):
         attempts, spent = run(main(limit))
         assert attempts == spent <= limit
+
+
+@pytest.mark.parametrize("options", [
+    {"retry": 2}, {"concurrency": 1}, {"concurrency": "adaptive", "retry": 1}, {"cache": 60}, {"timeout": 0.4, "retry": 1},
+    {"isolation": "thread"},
+])  # fmt: skip
+@pytest.mark.parametrize("fails", [False, True])
+def test_cancellation_at_every_step(options, fails):
+    """Wherever a call is cancelled, its place, its reservation and its ticket come back, and the next call works."""
+
+    async def main(steps):
+        calls = itertools.count()
+
+        async def work(text: str = "") -> str:
+            """Fail at first, and take a while."""
+            await asyncio.sleep(0.05)
+            if fails and next(calls) < 2:
+                raise OSError("down")
+            await asyncio.sleep(0.05)
+            return "fine"
+
+        made = Tool(work, "t", read_only=True, **options)
+        bench = Bench(made)
+        tasks = [asyncio.ensure_future(bench.call("t", Budget(latency=5, tool_calls=9))) for _ in range(3)]
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if steps % 3 == 2:
+            await asyncio.sleep(0.06)
+        tasks[0].cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(1)
+        gate = bench.memory.gates.of("t")
+        after = await bench.call("t", Budget(latency=5, tool_calls=9))
+        others = [e.outcome.name for e in ended[1:]]
+        return gate.in_flight, gate.waiting, gate.abandoned, gate.failures <= 4, others, after.outcome.name
+
+    # An async tool in a thread of its own takes real time.
+    for steps in range(0, 24, 8 if "isolation" in options else 1):
+        in_flight, waiting, abandoned, sane, others, after = run(main(steps))
+        assert (in_flight, waiting, abandoned, sane) == (0, 0, 0, True), steps
+        assert after == "ok" or (fails and "cache" in options)  # equal calls shared the attempts that were to fail
+        if options.get("retry") == 2:
+            assert others == ["ok", "ok"]
+
+
+def test_a_trial_that_is_cancelled_leaves_the_breaker_to_the_next():
+    """A half-open breaker whose trial call is cut with its run, skipped or not begun lets the next call try."""
+    made = fake_tool("t", returns="fine", after=1, error=OSError("down"), failures=5)
+    bench = Bench(made)
+
+    async def main():
+        for _ in range(5):
+            await bench.call("t")
+        await asyncio.sleep(31)
+        trial = asyncio.ensure_future(bench.call("t"))
+        await asyncio.sleep(0.5)
+        trial.cancel()
+        await asyncio.gather(trial, return_exceptions=True)
+        none_left = await bench.call("t", Budget(latency=10, tool_calls=0))
+        cut = await bench.call("t", Budget(latency=0.5))
+        return none_left.outcome.name, cut.outcome.name, (await bench.call("t")).outcome.name
+
+    assert run(main()) == ("skipped", "timed_out", "ok")
