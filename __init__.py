@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from .agent.agent import Agent
     from .agent.events import CallFinished, CallStarted, Event, RunStarted, TextDelta, Warned
     from .agent.forecasts import load_forecasts, save_forecasts
+    from .agent.judge import judge
     from .agent.models.base import Model
     from .agent.result import Result
     from .agent.trace.provider import local_tracing
+    from .agent.verifiers import Answered
     from .policies.budget import Budget, Spend
     from .policies.errors import ShotclockError, ToolError, UsageError
     from .policies.outcome import Verdict
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Agent": ".agent.agent",
+    "Answered": ".agent.verifiers",
     "Budget": ".policies.budget",
     "Call": ".tools.call",
     "CallFinished": ".agent.events",
@@ -53,6 +56,7 @@ _HOMES = {
     "builtin_tools": ".tools.builtin",
     "deadline_headers": ".tools.scope",
     "deadline_hook": ".tools.scope",
+    "judge": ".agent.judge",
     "load_forecasts": ".agent.forecasts",
     "local_tracing": ".agent.trace.provider",
     "remaining": ".tools.scope",
@@ -62,6 +66,7 @@ _HOMES = {
 
 __all__ = [
     "Agent",
+    "Answered",
     "Budget",
     "Call",
     "CallFinished",
@@ -85,6 +90,7 @@ __all__ = [
     "builtin_tools",
     "deadline_headers",
     "deadline_hook",
+    "judge",
     "load_forecasts",
     "local_tracing",
     "remaining",

@@ -13,7 +13,7 @@ from opentelemetry.trace import TracerProvider
 
 from ..policies.budget import Budget
 from ..policies.deadline import Deadline
-from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError
+from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError, UsageError
 from ..policies.reserve import ReserveSituation
 from ..policies.settings import Policy
 from ..tools.isolation import warm
@@ -33,6 +33,7 @@ from .run import Run
 from .supervisor import supervise, wait
 from .timing import answer_forecast
 from .trace.spans import Recorder
+from .verifiers import Verifier
 
 
 class Agent:
@@ -46,6 +47,9 @@ class Agent:
         instructions: what the model is told beside the question, after the built-in instructions.
         budget: the limits of a run that gives none. Default ten seconds, nothing else limited.
         policy: what decides admission, reserve, stopping and sizes.
+        verify: the product's own checks of answers, asked in their order after the check against the evidence:
+            functions of what was `Answered`, plain or async, such as a `judge`. An answer that is refused is asked for
+            again where that fits (`policy.verification`), and else marked.
         checkpointer: a LangGraph checkpointer; runs of one `thread_id` then share a conversation.
         tracer_provider: where spans go; by default the process's global provider, and nowhere if there is none.
 
@@ -64,6 +68,7 @@ class Agent:
         instructions: str = "",
         budget: Budget | None = None,
         policy: Policy | None = None,
+        verify: Iterable[Verifier] = (),
         checkpointer: Any = None,
         tracer_provider: TracerProvider | None = None,
     ) -> None:
@@ -78,6 +83,7 @@ class Agent:
             warm(each, self.policy.limits.process)
         self._own_instructions = instructions
         self._instructions = f"{BASE}\n\n{instructions}".strip()
+        self.verifiers = _functions(verify)
         self._tracer_provider = tracer_provider
         self.memory = Memory.under(self.policy)
         """What its runs have learnt of the tools and the model: latencies, health, results that are kept."""
@@ -225,6 +231,7 @@ class Agent:
             memory=self.memory,
             instructions=self._instructions,
             emit=emit,
+            verifiers=self.verifiers,
         )
         run.trace.decision("reserve", plan.answer, plan.reason, reserve)
         return run
@@ -257,6 +264,16 @@ class _AgentTool(Tool):
     """An agent as a tool: its own policy judges what it may change, and it knows what its caller's model was shown."""
 
     judges_inside = True
+
+
+def _functions(verify: Any) -> tuple[Verifier, ...]:
+    if callable(verify):
+        raise UsageError("verify must be a list of functions of an answer; write verify=[...]")
+    read = tuple(verify)
+    for each in read:
+        if not callable(each):
+            raise UsageError(f"verify must hold functions of an answer, got {each!r}")
+    return read
 
 
 def _is(kind: type, name: str, value: Any, error: type[Exception]) -> Any:

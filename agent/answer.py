@@ -7,15 +7,22 @@ import re
 
 from langgraph.runtime import Runtime
 
+from ..policies.deadline import Deadline
 from ..policies.grounding import MAX_SOURCE, Source, ground
+from ..policies.ledger import Claim
 from ..policies.outcome import Verdict
+from ..policies.verification import MOST_RESAMPLES, Again, AgainSituation
 from . import timing
 from .inference import infer
 from .models.base import Message
 from .models.compose import compose
-from .prompts import FINAL
+from .models.rules import Rules
+from .prompts import AGAIN, FINAL
 from .run import Answer, Run
 from .state import State
+from .verifiers import verified
+
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
 
 
 def grounding_seconds(answer: int, evidence: int) -> float:
@@ -24,18 +31,65 @@ def grounding_seconds(answer: int, evidence: int) -> float:
     return 0.002 + evidence / 700_000 + answer / 40_000 * (1 + evidence / 100_000)
 
 
-_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
-
-
 async def answer(state: State, runtime: Runtime[Run]) -> dict[str, list[Message]]:
     """Settle on the answer: the model's own, one it writes now, or one composed from the evidence."""
     run = runtime.context
     text = state["messages"][-1].get("content", "") if state["messages"][-1]["role"] == "assistant" else ""
     if text.strip() and run.whole:
         run.answer = checked(run, text, unanswered=run.unanswered)
-        return {"messages": []}
+        run.answer = await _settled(run, state["messages"], run.answer)
+        return {"messages": [] if run.answer.text == text else [_message(run.answer)]}
+    # The best answer so far stands outside the graph before anything else is awaited.
     run.answer = _from_draft(run, text) or await _written(run, state["messages"]) or composed(run)
-    return {"messages": [Message(role="assistant", content=run.answer.text)]}
+    run.answer = await verified(run, run.answer)
+    return {"messages": [_message(run.answer)]}
+
+
+def _message(settled: Answer) -> Message:
+    return Message(role="assistant", content=settled.text)
+
+
+async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
+    """The model's answer as its checks leave it: one that was refused is asked for again, where another one fits."""
+    best = run.answer = await verified(run, first)
+    for number in range(MOST_RESAMPLES + 1):
+        if best.verdict.outcome != "fail" or not _again(run, best.verdict, number):
+            return best
+        told = Message(role="user", content=AGAIN.format(reason=best.verdict.reason))
+        turn = await infer(run, [*messages, told], (), "answer", _last(run))
+        if turn.error is not None or turn.refusal is not None or turn.cut or not turn.text.strip():
+            return best
+        unanswered = turn.finish is not None and turn.finish.unanswered
+        other = await verified(run, checked(run, turn.text, unanswered=unanswered))
+        if _RANK[other.verdict.outcome] > _RANK[best.verdict.outcome]:
+            best = run.answer = other
+    return best
+
+
+_RANK = {"pass": 2, "unsure": 1, "fail": 0}
+
+
+def _again(run: Run, verdict: Verdict, resampled: int) -> bool:
+    """Whether the model is asked once more."""
+    due = timing.final_answer(run, _last(run).remaining(run.now()))
+    refusal = run.ledger.check(Claim(model_calls=1))
+    situation = AgainSituation(
+        reason=verdict.reason,
+        resampled=resampled,
+        remaining=due.remaining,
+        expected=due.expected,
+        embedded=isinstance(run.model, Rules),
+        refusal="" if refusal is None else refusal.reason,
+    )
+    decided = run.policy.verification.again(situation)
+    choice = "again" if isinstance(decided, Again) else "keep"
+    run.trace.decision("verify", choice, decided.reason, situation)
+    return choice == "again"
+
+
+def _last(run: Run) -> Deadline:
+    """Until when a model may write: only composing and checking still fits then, so that a late one costs nothing."""
+    return run.deadline.less(run.policy.reserve.compose + run.policy.reserve.margin)
 
 
 def composed(run: Run) -> Answer:
@@ -81,8 +135,7 @@ def _from_draft(run: Run, text: str) -> Answer | None:
 
 async def _written(run: Run, messages: list[Message]) -> Answer | None:
     """The model's final answer, where the plan and the time allow one."""
-    # The model may write until only composing and checking still fits, so that a late one costs nothing.
-    until = run.deadline.less(run.policy.reserve.compose + run.policy.reserve.margin)
+    until = _last(run)
     situation = timing.final_answer(run, until.remaining(run.now()))
     writer = run.policy.reserve.writer(situation)
     run.trace.decision("answer", writer.by, writer.reason, situation)

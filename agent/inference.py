@@ -102,7 +102,7 @@ def _asked(
     )
     sent = input_tokens(request)
     most, limit = _most_tokens(run, sent, None if last.never else last.remaining(now))
-    claim = _claim(run.model, sent, most or 0)
+    claim = claim_of(run.model, sent, most or 0)
     return _Asked(request=replace(request, max_tokens=most), claim=claim, until=until, limit=limit)
 
 
@@ -140,7 +140,8 @@ def input_tokens(request: ModelRequest) -> int:
     return size // 3 + 4 * len(request.messages)
 
 
-def _claim(model: Model, sent: int, most: int) -> Claim:
+def claim_of(model: Model, sent: int, most: int) -> Claim:
+    """What a call costs at most that sends and writes so many tokens."""
     if timing.embedded(model) and model.price is not None and model.price.of(1, 1) == 0:
         return Claim(model_calls=1)  # tokens that take neither time nor money are none: the model is embedded
     cost = None if model.price is None else model.price.of(sent, most)

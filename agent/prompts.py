@@ -17,6 +17,9 @@ BASE = (
 FINAL = "No further tool calls are possible. Answer now, from what is known, and say plainly what is missing."
 
 
+AGAIN = "That answer was refused: {reason}. Write it again, from what is known, and say plainly what is missing."
+
+
 def budget_note(left: Mapping[str, float], seconds: float | None) -> str:
     """What is left, in one line, told on every turn (telling helps, and code enforces it: arXiv 2511.17006)."""
     parts = [] if seconds is None else [f"{seconds:.1f} s"]

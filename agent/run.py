@@ -74,6 +74,7 @@ class Run:
         plan: what is kept back, and who writes the final answer.
         memory: what the agent knows of its tools and model from earlier runs.
         seen: what the model has been shown, and by whose word.
+        verifiers: what the product checks answers with.
         evidence: what calls gave so far.
         ending: why reasoning ended, once it has.
         answer: the best answer so far.
@@ -98,6 +99,7 @@ class Run:
     memory: Memory = field(default_factory=Memory)
     instructions: str = ""
     emit: Callable[[Event], None] | None = None
+    verifiers: tuple[Callable[..., Any], ...] = ()
     soft: Deadline = field(init=False)
     ledger: Ledger = field(init=False)
     pipeline: Pipeline = field(init=False)

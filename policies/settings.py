@@ -25,6 +25,7 @@ from .reserve import Reserve
 from .speculation import Speculation
 from .stopping import Stopping
 from .trust import Trust
+from .verification import Verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Policy:
         interruption: when a model call is begun, waited for or cut.
         speculation: what is begun before the model has finished its turn, and whether it may hand over plans.
         stopping: when reasoning ends.
+        verification: whether a model is asked again after its answer was refused.
         trust: what untrusted content may lead to.
         limits: how large queries, results and answers may be.
     """
@@ -58,6 +60,7 @@ class Policy:
     interruption: Interruption = field(default_factory=Interruption)
     speculation: Speculation = field(default_factory=Speculation)
     stopping: Stopping = field(default_factory=Stopping)
+    verification: Verification = field(default_factory=Verification)
     trust: Trust = field(default_factory=Trust)
     limits: Limits = field(default_factory=Limits)
 

@@ -19,6 +19,12 @@ EXPECTED = {
         r"deadline, after (0\.\d\d|1\.0[0-5]) s",
         "timed_out, fail",
     ],
+    "verify": [
+        "The lamp costs 39.90 euros",
+        "verified: True",
+        "model calls: 4",
+        "again: the answer was refused .it must name the price in euros",
+    ],
     "control": [
         "40 of 40 answers are verified",
         r"retry, 5 times\n  first: attempt 1 of 3 failed",

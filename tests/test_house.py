@@ -19,6 +19,7 @@ SOURCES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.p
 
 PUBLIC = {
     "Agent",
+    "Answered",
     "Budget",
     "Call",
     "CallFinished",
@@ -42,6 +43,7 @@ PUBLIC = {
     "builtin_tools",
     "deadline_headers",
     "deadline_hook",
+    "judge",
     "load_forecasts",
     "local_tracing",
     "remaining",

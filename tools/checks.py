@@ -99,12 +99,12 @@ def _run(check: Check, value: Any, arguments: Mapping[str, Any]) -> Verdict | No
     name = check_name(check)
     try:
         said = check(value, arguments) if _takes_arguments(check) else check(value)
-        return _verdict(name, said)
+        return verdict_of(name, said)
     except BaseException as error:  # a check is user code: whatever it raises says nothing about the result
         return Verdict.unsure(name, f"the check {name} raised {type(error).__name__}: {short(error)}")
 
 
-def check_name(check: Check) -> str:
+def check_name(check: Callable[..., Any]) -> str:
     """What traces and reasons call a check: its `__name__`, or its type's."""
     name = getattr(check, "__name__", None)
     return name if isinstance(name, str) else type(check).__name__
@@ -121,7 +121,8 @@ def _takes_arguments(check: Check) -> bool:
     return takes_any or len(required) >= 2 or (len(places) >= 2 and places[1].name == "arguments")
 
 
-def _verdict(name: str, said: CheckResult) -> Verdict | None:
+def verdict_of(name: str, said: CheckResult) -> Verdict | None:
+    """What a check says, as a verdict; `None` where it says nothing."""
     if said is None or isinstance(said, Verdict):
         return said
     if isinstance(said, str):

@@ -16,6 +16,7 @@ from ...policies.settings import Policy
 from ...policies.speculation import EarlySituation
 from ...policies.stopping import TurnSituation
 from ...policies.trust import TrustSituation
+from ...policies.verification import AgainSituation
 from ..trace.decisions import fields_of
 
 
@@ -29,6 +30,7 @@ class Decided(Protocol):
 
 SITUATIONS: Final[Mapping[str, tuple[type, Callable[[Policy, Any], Decided]]]] = {
     "AnswerSituation": (AnswerSituation, lambda policy, s: policy.reserve.writer(s)),
+    "AgainSituation": (AgainSituation, lambda policy, s: policy.verification.again(s)),
     "BeginSituation": (BeginSituation, lambda policy, s: policy.interruption.begin(s)),
     "EarlySituation": (EarlySituation, lambda policy, s: policy.speculation.early(s)),
     "CallSituation": (CallSituation, lambda policy, s: policy.admission.admit(s)),

@@ -17,11 +17,14 @@ from shotclock.policies.errors import ModelError
 from shotclock.policies.interruption import Interruption, StreamSituation
 from shotclock.policies.pace import PUBLISHED, ModelLatency, PacePolicy
 from shotclock.policies.sums import NOTHING, mixture, roughly, total
+from shotclock.policies.verification import Verification
 from shotclock.testing import Fail, Hang, Say, ScriptedModel, VirtualClock, ask, fake_tool
 
 APPLES = fake_tool("apples", returns="There are 7 apples.", read_only=True)
 QUICK = Pace(start=0.5, per_token=0.01)
 SENTENCE = "There are 7 apples. "
+ONCE = Policy(verification=Verification(resamples=0))
+"""An answer is written once, whatever its check says."""
 NO_PROBE = Policy(interruption=Interruption(probe=0))
 
 
@@ -86,10 +89,10 @@ def test_a_model_slower_than_it_says_is_learnt_and_the_reserve_grows():
 
 def test_an_agent_learns_across_its_runs_and_another_agent_does_not_know():
     """What a model took is the agent's, shared by its runs."""
-    agent = Agent(paced([Say(SENTENCE, after=2.0)]), [])
+    agent = Agent(paced([Say(SENTENCE, after=2.0)]), [], policy=ONCE)
     runs(agent, 3, latency=20)
     assert timing.of(agent.memory.history, agent.model).n == 3
-    other = Agent(agent.model, [])
+    other = Agent(agent.model, [], policy=ONCE)
     assert timing.of(other.memory.history, other.model).n == 0
 
 
@@ -112,7 +115,7 @@ def test_a_failed_call_is_no_sample():
 def test_tokens_are_the_endpoints_own_or_reckoned_from_characters():
     """Reported tokens are learnt as they are; without a report, four characters are one."""
     for usage, expected in ((Usage(input_tokens=9, output_tokens=200), 200), (None, 5)):
-        agent = Agent(paced([Say(SENTENCE.strip(), after=2.0)], usage=usage), [])
+        agent = Agent(paced([Say(SENTENCE.strip(), after=2.0)], usage=usage), [], policy=ONCE)
         runs(agent, 1, latency=20)
         (sample,) = timing.of(agent.memory.history, agent.model).record.fresh
         assert sample[:2] == (pytest.approx(2.0), expected)
@@ -135,7 +138,7 @@ def test_max_tokens_shrink_with_the_time_left():
 def test_a_model_that_proved_slow_is_asked_for_fewer_tokens():
     """The grant follows what was learnt, not what was declared."""
     model = paced([SENTENCE])
-    runs(Agent(model, []), 1, latency=10)
+    runs(Agent(model, [], policy=ONCE), 1, latency=10)
     runs(taught(model, [], seconds=6.0, tokens=60), 1, latency=10)
     assert model.requests[1].max_tokens < model.requests[0].max_tokens / 3
 

@@ -84,13 +84,13 @@ def account(result):
 
 def test_a_plan_runs_at_full_width_without_the_model():
     """Six calls in two layers of one second take two seconds and one turn; turn by turn they take a model call more."""
-    planned, requests = run([plan(*LAYERS, after=1), Say("Done.", after=1)])
+    planned, requests = run([plan(*LAYERS, after=1), Say("a0, a1, a2", after=1)])
     assert planned.elapsed == pytest.approx(4.0)
     assert (planned.spend.tool_calls, planned.spend.model_calls) == (6, 2)
     assert [item.value["text"] for item in planned.evidence[3:]] == ["a0", "a1", "a2"]
     first = ask(*(("one", {"text": f"a{n}"}) for n in range(3)), after=1)
     second = ask(*(("other", {"text": f"a{n}"}) for n in range(3)), after=1)
-    turns, _ = run([first, second, Say("Done.", after=1)])
+    turns, _ = run([first, second, Say("a0, a1, a2", after=1)])
     assert turns.elapsed == pytest.approx(5.0)
     assert (turns.spend.tool_calls, turns.spend.model_calls) == (6, 3)
     assert len(told(requests)) == 1
@@ -474,7 +474,7 @@ def test_a_plan_that_takes_long_to_write_is_not_taken_for_silence():
                 yield CallReady(Call(id="p", tool="plan", arguments={"steps": list(LAYERS)}))
                 yield Finish()
             else:
-                yield TextDelta("Done.")
+                yield TextDelta("a0, a1, a2")
 
     model = Model([])
     model.pace = Pace()
@@ -483,7 +483,7 @@ def test_a_plan_that_takes_long_to_write_is_not_taken_for_silence():
         clock.run(agent.run("?", budget=Budget(latency=30)))
     result = clock.run(agent.run("?", budget=Budget(latency=30)))
     assert [d for d in result.decisions if d["kind"] == "interrupt"] == []
-    assert (result.answer, result.spend.model_calls, result.spend.tool_calls) == ("Done.", 2, 6)
+    assert (result.answer, result.spend.model_calls, result.spend.tool_calls) == ("a0, a1, a2", 2, 6)
 
 
 @pytest.mark.parametrize("last", [step("a", "one"), step("b", "ones"), step("b", "one", after=["b"])])

@@ -471,8 +471,8 @@ def test_everything_at_once_under_one_ledger():
 
 
 @pytest.mark.parametrize("options", [
-    {"retry": 2}, {"concurrency": 1}, {"concurrency": "adaptive", "retry": 1}, {"cache": 60}, {"timeout": 0.4, "retry": 1},
-    {"isolation": "thread"},
+    {"retry": 2}, {"concurrency": 1}, {"concurrency": "adaptive", "retry": 1}, {"cache": 60},
+    {"timeout": 0.4, "retry": 1}, {"isolation": "thread"},
 ])  # fmt: skip
 @pytest.mark.parametrize("fails", [False, True])
 def test_cancellation_at_every_step(options, fails):
