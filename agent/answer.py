@@ -80,6 +80,7 @@ def _again(run: Run, verdict: Verdict, resampled: int) -> bool:
         expected=due.expected,
         embedded=isinstance(run.model, Rules),
         refusal="" if refusal is None else refusal.reason,
+        unfounded=verdict.verifier == "grounding" and not any(item.usable for item in run.evidence),
     )
     decided = run.policy.verification.again(situation)
     choice = "again" if isinstance(decided, Again) else "keep"

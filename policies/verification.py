@@ -23,6 +23,7 @@ class AgainSituation:
         expected: seconds an answer usually takes.
         embedded: whether the embedded model wrote it, which would say the same again.
         refusal: the limit that has no model call left; empty where none refuses.
+        unfounded: whether it was refused for want of evidence, of which there is none: another one would be too.
     """
 
     reason: str
@@ -31,6 +32,7 @@ class AgainSituation:
     expected: float
     embedded: bool = False
     refusal: str = ""
+    unfounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Verification:
         """Whether the model is asked once more."""
         if s.embedded:
             return Keep("the embedded model would say the same again")
+        if s.unfounded:
+            return Keep("no tool has found anything that another answer could rest on")
         if s.resampled >= self.resamples:
             return Keep(f"it was asked {s.resampled} times more, verification.resamples={self.resamples}")
         if s.refusal:

@@ -202,6 +202,7 @@ def test_the_policy_says_why_it_asks_or_keeps():
     assert isinstance(Verification().again(AgainSituation(**usual)), Again)
     for change, words in (
         ({"embedded": True}, "the embedded model would say the same again"),
+        ({"unfounded": True}, "no tool has found anything that another answer could rest on"),
         ({"resampled": 1}, "it was asked 1 times more, verification.resamples=1"),
         ({"refusal": "model_calls=2 leaves 0"}, "model_calls=2 leaves 0"),
         ({"remaining": 0.5}, "an answer takes about 1.00 s and 0.50 s are left"),
