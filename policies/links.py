@@ -19,6 +19,9 @@ LONGEST_PATH_COPY = 40
 LEAST_FIGURE = 8
 """Characters from which a token with a digit in it is taken for somebody's number, code or identifier."""
 
+LONGEST_URL = 4_000
+"""Characters of a URL that is looked at; a longer one, that stands nowhere, carries too much whatever it is."""
+
 LEAST_OPAQUE = 32
 """Characters from which a text without words in it, that stood nowhere before, is taken for data in disguise."""
 
@@ -40,9 +43,13 @@ def urls(text: str) -> list[str]:
 
 def trimmed(url: str) -> str:
     """A URL without the punctuation behind it; a closing bracket belongs to it only where it opened one."""
-    while url and (url[-1] in _CLOSING or (url[-1] in ")]" and url.count(_OPENING[url[-1]]) < url.count(url[-1]))):
-        url = url[:-1]
-    return url
+    end = len(url)
+    surplus = {closing: url.count(closing) - url.count(opening) for closing, opening in _OPENING.items()}
+    while end and (url[end - 1] in _CLOSING or surplus.get(url[end - 1], 0) > 0):
+        end -= 1
+        if url[end] in surplus:
+            surplus[url[end]] -= 1
+    return url[:end]
 
 
 _OPENING = {")": "(", "]": "["}
@@ -69,29 +76,8 @@ def vouched(host: str, texts: Iterable[str]) -> bool:
 
 
 def carries(url: str, texts: Sequence[str]) -> str:
-    """What of the conversation, whose `texts` are given, a URL would carry; empty where it carries nothing.
-
-    A URL, or a path with its query, that stands in a text as it is was written by somebody who did not know the rest.
-    """
-    address = url if "//" in url else f"//{url}"
-    try:
-        parts = urlsplit(address)
-        host = (parts.hostname or "").lower()
-    except ValueError:
-        return "what cannot be read"
-    if stands(url, texts):
-        return ""
-    relative = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    path = [] if len(relative) > 1 and stands(relative, texts) else parts.path.split("/")
-    fields = [] if len(relative) > 1 and not path else [text for pair in _fields(parts.query) for text in pair]
-    rest = [*fields, parts.fragment, parts.username or "", parts.password or "", *host.split(".")[:-2]]
-    folded = _Folded(texts)
-    pieces = [(piece, LONGEST_PATH_COPY) for piece in path] + [(piece, LONGEST_COPY) for piece in rest]
-    for piece, longest in pieces:
-        for layer in unwrapped(unquote(piece)):
-            if said := folded.copied(layer, longest):
-                return said
-    return ""
+    """What of the conversation, whose `texts` are given, a URL would carry; see `Conversation.carries`."""
+    return Conversation(texts).carries(url)
 
 
 def stands(url: str, texts: Iterable[str]) -> bool:
@@ -102,19 +88,50 @@ def stands(url: str, texts: Iterable[str]) -> bool:
 
 
 def _fields(query: str) -> list[tuple[str, str]]:
-    fields = parse_qsl(query, keep_blank_values=True, max_num_fields=None)
-    return fields or [("", query)]
+    return parse_qsl(query, keep_blank_values=True) or [("", query)]
 
 
-class _Folded:
-    """The conversation, as what is copied from it is looked for."""
+class Conversation:
+    """The texts of a conversation, as what is copied from them is looked for."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._texts = [text.lower() for text in texts]
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._verbatim = list(dict.fromkeys(texts))
+        self._texts = [text.lower() for text in self._verbatim]
         self._squeezed: list[str] | None = None
 
-    def copied(self, piece: str, longest: int) -> str:
-        """What a piece of a URL has of the conversation, in words for people that do not repeat it."""
+    def stands(self, url: str) -> bool:
+        """Whether a URL stands in it as it is."""
+        return stands(url, self._verbatim)
+
+    def carries(self, url: str) -> str:
+        """What of the conversation a URL would carry, in words for people that do not repeat it; empty for nothing.
+
+        A URL, or a path with its query, that stands in a text as it is was written by somebody who did not know the
+        rest.
+        """
+        try:
+            parts = urlsplit(url if "//" in url else f"//{url}")
+            host = (parts.hostname or "").lower()
+        except ValueError:  # brackets that do not match
+            return "what cannot be read"
+        if len(url) > LONGEST_URL:
+            return f"{len(url):,} characters"
+        if self.stands(url):
+            return ""
+        relative = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        found = len(relative) > 1 and self.stands(relative)
+        path = [] if found else parts.path.split("/")
+        fields = [] if found else [text for pair in _fields(parts.query) for text in pair]
+        rest = [*fields, parts.fragment, parts.username or "", parts.password or "", *host.split(".")[:-2]]
+        pieces = [(piece, LONGEST_PATH_COPY) for piece in path] + [(piece, LONGEST_COPY) for piece in rest]
+        for piece, longest in pieces:
+            for layer in unwrapped(unquote(piece)) if piece else ():
+                if said := self._copied(layer, longest):
+                    return said
+        return ""
+
+    def _copied(self, piece: str, longest: int) -> str:
+        """What a piece of a URL has of it, in words."""
         if shaped(piece):
             return "a credential"
         small = piece.lower()

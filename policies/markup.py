@@ -11,43 +11,43 @@ import re
 from collections.abc import Sequence
 
 from .links import URL as _URL
-from .links import carries, host_of, stands, trimmed, vouched
+from .links import Conversation, host_of, trimmed, vouched
 
 _FETCHED = (
     "img|image|picture|source|video|audio|track|iframe|frame|frameset|embed|object|applet|script|link|style|base|meta"
     "|svg|use|form|input|button|portal|body|table|td|th|bgsound|layer|math|noscript|template|dialog|animate|set"
 )
-_WITH_CONTENT = re.compile(
-    r"<\s*(script|style|iframe|object|applet|noscript|template)\b[^>]{0,2000}>.{0,5000}?<\s*/\s*\1\s*>", re.I | re.S
-)
-_TAG = re.compile(rf"<\s*/?\s*(?:{_FETCHED})(?=[\s/>:\"']|$)(?:\"[^\"]*\"|'[^']*'|[^'\">])*(?:>|$)", re.I | re.S)
-_BROKEN_TAG = re.compile(rf"<\s*/?\s*(?:{_FETCHED})(?=[\s/>:\"']|$)[^>]*(?:>|$)", re.I | re.S)
-_ACTIVE = re.compile(
-    r"<[a-z][^>]{0,2000}?(?:\bon[a-z]{3,}\s*=|\bstyle\s*=[^>]{0,500}(?:url\s*\(|@import|image-set)"
-    r"|\b(?:background|srcset|poster)\s*=)[^>]*(?:>|$)",
-    re.I | re.S,
-)
+_OPENER = re.compile(rf"<\s{{0,9}}/?\s{{0,9}}({_FETCHED})(?=[\s/>:\"']|$)", re.I)
+_HIDDEN = ("script", "style", "iframe", "object", "applet", "noscript", "template")
+"""Tags of which what stands between them goes too."""
+_ACTIVE = re.compile(r"\bon[a-z]{3,20}\s{0,9}=|\b(?:style|background|srcset|poster)\s{0,9}=", re.I)
 _SOURCE = re.compile(
-    r"(?:[a-z:]*(?:src|href|srcset|data|poster|action|background|content)\s*=|url\s*\()\s*[\"']?([^\"'\s>)]+)", re.I
+    r"(?:(?:src|href|srcset|data|poster|action|background|content)\s{0,9}=|url\s{0,9}\()\s{0,9}[\"']?([^\"'\s>)]+)",
+    re.I,
 )
-_CSS = re.compile(r"(?:@import\s*)?(?:url|image-set)\s*\(\s*[\"']?([^)\"']*)[\"']?\s*\)?", re.I)
+_CSS = re.compile(r"(?:url|image-set)\s{0,9}\(\s{0,9}[\"']?([^)\"'\n]*)[\"']?\s{0,9}\)?|@import\b", re.I)
 _TARGET = (
-    r"\(\s*(?:<([^<>\n]*)>|((?:[^()\s\\]|\\.|\((?:[^()\s\\]|\\.)*\))*))(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\)))?\s*\)"
+    r"\(\s{0,9}(?:<([^<>\n]{0,4000})>|((?:[^()\s\\]|\\.|\((?:[^()\s\\]|\\.){0,4000}\)){0,4000}))"
+    r"(?:\s{1,9}(?:\"[^\"]{0,1000}\"|'[^']{0,1000}'|\([^()]{0,1000}\)))?\s{0,9}\)"
 )
-_LABEL = r"\[((?:[^\[\]\\]|\\.|\[(?:[^\[\]\\]|\\.)*\])*)\]"
+_LABEL = r"\[((?:[^\[\]\\]|\\.|\[(?:[^\[\]\\]|\\.){0,1000}\]){0,1000})\]"
 _IMAGE = re.compile(rf"!{_LABEL}{_TARGET}")
 _IMAGE_BY_NAME = re.compile(rf"!{_LABEL}(?:\s?\[([^\[\]]*)\])?")
 _LINK = re.compile(rf"(?<!!){_LABEL}{_TARGET}")
 _DEFINITION = re.compile(r"^[ >]{0,6}\[([^\[\]\n]+)\]:\s*<?([^\s<>]+)>?[^\n]*$", re.M)
 _LOOSE_IMAGE = re.compile(r"!\[([^\[\]]{0,1000})\]\s{0,9}\(([^()\n]{0,2000})\)?")
-_ANCHOR = re.compile(
-    r"<\s*a\b[^<>]{0,500}?\bhref\s*=\s*[\"']?([^\"'\s<>]+)[^<>]{0,500}>([^<]{0,1000})(?:<\s*/\s*a\s*>)?", re.I
-)
+_ANCHOR = re.compile(r"<\s{0,9}(/?)\s{0,9}a\b[^<>]*>?", re.I)
+_SIMPLE_TAG = re.compile(r"<[a-z][^<>]*>?", re.I)
+_TABLES = ("table", "td", "th", "picture")
+_PICTURES = ("img", "image", "picture", "source", "video", "audio", "track")
+_ALT = re.compile(r"\balt\s{0,9}=\s{0,9}(?:\"([^\"]*)\"|'([^']*)')", re.I)
 _SCRIPTED = re.compile(r"\s*(?:javascript|vbscript|data|blob|file)\s*:", re.I)
 _OPENS = re.compile(r"<(?=[a-z/!?])", re.I)
-_LONGEST = 100_000
-_MOST_TAGS = 300
-"""Characters and tags of an answer that is cleaned with care; where it has more, all that could fetch is disarmed."""
+_LONGEST = 50_000
+_MOST_LINKS = 500
+"""Characters of an answer whose markup is judged piece by piece, and links in it that are; in a longer one everything
+that could fetch is disarmed, and further links are taken out."""
+_LONGEST_TAG = 4_000
 _UNSAFE = re.compile(r"!\[|\]\s*[(:\[]|<|//|www\.|url\s*\(", re.I)
 
 
@@ -63,10 +63,13 @@ def cleaned(text: str, *, vouching: Sequence[str], known: Sequence[str]) -> tupl
     """
     if not _UNSAFE.search(text):
         return text, ()
-    if len(text) > _LONGEST or len(_OPENS.findall(text)) > _MOST_TAGS:
-        return text.replace("![", "[").replace("<", "&lt;"), ("all images and all HTML, as there is very much of it",)
     cleaning = _Cleaning(vouching, known)
-    return cleaning.clean(text), tuple(dict.fromkeys(cleaning.removed))
+    if len(text) > _LONGEST:
+        cleaning.removed.append("all images and all HTML, as it is very long")
+        text = cleaning.unlink(text.replace("![", "[").replace("<", "&lt;"))
+    else:
+        text = cleaning.unlink(cleaning.unfetch(text))
+    return text, tuple(dict.fromkeys(cleaning.removed))
 
 
 class Disarming:
@@ -91,26 +94,49 @@ class Disarming:
 class _Cleaning:
     def __init__(self, vouching: Sequence[str], known: Sequence[str]) -> None:
         self._vouching = vouching
-        self._known = known
+        self._conversation = Conversation(known)
         self._judged: dict[str, bool] = {}
+        self._links: dict[str, bool] = {}
+        self._unlinking = False
         self.removed: list[str] = []
 
-    def clean(self, text: str) -> str:
-        """The text without markup that fetches, then without links that carry."""
-        text = _WITH_CONTENT.sub(self._tag, text)
-        for pattern in (_TAG, _BROKEN_TAG, _ACTIVE):
-            text = pattern.sub(self._tag, text)
+    def unfetch(self, text: str) -> str:
+        """The text without markup that a screen fetches or runs by itself."""
+        text = _SIMPLE_TAG.sub(self._simple, self._untagged(text))
         text = _CSS.sub(self._css, text)
+        if _OPENS.search(text) and _ACTIVE.search(text):
+            # Tags that only a browser would make out: none is left to it.
+            self.removed.append("HTML that may fetch or run")
+            text = _OPENS.sub("&lt;", text)
         text = _IMAGE.sub(self._image, text)
         named = {match[1].casefold().strip(): match[2] for match in _DEFINITION.finditer(text)}
         if named:
             text = _IMAGE_BY_NAME.sub(lambda match: self._image_by_name(match, named), text)
-        text = _LOOSE_IMAGE.sub(
+        return _LOOSE_IMAGE.sub(
             lambda match: self._picture(match[1], match[2].strip(" <").split(" ")[0], match[0]), text
         )
+
+    def unlink(self, text: str) -> str:
+        """The text without links that carry something of the conversation."""
         text = _ANCHOR.sub(self._anchor, text)
-        text = _LINK.sub(self._link, text)
-        return _URL.sub(self._bare, text)
+        return _URL.sub(self._bare, _LINK.sub(self._link, text))
+
+    def _untagged(self, text: str) -> str:
+        """The text without the tags that fetch or run, each up to where a browser sees its end."""
+        kept, at, without = [], 0, set[str]()
+        lowered = text.lower()
+        while (match := _OPENER.search(text, at)) is not None:
+            name, end = match[1].lower(), _end_of_tag(text, match.end())
+            whole = text[match.start() : end]
+            shown = self._tag(name, whole)
+            if name in _HIDDEN and "/" not in match[0] and name not in without:
+                closing = lowered.find(f"</{name}", end)
+                # Where it is not closed once, it is not closed further on either.
+                without |= {name} if closing < 0 else set()
+                end = end if closing < 0 else _end_of_tag(text, closing)
+            kept += [text[at : match.start()], shown]
+            at = end
+        return "".join([*kept, text[at:]])
 
     def _fetchable(self, url: str) -> bool:
         """Whether a screen may fetch it: its host was named by somebody whose word counts."""
@@ -129,23 +155,31 @@ class _Cleaning:
             return False
         if "//" not in url and not url.lower().startswith("www."):
             return True
-        return self._fetchable(url) or not carries(url, self._known)
+        if url not in self._links:
+            looked_at = len(self._links) < _MOST_LINKS
+            self._links[url] = looked_at and (self._fetchable(url) or not self._conversation.carries(url))
+        return self._links[url]
 
-    def _tag(self, match: re.Match[str]) -> str:
-        whole = match[0]
+    def _tag(self, name: str, whole: str) -> str:
+        """What is left of a tag: all of it, what it says in words, or nothing."""
         sources = [html.unescape(found) for found in _SOURCE.findall(whole)]
-        if re.match(r"<\s*/", whole) and not sources:
-            return whole if re.match(r"<\s*/?\s*(?:table|td|th)\b", whole, re.I) else ""
-        plain = re.match(r"<\s*(?:table|td|th|picture)\b", whole, re.I) and not sources and not _ACTIVE.match(whole)
-        if plain or (sources and all(map(self._fetchable, sources)) and _is_picture(whole)):
+        quiet = not sources and not _ACTIVE.search(whole)
+        if quiet and (name in _TABLES or whole.lstrip("<").lstrip().startswith("/")):
+            return whole if name in _TABLES else ""
+        if sources and name in _PICTURES and not _ACTIVE.search(whole) and all(map(self._fetchable, sources)):
             return whole
-        kind = re.match(r"<\s*/?\s*([a-z]+)", whole, re.I)
-        self.removed.append(f"HTML that fetches or runs (<{kind[1].lower() if kind else '?'}>)")
-        described = re.search(r"\balt\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", whole, re.I)
+        self.removed.append(f"HTML that fetches or runs (<{name}>)")
+        described = _ALT.search(whole)
         return (described[1] or described[2] or "") if described else ""
 
+    def _simple(self, match: re.Match[str]) -> str:
+        if not _ACTIVE.search(match[0]):
+            return match[0]
+        self.removed.append("HTML that may fetch or run")
+        return ""
+
     def _css(self, match: re.Match[str]) -> str:
-        if match[1] and self._fetchable(match[1]):
+        if match[1] and ("//" not in match[1] or self._fetchable(match[1])) and not _SCRIPTED.match(match[1]):
             return match[0]
         self.removed.append("a style that fetches")
         return ""
@@ -164,7 +198,12 @@ class _Cleaning:
         return alternative
 
     def _anchor(self, match: re.Match[str]) -> str:
-        return match[0] if self._linkable(html.unescape(match[1])) else self._unlinked(match[2])
+        if match[1]:
+            kept, self._unlinking = "" if self._unlinking else match[0], False
+            return kept
+        targets = [html.unescape(found) for found in _SOURCE.findall(match[0])]
+        self._unlinking = not all(map(self._linkable, targets))
+        return self._unlinked("") if self._unlinking else match[0]
 
     def _link(self, match: re.Match[str]) -> str:
         return match[0] if self._linkable(html.unescape(match[2] or match[3] or "")) else self._unlinked(match[1])
@@ -175,14 +214,23 @@ class _Cleaning:
 
     def _bare(self, match: re.Match[str]) -> str:
         url = trimmed(match[0])
-        if stands(url, self._known) or self._linkable(html.unescape(url)):
+        if self._linkable(html.unescape(url)):
             return match[0]
         self.removed.append("a link that carries text of the conversation")
         return f"{host_of(url)}{match[0][len(url) :]}"
 
 
-def _is_picture(tag: str) -> bool:
-    """Whether it is a tag that shows and does nothing else; a script or a frame stays out whoever vouches."""
-    return re.match(r"<\s*(?:img|image|picture|source|video|audio|track)\b", tag, re.I) is not None and not re.search(
-        r"\bon[a-z]{3,}\s*=", tag, re.I
-    )
+def _end_of_tag(text: str, at: int) -> int:
+    """Where a tag ends whose attributes begin at `at`: behind its `>`, quotes read as a browser reads them; where they
+    are not closed, at the first `>`, or at the end of the text."""
+    quote = ""
+    for place in range(at, min(len(text), at + _LONGEST_TAG)):
+        letter = text[place]
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter == ">":
+            return place + 1
+    first = text.find(">", at)
+    return len(text) if first < 0 else first + 1

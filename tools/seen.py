@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..policies.credentials import LEAST_SECRET, Credential, known, secrets_of, shaped
-from ..policies.links import carries, host_of, urls, vouched
+from ..policies.links import Conversation, host_of, urls, vouched
 from ..policies.trust import TrustSituation
 from .call import Evidence
 from .tool import Tool
@@ -114,7 +114,10 @@ class Seen:
         """Hosts that nobody vouched for, with what a URL would carry there."""
         named = [url for text in strings for url in urls(text)]
         strangers = [(host_of(url), url) for url in named if not vouched(host_of(url), self._vouching)]
-        carried = [(host, carries(url, self._texts)) for host, url in strangers]
+        if not strangers:
+            return ""
+        conversation = Conversation(self._texts)
+        carried = [(host, conversation.carries(url)) for host, url in strangers]
         return _listed(f"{what} to {_short(host)}" for host, what in carried if what)
 
 

@@ -206,6 +206,8 @@ KEPT = [
     "See [Oslo](https://stranger.example/oslo?lang=en).",
     "![map](https://mine.example/map.png)",
     "2 < 3 and a <b>bold</b> word.",
+    "<img src='https://mine.example/map.png' alt='map'>",
+    "<a href='https://stranger.example/oslo?lang=en'>Oslo</a> and <a href='#top'>up</a>.",
     "Oslo has 700,000 people!",
 ]
 
@@ -240,6 +242,10 @@ STRIPPED = {
     "See [this](javascript:alert(1)).": "See this.",
     "See <a href='https://evil.example/?d=84920183'>this</a>.": "See this.",
     "See https://evil.example/?d=84920183.": "See evil.example.",
+    "Hi <p title='<' onclick=alert(1)>there": "Hi &lt;p title='<' onclick=alert(1)>there",
+    "Hi <img alt='>' src=https://evil.example/p>there": "Hi >there",
+    "Hi <b 'x <img src=https://evil.example/p>there": "Hi <b 'x there",
+    "Hi <img src=https://mine.example/p srcset=https://evil.example/p>there": "Hi there",
 }
 
 

@@ -233,18 +233,31 @@ HOSTILE = [
     "%25",
     "url(",
     "]: ",
+    "< ",
+    "<a ",
+    "</a",
+    "//a) ",
+    '[a](b "',
+    "![a](b",
+    "x:src=",
+    "<img a",
+    "<img '>",
+    "@import",
+    "&lt;",
+    "u n t r u s t e d ",
 ]
 
 
+@pytest.mark.parametrize("size", [49_000, 200_000])
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_a_hostile_answer_costs_little(piece):
-    """No text makes cleaning slow: 100,000 characters of any opening take under two seconds."""
-    text = piece * (100_000 // len(piece))
-    began = time.perf_counter()
-    cleaned(text, vouching=[], known=[])
-    neutralised(text)
-    shaped(text)
-    assert time.perf_counter() - began < 2.0
+def test_a_hostile_answer_costs_little(piece, size):
+    """No text makes it slow to judge: so many characters of any opening, or after one, take under a second."""
+    for text in (piece * (size // len(piece)), piece + "a" * size, piece + " " * size):
+        began = time.perf_counter()
+        cleaned(text, vouching=["mine.example"], known=["Revenue rose by 4 %."])
+        neutralised(text)
+        shaped(text)
+        assert time.perf_counter() - began < 1.0
 
 
 def test_a_very_long_answer_is_disarmed_whole():
