@@ -124,7 +124,7 @@ def test_what_is_cut_off_grounds_nothing() -> None:
 
 
 def test_a_usual_answer_takes_milliseconds() -> None:
-    """1 kB of answer against 20 kB of prose is checked within a tenth of a second of the processor; a busy one gets three."""
+    """1 kB of answer against 20 kB of prose is checked in a tenth of a second; a busy machine gets three."""
     topics = ("revenue", "margin", "invoices", "contracts", "renewals", "audits", "forecasts", "refunds", "tickets")
     lines = [
         f"The report on {topic} of branch {chr(65 + at % 26)}{at} had {at * 37} cases and praised the team for it."
