@@ -1,1 +1,0 @@
-"""The systems that are put into the world; `register.py` lists them."""
