@@ -4,6 +4,7 @@ in time, settled."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import random
 from collections.abc import Mapping
@@ -133,6 +134,12 @@ class Attempts:
         ticket = await gate.enter(self._scope.soft)
         if isinstance(ticket, Skipped):
             return ended(job.tool.name, self._skipped(job, ticket)), 0
+        if ticket.queued:  # the wait for a place has used time that the attempt was admitted with
+            forecast = self.forecast(job)
+            admitted = self._admit(job, forecast)
+            if isinstance(admitted, Skipped):
+                ticket.leave(admitted, 0.0)
+                return ended(job.tool.name, admitted), 0
         begun = self._reserved(job, ticket)
         if isinstance(begun, Skipped):
             return ended(job.tool.name, begun), 0
@@ -172,11 +179,6 @@ class Attempts:
 
     def _reserved(self, job: Job, ticket: Ticket) -> Reservation | Skipped:
         """The attempt's claim in the ledger; where that refuses it, the place is given back."""
-        # A wait for a place may have used the time up that the attempt was admitted with.
-        late = self._admit(job, self.forecast(job)) if ticket.queued else None
-        if isinstance(late, Skipped):
-            ticket.leave(late, 0.0)
-            return late
         reservation = self._scope.ledger.reserve(claim(job.tool))
         if isinstance(reservation, Refusal):
             skipped = Skipped(reservation.limit, reservation.reason)
@@ -383,7 +385,8 @@ class Attempts:
             abandon(future)
             return ended(each.job.tool.name, self._no_place(each))
         if flight.landed is None and not future.done():
-            asyncio.get_running_loop().call_later(GRACE, each.ticket.abandon)
+            with contextlib.suppress(RuntimeError):  # where its loop has been closed nothing of it runs on
+                asyncio.get_running_loop().call_later(GRACE, each.ticket.abandon)
         cancelled = future.cancelled()
         if not future.done():
             self._scope.own(future)

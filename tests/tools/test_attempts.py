@@ -531,3 +531,15 @@ def test_a_trial_that_is_cancelled_leaves_the_breaker_to_the_next():
         return none_left.outcome.name, cut.outcome.name, (await bench.call("t")).outcome.name
 
     assert run(main()) == ("skipped", "timed_out", "ok")
+
+
+def test_concurrency_with_an_attempt_that_waited():
+    """An attempt that waited for its place has what is left, and not what was left before: it ends by the deadline."""
+    made = delays(0.6, 100, concurrency=1)
+    bench = Bench(made)
+
+    async def main():
+        calls = [bench.call("t", Budget(latency=1)) for _ in range(2)]
+        return [e.outcome.name for e in await asyncio.gather(*calls)], asyncio.get_running_loop().time()
+
+    assert run(main()) == (["ok", "timed_out"], 1.0)
