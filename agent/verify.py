@@ -10,7 +10,7 @@ from langgraph.types import Command
 from ..policies.outcome import Skipped, Verdict
 from ..policies.stopping import Stop, TurnSituation
 from ..tools.call import Evidence
-from .plan_text import PLAN, answer_to, given
+from .plan_text import answer_to, given
 from .run import Run
 from .state import State
 from .timing import next_turn
@@ -54,8 +54,8 @@ def _verdict(turn: list[Evidence]) -> Verdict:
 def _situation(run: Run, state: State, turn: list[Evidence], turns: Turns) -> TurnSituation:
     now = run.now()
     spend = run.ledger.spend(now - run.started)
-    refused = [each.outcome.limit for each in turn if isinstance(each.outcome, Skipped)]
-    refused = [limit for limit in refused if limit not in ("deadline", PLAN)]
+    limits = [e.outcome.limit for e in turn if isinstance(e.outcome, Skipped)]
+    refused = [name for name in limits if name in ("tool_calls", "cost_usd") or name.startswith("per_tool")]
     exhausted = refused[0] if refused and run.ledger.left().get("tool_calls", 1) <= 0 else None
     return TurnSituation(
         turn=state["turn"],

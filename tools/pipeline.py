@@ -109,6 +109,8 @@ class Pipeline:
         other = replace(job, tool=quicker)
         if refused is None or self._refused(other) is not None:
             return job
+        # Counted as a call that was not begun, so that one asks now and then whether the tool still is so slow.
+        self._attempts.gate(job.tool).withheld += refused.limit == "deadline"
         self._scope.trace.decision("fallback", quicker.name, refused.reason, tool=job.tool.name, call=job.call)
         return other
 

@@ -543,3 +543,25 @@ def test_concurrency_with_an_attempt_that_waited():
         return [e.outcome.name for e in await asyncio.gather(*calls)], asyncio.get_running_loop().time()
 
     assert run(main()) == (["ok", "timed_out"], 1.0)
+
+
+def test_fallback_of_a_tool_that_has_recovered():
+    """A tool that was too slow, and is replaced for it, is asked again now and then, and comes back."""
+    slow = [True]
+
+    async def look(text: str = "") -> str:
+        """Look."""
+        await asyncio.sleep(30 if slow[0] else 0.05)
+        return "fresh"
+
+    spare = fake_tool("spare", returns="old", read_only=True)
+    bench = Bench(Tool(look, "t", read_only=True, fallback=spare), spare)
+
+    async def main():
+        found = []
+        for number in range(60):
+            slow[0] = number < 5
+            found.append((await bench.call("t", Budget(latency=1))).tool)
+        return found
+
+    assert run(main())[-20:] == ["t"] * 20
