@@ -7,8 +7,9 @@ value fits the rest better, or the names beside it are said of something else, t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 
+from .anchors import Anchor
 from .claims import Claim, Target, alike, overlaps
 from .names import kind_of_name
 from .passages import Reading
@@ -18,13 +19,16 @@ from .scenes import Scene, Slot
 from .senses import LEAST, MOST, RELATED, sense
 from .sentences import Stretch
 from .spans import Fact, places
-from .views import Anchor, View
+from .views import View
 
 MARGIN = 0.08
 """By how much another slot must fit better before the claim is refused."""
 
 ENOUGH = 0.8
 """The share of what a claim's own record holds of it that another record must hold to be searched."""
+
+_SURELY = 1e-9
+"""More than what sums of weights are off by."""
 
 MAX_SLOTS, FEW_SLOTS = 60, 4
 """Places of a value that are looked at, and of those that are read."""
@@ -54,7 +58,7 @@ class Binder:
         for name in claim.numbered:
             if not self._known(name) and any(scene.numbers(name.text) for scene in self.scenes):
                 return f"{claim.view.text_at(name)} is in no source"
-        prose = not any(scene.has_data for scene in self.scenes)
+        prose = not any(scene.layout.has_data for scene in self.scenes)
         for target in claim.targets:
             if prose and target.kind != "fact" and claim.values:
                 continue  # it is asked for with the values
@@ -92,7 +96,7 @@ class Binder:
     def is_data(self, reading: Reading, place: int) -> bool:
         """Whether a place of a source stands in a row or an object."""
         scene = next(each for each in self.scenes if each.reading is reading)
-        record = scene.at(place)
+        record = scene.layout.at(place)
         return record is not None and record.data
 
     # -- slots ------------------------------------------------------------------------------------------------------
@@ -104,7 +108,7 @@ class Binder:
             if len(found) > FEW_SLOTS:
                 found = _likeliest(found, claim.anchors(target))
             claim.own[target] = [
-                Slot(scene, scene.view(record), start, end, target.kind) for scene, start, end, record in found
+                Slot(scene, scene.layout.view(record), start, end, target.kind) for scene, start, end, record in found
             ]
         return claim.own[target]
 
@@ -114,9 +118,10 @@ class Binder:
         return [each for each in own if not each.given] or own
 
     def _rivals(
-        self, claim: Claim, target: Target, anchors: Sequence[Anchor], own: Sequence[Slot], least: float
+        self, claim: Claim, target: Target, anchors: Sequence[Anchor], own: Sequence[Slot], least: float, score: float
     ) -> Iterator[Slot]:
-        """The other values of the same kind in records that hold more than `least` of the claim, by weight."""
+        """The other values of the same kind in records that hold more than `least` of the claim, by weight; those of
+        records that can score more than `score`."""
         for scene in self.scenes:
             for each in own:
                 if each.scene is scene:
@@ -124,12 +129,27 @@ class Binder:
             taken = {id(each.view.record) for each in own}
             for record in scene.likely(anchors, least):
                 if id(record) not in taken and not record.given:
-                    yield from _slots(scene, scene.view(record), target, claim)
+                    view = scene.layout.view(record)
+                    if scene.could_exceed(view, anchors, score - _SURELY):
+                        yield from _slots(scene, view, target, claim)
 
     # -- judging ----------------------------------------------------------------------------------------------------
 
     def _score(self, slot: Slot, anchors: Sequence[Anchor]) -> float:
-        return sum(anchor.weight * slot.scene.link(slot, anchor) for anchor in anchors)
+        got = 0.0
+        for anchor in anchors:
+            got += anchor.weight * slot.scene.link(slot, anchor)
+        return got
+
+    def _exceeds(self, slot: Slot, anchors: Sequence[Anchor], score: float) -> bool:
+        """Whether a slot scores more; it is given up as soon as what is left to be asked cannot make it so."""
+        got, left = 0.0, sum(anchor.weight for anchor in anchors) + _SURELY
+        for anchor in anchors:
+            got += anchor.weight * slot.scene.link(slot, anchor)
+            left -= anchor.weight
+            if got + left <= score:
+                return False
+        return got > score
 
     def _inner(self, slot: Slot, anchors: Sequence[Anchor]) -> float:
         """What of a slot's score is due to anchors that stand in its record, and not in a header or around it."""
@@ -155,11 +175,10 @@ class Binder:
         if most <= best + MARGIN or (claim.is_called(target) and not any(slot.view.is_data for slot in own)):
             return ""
         least = max(self._inner(slot, anchors) for slot in near)
-        for rival in self._rivals(claim, target, anchors, [slot for _, slot in scores], least):
+        for rival in self._rivals(claim, target, anchors, [slot for _, slot in scores], least, best + MARGIN):
             if target.kind != "fact" and not _plays(rival, own, anchors):
                 continue
-            score = self._score(rival, anchors)
-            if score > best + MARGIN:
+            if self._exceeds(rival, anchors, best + MARGIN):
                 return f"the evidence says {' '.join(rival.text.split())[:60]} there, not {target.text}"
         return ""
 
@@ -199,12 +218,12 @@ def _places(scene: Scene, target: Target) -> list[tuple[int, int, Record]]:
     """Where a source holds what is asked for, and in which record."""
     found: list[tuple[int, int]] = []
     if target.fact is not None and not target.text.isalpha():
-        candidates = scene.reading.candidates(target.fact)
-        found = [(each.start, each.end) for each in candidates if same(target.fact, each, fell=True)]
+        equal = (each for each in scene.reading.candidates(target.fact) if same(target.fact, each, fell=True))
+        found = [(each.start, each.end) for each in islice(equal, MAX_SLOTS)]
     if not found:  # a name, a number within a quotation, or one written as a word
         text = target.text.lower()
         found = [(each, each + len(text)) for each in places(scene.lower, text, MAX_SLOTS)]
-    homes = ((start, end, scene.at(start)) for start, end in found[:MAX_SLOTS])
+    homes = ((start, end, scene.layout.at(start)) for start, end in found)
     return [(start, end, record) for start, end, record in homes if record is not None]
 
 
@@ -238,11 +257,10 @@ _VAGUE = frozenset(["lies", "lie", "come", "came", "out"]) | MOST | LEAST
 
 def _share_prose(ones: Sequence[Slot], twos: Sequence[Slot]) -> bool:
     """Whether two names stand in one sentence, or in two of which one rests on the other: nothing tells them apart."""
-    if any(
-        each.view.record is not None and each.scene.carried(each.view.record) is not None for each in (*ones, *twos)
-    ):
+    homes = [(each.scene.layout, each.view.record) for each in (*ones, *twos)]
+    if any(record is not None and layout.carried(record) is not None for layout, record in homes):
         return True
-    return any(one.view is two.view and not one.view.is_data for one in ones for two in twos)
+    return any(one.view.record is two.view.record and not one.view.is_data for one in ones for two in twos)
 
 
 def _comparable(one: Target, two: Target) -> bool:
@@ -254,12 +272,13 @@ def _comparable(one: Target, two: Target) -> bool:
 def _slots(scene: Scene, view: View, target: Target, claim: Claim) -> Iterator[Slot]:
     """The slots of a record that could stand where the target stands, other than those the claim itself has."""
     if target.fact is not None:
+        said = [each.fact for each in claim.values if each.fact is not None]
         for fact in view.facts:
             if not alike(fact, target.fact, view.is_data) or same(target.fact, fact, fell=True):
                 continue
             if target.fact.unit is not None and view.is_called(fact):
                 continue
-            if not any(each.fact is not None and same(each.fact, fact, fell=True) for each in claim.values):
+            if not any(same(each, fact, fell=True) for each in said):
                 yield Slot(scene, view, fact.start, fact.end, "fact")
         return
     yield from _names(scene, view, target, claim)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from .anchors import Anchor, Kind
 from .lexicon import STOP_WORDS
-from .names import Name, codes
+from .names import Name
 from .scenes import Slot
 from .senses import LIGHT, sense
 from .spans import Fact
-from .views import Anchor, Kind, View
+from .views import View
 
 NAME, FACT, WORD, ROLE, ASKED = 3.0, 2.0, 1.0, 2.0, 1.5
 """What a name, a value, a word and a preposition beside a value, and a name of the question, say about which slot is
@@ -34,6 +35,9 @@ class Target:
     senses: tuple[str, ...] = ()
     fact: Fact | None = None
 
+    def __hash__(self) -> int:
+        return hash((self.start, self.text))
+
 
 _ARTICLES = frozenset(["the", "a", "an", "in", "on", "at", "of", "for", "all", "most"])
 """Words that may stand before what a sentence speaks of."""
@@ -49,7 +53,7 @@ class Claim:
         self.targets = _once([*self.values, *self.names, *self._subject()])
         self.numbered = [
             Anchor("name", view.start + at, view.start + at + len(each), (each,), weight=NAME, text=each)
-            for at, each in codes(view.text)
+            for at, each in view.codes
             if " " in each
         ]
         self._anchors = self._all()
@@ -63,7 +67,7 @@ class Claim:
         return Target("name", name.start, name.start + len(text), text, _senses(text))
 
     def _subject(self) -> list[Target]:
-        found = self.view.first_word(LIGHT)
+        found = self.view.first_word
         if found is None:
             return []
         start, word = found
@@ -82,12 +86,12 @@ class Claim:
             found.append(Anchor("name", each.start, each.end, each.senses, weight=weight, text=last))
         found += self.numbered + [
             Anchor("name", self.view.start + at, self.view.start + at + len(code), (code,), weight=NAME, text=code)
-            for at, code in codes(self.view.text)
+            for at, code in self.view.codes
             if code.isalnum() and self.view.text[at].islower()
         ]
         taken = [(each.start, each.end) for each in (*self.values, *self.names)]
         seen: set[str] = set()
-        for start, word in self.view.each_word():
+        for start, word in self.view.each_word:
             if word in LIGHT or word in seen or len(word) < 2 or any(low <= start < high for low, high in taken):
                 continue
             seen.add(word)
@@ -109,7 +113,7 @@ class Claim:
             if self.view.broken(target, each) and (_like_values(each, target) or (named and each.kind == "name")):
                 link *= ELSEWHERE
             if link >= 0.05:
-                found.append(replace(each, weight=each.weight * link))
+                found.append(each.weighing(each.weight * link))
         role = self.view.role_before(target.start)
         if role:
             found.append(Anchor("word", 0, 0, weight=ROLE, role=role))
@@ -178,8 +182,9 @@ def alike(one: Fact, two: Fact, in_cell: bool = False) -> bool:
 def _sort(fact: Fact) -> str:
     if fact.kind == "time" and isinstance(fact.value, tuple) and fact.value[0] < 0:
         return "offset"
-    year = fact.kind == "number" and fact.unit is None and len(fact.text) == 4 and fact.text[:2] in _CENTURIES
-    return "date" if year and fact.text.isdigit() else fact.kind
+    if fact.kind != "number" or fact.unit is not None or len(fact.text) != 4:
+        return fact.kind
+    return "date" if fact.text[:2] in _CENTURIES and fact.text.isdigit() else "number"
 
 
 _CENTURIES = frozenset(str(each) for each in range(10, 21))

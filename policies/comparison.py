@@ -13,12 +13,15 @@ from .binding import Binder
 from .contradiction import flipped
 from .extremes import exaggeration
 from .facts import extract
+from .figures import Wanted
 from .grounded import GroundedFact, Problem, Sentence
 from .lexicon import CURRENCIES, MONTHS, UNIT_ALIASES, WEEKDAYS
 from .order import reversal
-from .passages import Reading, Source, Wanted, signed, trimmed
+from .pages import Page, signed, trimmed
+from .passages import Reading, Source
 from .polarity import denial
-from .quantities import keeper, same, small_wholes
+from .postings import Postings, members, most
+from .quantities import same, small_wholes
 from .senses import sense
 from .sentences import (
     Stretch,
@@ -76,9 +79,10 @@ class Comparison:
         facts = facts[:MAX_FACTS]
         self.stretches = list(split(answer))
         self._starts = [stretch.start for stretch in self.stretches]
-        wanted = Wanted(frozenset(stems(answer)), keeper(facts), small_wholes(facts))
-        self.readings = _read(sources, wanted)
-        self.question = Reading(Source(QUESTION, question), wanted, MAX_ANSWER)
+        wanted, small = Wanted(facts), small_wholes(facts)
+        self.readings = _read(sources, wanted, small)
+        self.question = Reading(Source(QUESTION, question), wanted, small, MAX_ANSWER)
+        self._stems = frozenset(stems(answer))
         self.asked = frozenset(stems(question[:MAX_ANSWER]))
         asked = [fact for fact in extract(question[:MAX_ANSWER]) if not fact.initial]
         surely = {fact.text for fact in (*facts, *asked) if fact.kind == "name" and not fact.initial}
@@ -89,7 +93,7 @@ class Comparison:
         self._falls: dict[int, bool] = {}
 
     def _named(self, word: str) -> bool:
-        return any(reading.names(word) for reading in self.readings)
+        return any(reading.page.names(word) for reading in self.readings)
 
     def stretch_of(self, fact: Fact) -> Stretch:
         """The sentence of the answer that a fact stands in."""
@@ -140,18 +144,18 @@ class Comparison:
     def _unit_seen(self, unit: str) -> bool:
         spellings = UNIT_ALIASES.get(unit, (unit,))
         asked = () if unit in CURRENCIES else (self.question,)
-        return any(reading.find(each) for each in spellings for reading in (*self.readings, *asked))
+        return any(reading.page.find(each) for each in spellings for reading in (*self.readings, *asked))
 
     def _conflict(self, reading: Reading, found: Fact, fact: Fact, stretch: Stretch) -> str:
         """Why a number that stands in a source went the other way there; empty where it did not."""
         first, last = clause_around(stretch.text, fact.start - stretch.start, fact.end - stretch.start)
-        if signed(direction(stretch.text[first:last]), fact) * reading.direction_at(found) < 0:
+        if signed(direction(stretch.text[first:last]), fact) * reading.page.direction_at(found) < 0:
             return f"{_cut(fact.text)} went the other way, or bounds the other side, in the evidence"
         return ""
 
     def _wording(self, fact: Fact) -> GroundedFact:
         for reading in (*self.readings, self.question):
-            place = _place(fact, reading)
+            place = _place(fact, reading.page)
             if place is not None:
                 return _grounded(fact, reading, place)
         if fact.kind == "name" and fact.initial and " " in fact.text and not self._named(fact.text.split()[0]):
@@ -174,9 +178,8 @@ class Comparison:
                 else None
             )
         for reading in (*self.readings, self.question) if word in MONTHS else ():
-            for date_ in reading.moments:
-                if date_.kind == "date" and isinstance(date_.value, tuple) and date_.value[1] == MONTHS.index(word) + 1:
-                    return _grounded(fact, reading, (date_.start, date_.end))
+            for found in reading.moments.in_month(MONTHS.index(word) + 1):
+                return _grounded(fact, reading, (found.start, found.end))
         return None
 
     # -- sentences --------------------------------------------------------------------------------------------------
@@ -212,7 +215,8 @@ class Comparison:
 
     def _shown(self, action: str, stretch: Stretch) -> bool:
         whole = stretch.text.strip(" .!").lower()
-        return any(reading.shows(action) or (" " in whole and reading.find(whole)) for reading in self.readings)
+        pages = [reading.page for reading in self.readings]
+        return any(page.shows(action) or (" " in whole and page.find(whole)) for page in pages)
 
     def _said(self, stretch: Stretch, inside: Sequence[GroundedFact]) -> frozenset[str] | None:
         """The stems of what a sentence says beside its facts; `None` where it only reports on the run."""
@@ -247,17 +251,14 @@ class Comparison:
     ) -> tuple[float, tuple[Reading, Stretch] | None]:
         """The share of needed words in the best window, and its best record; of equals one that says no opposite."""
         top, equals = (-1, 0, 0), list[tuple[Reading, Stretch]]()
-        whole = frozenset(stems(stretch.text))
+        asked = [each & self._stems for each in (needed, said, frozenset(stems(stretch.text)))]
         for reading in self.readings:
-            for window, own, record in zip(reading.windows, reading.stems, reading.records, strict=True):
-                held = len(needed & window)
-                if held < top[0]:
-                    continue
-                rank = (held, len(said & own), len(whole & own))
-                if rank > top:
-                    top, equals = rank, [(reading, record)]
-                elif rank == top and rank[2] and len(equals) < MAX_EQUALS:
-                    equals.append((reading, record))
+            rank, records = _closest(reading.page.postings, *asked)
+            if records and rank >= top:
+                best = islice(members(records), MAX_EQUALS if rank[2] else 1)
+                found = [(reading, reading.page.records[at]) for at in best]
+                equals = found if rank > top else [*equals, *found][: MAX_EQUALS if rank[2] else 1]
+                top = rank
         if not equals:
             return 0.0, None
         coverage = top[0] / len(needed) if needed else 1.0
@@ -265,12 +266,23 @@ class Comparison:
         return coverage, next(agreeing, equals[0]) if top[2] else None
 
 
-def _read(sources: Sequence[Source], wanted: Wanted) -> list[Reading]:
+def _closest(
+    postings: Postings, needed: frozenset[str], said: frozenset[str], whole: frozenset[str]
+) -> tuple[tuple[int, int, int], int]:
+    """How many of the needed words the best records and their neighbours hold, how many of what is said and of the
+    whole sentence they hold themselves, and which records those are."""
+    held, records = most(map(postings.near, needed), postings.all)
+    told, records = most(map(postings.holding, said), records)
+    shared, records = most(map(postings.holding, whole), records)
+    return (held, told, shared), records
+
+
+def _read(sources: Sequence[Source], wanted: Wanted, small: Sequence[int]) -> list[Reading]:
     left, readings = MAX_SOURCE, []
     for source in sources:
         if left <= 0:
             break
-        readings.append(Reading(source, wanted, left))
+        readings.append(Reading(source, wanted, small, left))
         left -= len(source.text)
     return readings
 
@@ -283,20 +295,20 @@ def _excused(fact: Fact, stretch: Stretch) -> bool:
     return fact.kind in ("name", "quotation") or fact.unit in ("s", "ms", "minute")
 
 
-def _place(fact: Fact, reading: Reading) -> tuple[int, int] | None:
+def _place(fact: Fact, page: Page) -> tuple[int, int] | None:
     value = str(fact.value)
     if fact.kind == "quotation":
-        return reading.find_quote(value)
+        return page.find_quote(value)
     if fact.kind == "citation":
-        return reading.find(value) or reading.find(value.replace(", page ", ", p. "))
+        return page.find(value) or page.find(value.replace(", page ", ", p. "))
     if fact.kind == "url":
-        return reading.find_url(value)
-    return _place_name(value, reading)
+        return page.find_url(value)
+    return _place_name(value, page)
 
 
-def _place_name(value: str, reading: Reading) -> tuple[int, int] | None:
+def _place_name(value: str, page: Page) -> tuple[int, int] | None:
     parts = value.split()
-    return reading.find(value) or (reading.find_together(parts) if len(parts) > 1 else None)
+    return page.find(value) or (page.find_together(parts) if len(parts) > 1 else None)
 
 
 def _is_share(fact: Fact, candidate: Fact) -> bool:
@@ -331,7 +343,7 @@ def _from(fact: Fact) -> GroundedFact:
 
 
 def _grounded(fact: Fact, reading: Reading, place: tuple[int, int]) -> GroundedFact:
-    return replace(_from(fact), source=reading.id, source_span=reading.original(*place))
+    return replace(_from(fact), source=reading.id, source_span=reading.page.original(*place))
 
 
 def _ungrounded(fact: Fact, problem: str) -> GroundedFact:

@@ -15,7 +15,7 @@ MAX_ROWS = 300
 
 def exaggeration(binder: Binder, claim: Claim) -> str:
     """Why a claim's superlative does not hold; empty where it does, or where a source says the same word."""
-    said = [(start, word) for start, word in claim.view.each_word() if word in MOST | LEAST]
+    said = [(start, word) for start, word in claim.view.each_word if word in MOST | LEAST]
     for start, word in said:
         before = claim.view.between(start - 6, start).split()
         if before[-1:] == ["at"] or _says(binder, claim, word):
@@ -46,7 +46,7 @@ def _is_extreme(slot: Slot, target: Target, most: bool) -> bool:
     cell = slot.view.cell_at(slot.start)
     if cell is None or not cell.labels or target.fact is None or not isinstance(target.fact.value, Decimal):
         return False
-    column = slot.scene.column(cell.labels[-1], MAX_ROWS)
+    column = slot.scene.layout.column(cell.labels[-1], MAX_ROWS)
     if len(column) < 2:
         return False
     mine = [value for start, value in column if cell.start <= start < cell.end]

@@ -72,7 +72,10 @@ def date_fact(text: str, start: int, end: int, year: object, month: object, day:
 def _month_number(month: str) -> int:
     if month.isdigit():
         return int(month)
-    return next((n for n, name in enumerate(MONTHS, 1) if name.startswith(month[:3].lower())), 0)
+    return _MONTH_OF.get(month[:3].lower(), 0)
+
+
+_MONTH_OF = {name[:3]: number for number, name in enumerate(MONTHS, 1)}
 
 
 def _weekday_before(text: str) -> int:

@@ -17,6 +17,10 @@ _NAME = re.compile(
 )
 
 _CODE = re.compile(r"\b[^\W\d_][\w&-]{0,40}\d[\w-]{0,40}|\b\d+(?:\.\d+){2,6}\b")
+_MIXED = re.compile(r"(?:[^\W\d]|[&-])\d|\d\.\d")
+"""What every code has: a quick look for most texts, which have none."""
+
+_DIGIT = re.compile(r"\d")
 _NUMBERED = re.compile(r"\b([^\W\d_]{0,2}[A-Z]\w{1,20}) \d{1,4}\b(?![.,%:]\d|%|[-/]) ?(\w*)")
 _LEADING = STOP_WORDS.union(MONTHS, WEEKDAYS)
 _LABEL = re.compile(r"[^\W\d_]+")
@@ -33,7 +37,10 @@ class Name:
 
 def codes(text: str) -> list[tuple[int, str]]:
     """The tokens of letters and digits, version numbers, and names with a number (`Voyager 2`), in lower case."""
-    found = [(match.start(), match[0].lower()) for match in _CODE.finditer(text)]
+    if _DIGIT.search(text) is None:
+        return []
+    mixed = _MIXED.search(text) is not None
+    found = [(match.start(), match[0].lower()) for match in _CODE.finditer(text)] if mixed else []
     return found + [
         (match.start(), match[0][: match.start(2) - match.start()].strip().lower())
         for match in _NUMBERED.finditer(text)

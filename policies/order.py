@@ -59,7 +59,7 @@ def _together(binder: Binder, one: Target, two: Target) -> Iterator[tuple[Scene,
         others = scene.holding_words(two.text)
         for key, record in scene.holding_words(one.text).items():
             if key in others and not record.data:
-                yield scene, scene.view(record)
+                yield scene, scene.layout.view(record)
 
 
 def _orders(view: View, one: Target, two: Target) -> Iterator[tuple[int, int, bool]]:

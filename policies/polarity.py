@@ -41,7 +41,7 @@ class Flag:
 
 def denial(binder: Binder, stretch: Stretch) -> str:
     """Why a sentence says the opposite of a flag of the sources; empty where it does not."""
-    if not any(scene.flags for scene in binder.scenes):
+    if not any(scene.layout.flag_words for scene in binder.scenes):
         return ""
     claim = binder.claim(stretch)
     for part in _PART.split(claim.view.text):
@@ -59,8 +59,10 @@ def _flags(binder: Binder, part: str) -> Iterator[Flag]:
     """The flags that a part of a sentence speaks of."""
     said = _senses(part)
     for scene in binder.scenes:
-        for word in said & scene.flags.keys() - _EMPTY:
-            for record, cell in scene.flags[word]:
+        if said.isdisjoint(scene.layout.flag_words):
+            continue
+        for word in said & scene.layout.flags.keys() - _EMPTY:
+            for record, cell in scene.layout.flags[word]:
                 value = scene.text[cell.start : cell.end].strip('" ').lower()
                 yield Flag(scene, record, cell, value in YES, value in ("0", "0.0"))
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 import sys
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 
-from .lexicon import CARDINALS, CURRENCIES, MULTIPLIERS, ORDINALS, STOP_WORDS, unit_named
+from .lexicon import CURRENCIES, MULTIPLIERS, STOP_WORDS, unit_named
 from .moments import CLOCK, MONTH, date_fact, iso_facts, slashed_date, take_moments, time_fact
-from .spans import LABELS, Canvas, Fact, places
+from .spans import LABELS, Canvas, Fact
 
 MAX_NUMBER = 400
 """Characters of the longest run of digits read as a number; a longer one is compared as it is written."""
@@ -39,6 +39,9 @@ _SCAN = re.compile(
     re.VERBOSE,
 )
 _DIGITS = re.compile(r"\d++")
+_PLAIN = re.compile(  # what follows makes it no date, time or multiple
+    r"\d\d*+((?:,\d{3})*+(?=[\"}\]]|,[\s\"]|\.\s|[ ][c-ln-oq-su-z]))?"
+)
 URL = re.compile(r"https?://[^\s<>\"“”]+|(?<![\w.@/-])www\.[^\s<>\"“”]+")
 _UNIT = re.compile(
     r"[\s\u00a0\u202f-]?([%°℃℉$€£¥₹]\s?[CF]?(?!\w)|[^\W\d_]+[²³23]?(?:/[^\W\d_]+)?)"
@@ -57,22 +60,17 @@ _HYPHEN = "-−–"
 
 
 def scan(text: str, keep: Callable[[float], bool]) -> list[Fact]:
-    """The dates and times of a source, and those of its numbers whose digits `keep` wants."""
-    canvas = Canvas(text)
-    if "http" in text or "www." in text:
-        canvas.blank(URL)
+    """The dates and times of a text, and those of its numbers whose digits `keep` wants."""
+    canvas = canvas_of(text)
     return with_ranges(take_moments(canvas) + scan_digits(canvas.text, keep), text)
 
 
-def scan_words(text: str, lower: str, values: set[int]) -> list[Fact]:
-    """Those of a source's numbers that are written in words, up to twenty and twentieth, and are among `values`."""
-    return [
-        number_in_words(text, start, start + len(word), value)
-        for value in values
-        if 0 <= value < len(CARDINALS)
-        for word in (CARDINALS[value], ORDINALS[value])
-        for start in places(lower, word)
-    ]
+def canvas_of(text: str) -> Canvas:
+    """A text whose URLs are blank: their digits are no numbers."""
+    canvas = Canvas(text)
+    if "http" in text or "www." in text:
+        canvas.blank(URL)
+    return canvas
 
 
 def same(answer: Fact, source: Fact, *, fell: bool = False) -> bool:
@@ -106,27 +104,10 @@ def is_cased(letter: str) -> bool:
     return letter.lower() != letter.upper()
 
 
-def keeper(facts: Sequence[Fact]) -> Callable[[float], bool]:
-    """Whether a source's digits lie in an interval that a number of the answer allows."""
-    merged: list[tuple[float, float]] = []
-    for low, high in sorted(interval for fact in facts for interval in magnitudes(fact)):
-        if merged and low <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    lows = [low for low, _ in merged]
-
-    def keep(digits: float) -> bool:
-        at = bisect_right(lows, digits) - 1
-        return at >= 0 and digits <= merged[at][1]
-
-    return keep
-
-
-def small_wholes(facts: Sequence[Fact]) -> frozenset[int]:
+def small_wholes(facts: Sequence[Fact]) -> tuple[int, ...]:
     """The whole numbers up to twenty among the facts, which a source may write in words."""
     values = (fact.value for fact in facts if isinstance(fact.value, Decimal))
-    return frozenset(int(value) for value in values if 0 <= value <= 20 and value == value.to_integral_value())
+    return tuple({int(value) for value in values if 0 <= value <= 20 and value == value.to_integral_value()})
 
 
 def anything(_: float) -> bool:
@@ -147,15 +128,55 @@ def number_in_words(text: str, start: int, end: int, value: int) -> Fact:
 def scan_digits(text: str, keep: Callable[[float], bool]) -> list[Fact]:
     """All facts that begin with a digit: numbers that `keep` wants, dates and times."""
     found: list[Fact] = []
+    for match in runs(text):
+        if not _passed_over(match["number"], match["exponent"], keep):
+            found.extend(read(match, text, keep))
+        if len(found) > MAX_SCANNED:
+            break
+    return found
+
+
+def runs(text: str) -> Iterator[re.Match[str]]:
+    """What begins with a digit, one after the other; `read` reads it."""
     end = 0
     for digit in _DIGITS.finditer(text):  # finds its digits many times faster than the long pattern would
         if digit.start() >= end and (match := _SCAN.match(text, digit.start())) is not None:
             end = match.end()
-            if not _passed_over(match["number"], match["exponent"], keep):
-                found.extend(_read(match, text, keep))
-            if len(found) > MAX_SCANNED:
-                break
-    return found
+            yield match
+
+
+def run_at(text: str, start: int) -> re.Match[str]:
+    """The one of `runs` that begins at a place."""
+    match = _SCAN.match(text, start)
+    assert match is not None
+    return match
+
+
+def numbers_and_moments(text: str) -> Iterator[tuple[str, int, re.Match[str] | None]]:
+    """What begins with a digit: the number as it is written, or nothing; its place; and what `read` reads.
+
+    Numbers that are plain at first sight come without the last: most of a source are, and `run_at` gives it.
+    """
+    end = 0
+    for first in _PLAIN.finditer(text):
+        start = first.start()
+        if start < end:
+            continue
+        groups = first[1]
+        if groups == "" or (groups and first.start(1) - start < 4):
+            end = first.end()
+            yield first[0], start, None
+        elif (match := _SCAN.match(text, start)) is not None:
+            end = match.end()
+            yield match["number"] or "", start, match
+
+
+def sizes(raw: str, match: re.Match[str] | None) -> tuple[float, ...]:
+    """The bare digits of a number as it stands, and those of the numbers that `120,300` may be."""
+    if raw.isdecimal() and match is None:
+        return (float(raw),)
+    whole = float(raw.translate(_SEPARATORS) + (_exponent(match) if match is not None else ""))
+    return (whole, *map(float, raw.translate(_SPACES).split(","))) if "," in raw else (whole,)
 
 
 def _passed_over(raw: str | None, exponent: str | None, keep: Callable[[float], bool]) -> bool:
@@ -164,7 +185,8 @@ def _passed_over(raw: str | None, exponent: str | None, keep: Callable[[float], 
     return plain and raw is not None and not keep(float(raw))
 
 
-def _read(match: re.Match[str], text: str, keep: Callable[[float], bool]) -> Iterator[Fact]:
+def read(match: re.Match[str], text: str, keep: Callable[[float], bool]) -> Iterator[Fact]:
+    """The facts of a run of digits: its date, its time, or those of its numbers that `keep` wants."""
     raw = match["number"]
     if raw is not None:
         yield from _numbers(match, raw, text, keep)
@@ -203,13 +225,15 @@ def _numbers(match: re.Match[str], raw: str, text: str, keep: Callable[[float], 
 
 
 _SEPARATORS = str.maketrans("", "", ",\u00a0\u202f\u2009'’_")
+_SPACES = str.maketrans("", "", "\u00a0\u202f\u2009'’_")
 
 
 def _cells(raw: str, start: int, keep: Callable[[float], bool]) -> Iterator[Fact]:
     """`120,300` in a row of CSV or a compact JSON array may be two numbers."""
     for cell in raw.split(","):
-        if keep(float(cell)):
-            yield Fact(kind="number", text=cell, start=start, end=start + len(cell), value=Decimal(cell))
+        digits = cell.translate(_SPACES)
+        if keep(float(digits)):
+            yield Fact(kind="number", text=cell, start=start, end=start + len(cell), value=Decimal(digits))
         start += len(cell) + 1
 
 
@@ -312,10 +336,11 @@ def _counts(text: str, end: int) -> bool:
 
 
 def _hint(text: str, start: int, end: int) -> str | None:
-    after = _UNIT_AFTER.match(text[end : end + 90])
-    if after is not None:
+    if '"' in text[end : end + 90] and (after := _UNIT_AFTER.match(text, end, end + 90)) is not None:
         return unit_named(after[1])
     before = text[max(0, start - 90) : start]
+    if before.removesuffix('"').rstrip()[-1:] not in (":", "="):
+        return None
     key = _KEY.search(before[-48:])
     if key is not None:
         unit = _key_unit(key[1])
@@ -362,7 +387,14 @@ def _close(answer: Fact, value: Decimal, fell: bool) -> bool:
     assert isinstance(answer.value, Decimal)
     if fell and value < 0 < answer.value:
         value = -value
-    return answer.value == value or abs(answer.value - value) <= Decimal(_slack(answer))
+    if answer.value == value or answer.digits < 2:
+        return answer.value == value
+    return abs(answer.value - value) <= _half(answer.quantum)
+
+
+@lru_cache(maxsize=256)
+def _half(quantum: Decimal) -> Decimal:
+    return Decimal(float(quantum) / 2)
 
 
 def _slack(answer: Fact) -> float:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from .sentences import Stretch, split
 
@@ -31,35 +32,56 @@ class Cell:
     labels: tuple[str, ...]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Record:
     """A stretch of a source that says something of one thing.
 
     Attributes:
         start: where it begins in the text.
         end: where it ends.
-        cells: its values, where it is a row or an object; none where it is prose.
+        unread: what reads its cells; they are read when they are first asked for, as most records of a source never
+            matter to an answer.
         parent: the record it is a part of.
         before: the record of prose before it.
         goes_on: whether it goes on with that one's subject; `None` until that is asked.
         heading: where the heading above it stands, if any.
         data: whether it is a row or an object, if one without values of its own.
-        row: whether its labels stand in a header and not in itself.
+        header: the labels of a row, which stand in a header and not in itself.
         inner: where the records within it stand, which are read for themselves.
         given: whether it is the arguments of a call, which say what a result is of.
+        read: its cells as far as they are read; `cells` is asked for them.
     """
 
     start: int
     end: int
-    cells: list[Cell] = field(default_factory=list)
+    unread: Callable[[], list[Cell]] | None = None
     parent: Record | None = None
     before: Record | None = None
     goes_on: bool | None = None
     heading: Record | None = None
     given: bool = False
     data: bool = False
-    row: bool = False
+    header: tuple[str, ...] | None = None
     inner: list[tuple[int, int]] = field(default_factory=list)
+    read: list[Cell] = field(default_factory=list)
+    _starts: list[int] | None = None
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Its values by place, where it is a row or an object; none where it is prose."""
+        unread = self.unread
+        if unread is not None:
+            self.read = unread()
+            self.unread = None
+        return self.read
+
+    def cell_at(self, place: int) -> Cell | None:
+        """The cell that holds a place."""
+        cells = self.cells
+        if self._starts is None:
+            self._starts = [cell.start for cell in cells]
+        at = bisect_right(self._starts, place) - 1
+        return cells[at] if at >= 0 and place < cells[at].end else None
 
 
 NO = frozenset(["false", "null", "none", "no", "off", "0", "0.0", "never", "disabled", "n/a"]) | {""}
@@ -70,7 +92,14 @@ YES = frozenset(["true", "yes", "on", "enabled"])
 
 _CALL = re.compile(r"\s*[\w.-]{1,80}[\s:(]{0,3}(?=\{)")
 _JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[{\[\"\]]|\[\s*-?[\d.]+\s*,)")
-_TOKEN = re.compile(r'"[^"]*"?|[{}\[\]:,]|[^\s"{}\[\]:,]+')
+_TOLD = 8
+"""Spaces that it then has more of."""
+
+_KEY, _VALUE = r'"[^"]{0,58}"', r'(?:"[^"]{0,58}"|[^\s"{}\[\]:,]++)'  # none so long that it is read as prose
+_MEMBER = rf"{_KEY}\s*+:\s*+{_VALUE}\s*+"
+_FLAT = rf"\{{\s*+{_MEMBER}(?:,\s*+{_MEMBER})*+\}}"
+_TOKEN = re.compile(rf'{_FLAT}|"[^"]*"?|[{{}}\[\]:,]|[^\s"{{}}\[\]:,]+')
+_MEMBERS = re.compile(rf"({_KEY})\s*+:\s*+({_VALUE})")
 _REFERS = re.compile(r"\b(?:it|its|them|they|their|he|his|him|she|her|there)\b", re.IGNORECASE)
 _OWN_NAME = re.compile(r"\b[^\W\d_a-z]\w")
 _GOES_ON = re.compile(
@@ -103,6 +132,9 @@ def records_of(text: str, stretches: Sequence[Stretch]) -> list[Record]:
 
 
 def _pieces(stretch: Stretch) -> Iterator[Stretch]:
+    if len(stretch.text) <= _LONGEST:
+        yield stretch
+        return
     for at in range(0, len(stretch.text), _LONGEST):
         text = stretch.text[at : at + _LONGEST]
         yield Stretch(text, stretch.start + at, stretch.start + at + len(text))
@@ -125,8 +157,10 @@ class _Frame:
     labels: tuple[str, ...]
     is_object: bool
     key: str | None = None
-    header: list[str] | None = None
-    column: int = 0
+
+    def path(self) -> tuple[str, ...]:
+        """The keys that lead to what comes next in it, the last few of them."""
+        return (*self.labels[-3:], self.key) if self.key is not None else self.labels
 
 
 def _objects(text: str, start: int, end: int) -> Iterator[Record]:
@@ -136,15 +170,18 @@ def _objects(text: str, start: int, end: int) -> Iterator[Record]:
     pending: tuple[int, int] | None = None
     for match in _TOKEN.finditer(text, start, end):
         token, frame = match[0], stack[-1]
-        if token in "{[":
-            labels = (*frame.labels[-3:], frame.key) if frame.key is not None else frame.labels
+        if token[0] == "{" and len(token) > 1:
+            yield Record(*match.span(), partial(_members, text, *match.span(), frame.path()), frame.record, data=True)
+            frame.record.inner.append(match.span())
+            frame.key, pending = None, None
+        elif token in "{[":
             nested = not frame.is_object and len(stack) > 1 and token == "["
             record = (
                 Record(match.start(), end, parent=frame.record, data=True) if token == "{" or nested else frame.record
             )
             if record is not frame.record:
                 yield record
-            stack.append(_Frame(record, labels, is_object=token == "{"))
+            stack.append(_Frame(record, frame.path(), is_object=token == "{"))
             pending = None
         elif token in "}]":
             if len(stack) > 1:
@@ -157,18 +194,23 @@ def _objects(text: str, start: int, end: int) -> Iterator[Record]:
         elif token == ":":
             if frame.is_object and pending is not None:
                 frame.key = text[pending[0] : pending[1]].strip('"')
-                if frame.record.cells and frame.record.cells[-1].start == pending[0]:
-                    frame.record.cells.pop()
+                if frame.record.read and frame.record.read[-1].start == pending[0]:
+                    frame.record.read.pop()
         elif token == ",":
             frame.key, pending = None, None
         else:
             pending = match.span()
-            if len(token) > _PROSE and token.count(" ") > 8:
+            if len(token) > _PROSE and token.count(" ") > _TOLD:
                 yield from _told(text, match.start() + 1, match.end() - 1, frame.record)
                 frame.record.inner.append(match.span())
                 continue
-            labels = (*frame.labels[-3:], frame.key) if frame.key is not None else frame.labels
-            frame.record.cells.append(Cell(match.start(), match.end(), labels))
+            frame.record.read.append(Cell(match.start(), match.end(), frame.path()))
+
+
+def _members(text: str, start: int, end: int, path: tuple[str, ...]) -> list[Cell]:
+    """The cells of an object without others in it."""
+    found = _MEMBERS.finditer(text, start, end)
+    return [Cell(*each.span(2), (*path[-3:], each[1].strip('"'))) for each in found]
 
 
 def _told(text: str, start: int, end: int, parent: Record) -> Iterator[Record]:
@@ -217,14 +259,10 @@ def _lines(text: str, stretches: Sequence[Stretch]) -> Iterator[Record]:
 
 def _is_line(text: str, stretch: Stretch) -> bool:
     """Whether a stretch is a whole line of the text."""
-    before, after = (
-        text[: stretch.start].rstrip(" \t")[-1:]
-        if stretch.start < 400
-        else text[max(0, stretch.start - 40) : stretch.start].rstrip(" \t")[-1:],
-        text[stretch.end : stretch.end + 1],
-    )
-    own_end = stretch.text[-1:] == "\n"
-    return before in ("", "\n") and (own_end or after in ("", "\n"))
+    if stretch.text[-1:] != "\n" and text[stretch.end : stretch.end + 1] not in ("", "\n"):
+        return False
+    before = text[0 if stretch.start < 400 else stretch.start - 40 : stretch.start].rstrip(" \t")
+    return before[-1:] in ("", "\n")
 
 
 def refers(text: str) -> bool:
@@ -243,7 +281,7 @@ def _pairs(stretch: Stretch) -> Record | None:
     if len(pairs) < 2:
         return None
     cells = [Cell(stretch.start + each.start(2), stretch.start + each.end(2), (each[1],)) for each in pairs]
-    return Record(stretch.start, stretch.end, cells, data=True)
+    return Record(stretch.start, stretch.end, data=True, read=cells)
 
 
 def _keyed(text: str, stretches: Sequence[Stretch], at: int) -> tuple[int, list[Record]] | None:
@@ -287,7 +325,7 @@ def _table(text: str, stretches: Sequence[Stretch], at: int) -> tuple[int, list[
         ):
             break
         rows.append(each)
-    labels = [part.strip(' *`"') for part in head.strip("|").split(mark)]
+    labels = tuple(part.strip(' *`"') for part in head.strip("|").split(mark))
     rows = [each for each in rows if set(each.text) - set("|-: \n\t")]
     rule = sum(1 for each in stretches[at + 1 : at + 2] if not set(each.text) - set("|-: \n\t"))
     if not rows or (mark == "," and any(". " in each.text for each in rows)):
@@ -305,16 +343,20 @@ def _could_head(head: str, mark: str) -> bool:
     return all(len(part) <= 60 for part in parts)
 
 
-def _row(stretch: Stretch, mark: str, labels: Sequence[str]) -> Record:
-    cells, start = [], stretch.start
+def _row(stretch: Stretch, mark: str, labels: tuple[str, ...]) -> Record:
+    return Record(stretch.start, stretch.end, partial(_columns, stretch, mark, labels), data=True, header=labels)
+
+
+def _columns(stretch: Stretch, mark: str, labels: tuple[str, ...]) -> list[Cell]:
+    """The cells of a row."""
     body = stretch.text
     lead = len(body) - len(body.lstrip("|\n"))
-    start += lead
+    cells, start = [], stretch.start + lead
     for at, part in enumerate(body[lead:].split(mark)):
         if part.strip():
-            cells.append(Cell(start, start + len(part), (labels[at],) if at < len(labels) else ()))
+            cells.append(Cell(start, start + len(part), labels[at : at + 1]))
         start += len(part) + 1
-    return Record(stretch.start, stretch.end, cells, data=True, row=True)
+    return cells
 
 
 def record_at(records: Sequence[Record], starts: Sequence[int], place: int) -> Record | None:
@@ -330,11 +372,29 @@ def record_at(records: Sequence[Record], starts: Sequence[int], place: int) -> R
     return None
 
 
-def flags_of(text: str, records: list[Record]) -> list[tuple[Record, Cell]]:
-    """The cells of a source that say yes or no."""
-    found = []
+_ANSWERS = "|".join(re.escape(each) for each in sorted(NO | YES, reverse=True) if each)
+_FLAGGED = re.compile(
+    rf'[{{,]\s*+({_KEY})\s*+:\s*+(?:"\s*+(?:{_ANSWERS})?\s*+"|(?:{_ANSWERS})(?=[\s,}}]))', re.IGNORECASE
+)
+
+
+def flag_keys(text: str, records: Sequence[Record]) -> frozenset[str]:
+    """All keys whose cells may say yes or no; the cells that are still unread stay so."""
+    found = {key.strip('"') for key in _FLAGGED.findall(text)}
     for record in records:
-        for cell in record.cells if not record.given else ():
-            if cell.end - cell.start < 12 and text[cell.start : cell.end].strip('" ').lower() in NO | YES:
-                found.append((record, cell))
-    return found
+        if record.header is not None:
+            found.update(record.header)
+        elif record.read:
+            found.update(key for cell in _flags(text, record) for key in cell.labels[-1:])
+    return frozenset(found)
+
+
+def flags_of(text: str, records: Sequence[Record]) -> list[tuple[Record, Cell]]:
+    """The cells of a source that say yes or no."""
+    return [(record, cell) for record in records for cell in _flags(text, record)]
+
+
+def _flags(text: str, record: Record) -> Iterator[Cell]:
+    for cell in record.cells if not record.given else ():
+        if cell.end - cell.start < 12 and text[cell.start : cell.end].strip('" ').lower() in NO | YES:
+            yield cell

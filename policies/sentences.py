@@ -89,9 +89,15 @@ def split(text: str) -> Iterator[Stretch]:
 
 
 def _abbreviated(text: str, stop: int) -> bool:
+    if text[stop - 1 : stop].isdigit() or (stop > _LONG and text[stop - _LONG : stop].isalpha()):
+        return False
     before = text[max(0, stop - 12) : stop].split()
     word = before[-1].lstrip("(").lower() if before and not text[stop - 1].isspace() else ""
     return word in ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i")
+
+
+_LONG = max(map(len, ABBREVIATIONS)) + 1
+"""Letters of a word that is longer than every abbreviation."""
 
 
 def stems(text: str) -> list[str]:

@@ -107,7 +107,8 @@ class Steps:
         fall = math.log((1 - shares[at]) / above)
         # Shares so small that 1 less either is 1 are no step at all.
         part = math.log((1 - p) / above) / fall if fall else 1.0
-        return logs[at - 1] + part * (logs[at] - logs[at - 1])
+        # Rounding must not carry it past the sample: a higher share would then be asked less time.
+        return min(logs[at - 1] + part * (logs[at] - logs[at - 1]), logs[at])
 
     def cumulative(self, x: float) -> float:
         """The share at or under `x` log seconds; none lies under the smallest sample."""

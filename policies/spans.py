@@ -46,6 +46,9 @@ class Fact:
     weekday: int = -1
     initial: bool = False
 
+    def __hash__(self) -> int:
+        return hash((self.start, self.text))  # two facts of one text differ in one of these; the rest costs time
+
 
 def places(text: str, words: str, most: int = 200) -> Iterator[int]:
     """Where `words` stand in a text as whole words; at most so many hits are looked at."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from typing import Protocol
 
+from .anchors import Anchor, Kind
 from .lexicon import CARDINALS
 from .names import WORD, Name, codes, names_in, senses_of
 from .quantities import anything, number_in_words, same, scan
@@ -27,6 +29,12 @@ BETWEEN_BEFORE, BREAK_BEFORE = 0.75, 0.85
 MAX_LOOKED = 12
 """Places of one thing in one record that are looked at."""
 
+MARGIN = 16
+"""Blanks that are read around what stands between the records within one: more than any pattern looks over."""
+
+MAX_SAME = 32
+"""Values of claims whose places in one record are kept."""
+
 HEAD = 0.95
 """The link to the first word of a sentence, which is what it speaks of."""
 
@@ -40,21 +48,6 @@ _BREAK = re.compile(r"[,;()|](?=\D|$)|\s[-–—]\s|:\s|\b(?:but|and|while|where
 _CAPS = re.compile(r"\b[A-Z]{2,5} $")
 _HEAD = re.compile(r"(?:[,;()|:\s]|\b(?:but|and|while|whereas|although|or|the|a|an|in|on)\b)*([^\W\d_]{3,})")
 _NUMBER_WORD = re.compile(r"\b(?:" + "|".join(CARDINALS[1:]) + r"|no|none|nothing|once|twice)\b", re.IGNORECASE)
-Kind = Literal["word", "name", "fact"]
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """What of a claim says which slot is meant: a word, a name, or a value beside the one that is looked at."""
-
-    kind: Kind
-    start: int
-    end: int
-    senses: tuple[str, ...] = ()
-    fact: Fact | None = None
-    weight: float = 1.0
-    text: str = ""
-    role: str = ""
 
 
 _LED = tuple([each] for each in ["in", "on", "at", "of", "for", "from", "to", "by", "with"])
@@ -79,42 +72,75 @@ class View:
         self.record = record
         self.start, self.end = start, end
         self.text = _without(text, start, end, record.inner) if record is not None and record.inner else text[start:end]
-        self.cells = record.cells if record is not None else []
         self.is_data = record is not None and record.data
-        self._is_row = record is not None and record.row
-        self._cell_starts = [cell.start for cell in self.cells]
-        self.words: dict[str, list[int]] = {}
-        for match in WORD.finditer(self.text):
-            if not self.is_data or self.cell_at(start + match.start()) is not None:
-                self._add(match[0].casefold(), start + match.start())
-        for place, code in codes(self.text):
-            self.words.setdefault(code, []).append(start + place)
-        self.breaks = [start + match.start() for match in _BREAK.finditer(self.text)]
-        first = self.first_word(LIGHT)
-        self.head = first[0] if first is not None else -1
-        self._same: dict[Fact, list[int]] = {}
-        self._fact_starts: list[int] = []
-        self._name_starts: list[int] = []
-        self._facts: list[Fact] | None = None
-        self._names: list[Name] | None = None
+        self._same: dict[int, tuple[Fact, list[int]]] = {}  # by identity: quicker than to compare them
 
-    def _add(self, word: str, place: int) -> None:
-        if word.endswith(("'s", "’s")):
-            word = word[:-2]
-        self.words.setdefault(ROLES.get(word) or sense(word), []).append(place)
+    @cached_property
+    def _parts(self) -> list[tuple[int, str]]:
+        """What stands between the larger records within it, with some of the blanks around it, and where; else all.
 
-    @property
+        The array around the rows of a source has little more than commas of its own.
+        """
+        if self.record is None or not self.record.inner:
+            return [(0, self.text)]
+        found, at = [], 0
+        for first, last in (*self.record.inner, (self.end, self.end + 2 * MARGIN)):
+            if last - first >= 2 * MARGIN:
+                low, high = at, first - self.start
+                if self.text[low:high].strip("[]{},: \n\r\t"):
+                    low, high = max(0, low - MARGIN), high + MARGIN
+                    found.append((low, self.text[low:high]))
+                at = last - self.start
+        return found
+
+    @cached_property
+    def words(self) -> dict[str, list[int]]:
+        """The places of its words by sense, and of its codes; of data those in cells."""
+        found: dict[str, list[int]] = {}
+        for place, word in self._each_word():
+            if self.is_data and self.cell_at(place) is None:
+                continue
+            if word.endswith(("'s", "’s")):
+                word = word[:-2]
+            found.setdefault(ROLES.get(word) or sense(word), []).append(place)
+        for at, code in self.codes:
+            found.setdefault(code, []).append(self.start + at)
+        return found
+
+    @cached_property
+    def codes(self) -> list[tuple[int, str]]:
+        """Its tokens of letters and digits, with their places in its own text."""
+        return [(low + at, code) for low, part in self._parts for at, code in codes(part)]
+
+    @cached_property
+    def breaks(self) -> list[int]:
+        """Where its clauses end."""
+        return [self.start + match.start() for match in _BREAK.finditer(self.text)]
+
+    @cached_property
+    def head(self) -> int:
+        """Where its first word stands that says something; -1 where there is none."""
+        return self.first_word[0] if self.first_word is not None else -1
+
+    @cached_property
+    def cells(self) -> Sequence[Cell]:
+        """Its values, where it is a row or an object."""
+        return self.record.cells if self.record is not None else ()
+
+    @cached_property
     def facts(self) -> list[Fact]:
         """Its numbers, dates and times, `no` as a zero; by place."""
-        if self._facts is None:
-            found = [
-                *(self._of_cells() if self._is_row else scan(self.text, anything)),
-                *map(self._in_words, _NUMBER_WORD.finditer(self.text)),
-            ]
-            moved = (replace(each, start=each.start + self.start, end=each.end + self.start) for each in found)
-            self._facts = sorted((each for each in moved if not self._is_other(each)), key=lambda each: each.start)
-            self._fact_starts = [each.start for each in self._facts]
-        return self._facts
+        is_row = self.record is not None and self.record.header is not None
+        found = list(self._of_cells()) if is_row else []
+        for low, part in self._parts:
+            inside = [*(scan(part, anything) if not is_row else ()), *map(_in_words, _NUMBER_WORD.finditer(part))]
+            found += (replace(each, start=each.start + low, end=each.end + low) for each in inside) if low else inside
+        moved = (replace(each, start=each.start + self.start, end=each.end + self.start) for each in found)
+        return sorted((each for each in moved if not self._is_other(each)), key=lambda each: each.start)
+
+    @cached_property
+    def _fact_starts(self) -> list[int]:
+        return [each.start for each in self.facts]
 
     def _of_cells(self) -> Iterator[Fact]:
         """The values of a row, cell by cell: `120,300` are two."""
@@ -146,33 +172,33 @@ class View:
         after = self.text[end : end + 2]
         return (before[-1:] == "[" and after[:1] == "]") or (not before.strip(" \n") and after in (". ", ") "))
 
-    def _in_words(self, match: re.Match[str]) -> Fact:
-        word = match[0].lower()
-        times = {"once": 1, "twice": 2}.get(word)
-        value = times if times else CARDINALS.index(word) if word in CARDINALS else 0
-        found = number_in_words(self.text, match.start(), match.end(), value)
-        return replace(found, unit="times", end=match.end(), text=match[0]) if times else found
-
-    @property
+    @cached_property
     def names(self) -> list[Name]:
         """Its names, by place."""
-        if self._names is None:
-            self._names = names_in(self.text, self.start)
-            self._name_starts = [each.start for each in self._names]
-        return self._names
+        return names_in(self.text, self.start)
+
+    @cached_property
+    def _name_starts(self) -> list[int]:
+        return [each.start for each in self.names]
 
     def between(self, start: int, end: int) -> str:
         """What stands between two places, in lower case."""
         return self.text[max(0, start - self.start) : max(0, end - self.start)].casefold()
 
-    def each_word(self) -> Iterator[tuple[int, str]]:
+    @cached_property
+    def each_word(self) -> list[tuple[int, str]]:
         """Its words in lower case with their places."""
-        for match in WORD.finditer(self.text):
-            yield self.start + match.start(), match[0].casefold()
+        return list(self._each_word())
 
-    def first_word(self, light: frozenset[str]) -> tuple[int, str] | None:
-        """Its first word that is none of the `light` ones."""
-        return next((each for each in self.each_word() if each[1] not in light and len(each[1]) > 2), None)
+    def _each_word(self) -> Iterator[tuple[int, str]]:
+        for low, part in self._parts:
+            for match in WORD.finditer(part):
+                yield self.start + low + match.start(), match[0].casefold()
+
+    @cached_property
+    def first_word(self) -> tuple[int, str] | None:
+        """Its first word that says something, with its place."""
+        return next((each for each in self._each_word() if len(each[1]) > 2 and each[1] not in LIGHT), None)
 
     def text_at(self, anchor: Anchor) -> str:
         """An anchor as it is written."""
@@ -194,10 +220,9 @@ class View:
             return float(bool(self._equals(anchor.fact)))
         if anchor.role:
             return 0.0
-        return sum(self._holds(each) for each in anchor.senses) / len(anchor.senses)
-
-    def _holds(self, word: str) -> bool:
-        return word in self.words
+        if len(anchor.senses) == 1:
+            return float(anchor.senses[0] in self.words)
+        return sum(each in self.words for each in anchor.senses) / len(anchor.senses)
 
     # -- links ------------------------------------------------------------------------------------------------------
 
@@ -213,28 +238,50 @@ class View:
         if self.is_data:
             return self._cell_link(start, anchor)
         if anchor.fact is not None:
-            fact = anchor.fact
-            return max(
-                (self._apart(start, end, kind, each, "fact") for each in self._equals(fact)[:MAX_LOOKED]), default=0.0
-            )
+            return self._nearest(start, end, kind, self._equals(anchor.fact), "fact")
         if anchor.role:
             return float(
                 any(0 <= start - place < 14 and self._leads(place, start) for place in self.words.get(anchor.role, ()))
             )
-        places = (self.words.get(anchor.senses[-1]) or self._called(anchor))[:MAX_LOOKED]
-        found = max((self._apart(start, end, kind, place, anchor.kind) for place in places), default=0.0)
+        places = self.words.get(anchor.senses[-1]) or self._called(anchor)
+        found = self._nearest(start, end, kind, places, anchor.kind)
         if len(anchor.senses) == 1 or not found:
             return found
         return found * (0.4 + 0.6 * sum(each in self.words for each in anchor.senses) / len(anchor.senses))
 
+    def may_link(self, anchor: Anchor) -> bool:
+        """Whether an anchor could belong to anything of this view: a quick look, which rules out most records."""
+        if anchor.fact is not None:
+            return bool(self._equals(anchor.fact)) or (self.is_data and self._is_numbered)
+        senses = (anchor.role,) if anchor.role else anchor.senses[-1:] if self.is_data else anchor.senses
+        for each in senses:
+            if each in self.words or (self.is_data and not self._keys.isdisjoint((each, *RELATED.get(each, ())))):
+                return True
+        return False
+
+    @cached_property
+    def _keys(self) -> frozenset[str]:
+        """The senses of all its keys."""
+        return frozenset().union(*{senses_of(cell.labels) for cell in self.cells})
+
+    @cached_property
+    def _is_numbered(self) -> bool:
+        """Whether a key has a digit, and may be the value of a claim itself."""
+        return any(_facts_in(cell.labels) for cell in self.cells)
+
     def _equals(self, fact: Fact) -> list[int]:
         """Where its values stand that are the same as one of a claim; asked once."""
-        if fact not in self._same:
-            self._same[fact] = [each.start for each in self.facts if same(fact, each)]
-        return self._same[fact]
+        known = self._same.get(id(fact))
+        if known is None or known[0] is not fact:
+            if len(self._same) >= MAX_SAME:
+                self._same.clear()
+            known = self._same[id(fact)] = (fact, [each.start for each in self.facts if same(fact, each)])
+        return known[1]
 
     def _called(self, anchor: Anchor) -> list[int]:
         """Where a name of several words stands by another of them alone: `Ines` for `Ines Duarte`, no other `Ines`."""
+        if len(anchor.senses) < 2:
+            return []
         found = [place for each in anchor.senses[:-1] for place in self.words.get(each, ())]
         spans = [(each, name) for each in found for name in self.names if name.start <= each < name.end]
         return [
@@ -265,39 +312,48 @@ class View:
                 return mark
         return ""
 
+    def _nearest(self, start: int, end: int, kind: Kind, places: Sequence[int], other: Kind) -> float:
+        best = 0.0
+        for place in places[:MAX_LOOKED]:
+            best = max(best, self._apart(start, end, kind, place, other))
+        return best
+
     def _apart(self, start: int, end: int, kind: Kind, place: int, other: Kind) -> float:
         """What distance leaves of a link: other values, names and ends of clauses that stand between."""
         if start <= place < end:
             return 0.0 if kind == other else 1.0
-        low, high = (end, place) if place >= end else (place, start)
-        broken, after = _within(self.breaks, low, high), place >= end
-        if other == "name" and kind == "name":
-            return OTHER_NAME_APART ** min(len(self._names_within(low, high)), 3) * 0.9 ** min(broken, 2)
+        after = place >= end
+        low, high = (end, place) if after else (place, start)
         if other == "name":
-            rivals = self._names_within(low, high)
-            if place == self.head:
-                rivals = [each for each in rivals if self._opens(each)]
-            left = OTHER_NAME ** min(len(rivals), 2)
-            return left * (0.4 if broken else 0.95) if after else left * (0.95 if broken else 1.0)
+            return self._name_apart(low, high, kind, after, place == self.head)
         if not after and place == self.head:
             return HEAD
-        between = self._facts_within(low, high) if kind == "fact" else len(self._names_within(low, high))
+        broken = _within(self.breaks, low, high)
+        between = _within(self._fact_starts, low, high) if kind == "fact" else self._names_within(low, high)
         if other == "fact" and kind == "fact":
             between = max(0, between - 1)
         if after:
             return BETWEEN ** min(between, 2) * BREAK ** min(broken, 2)
         return BETWEEN_BEFORE ** min(between, 2) * BREAK_BEFORE ** min(broken, 2)
 
-    def _facts_within(self, low: int, high: int) -> int:
-        return _within(self._fact_starts, low, high) if self.facts else 0
+    def _name_apart(self, low: int, high: int, kind: Kind, after: bool, is_head: bool) -> float:
+        """The same for a name: other names beside it count for more than distance."""
+        broken = _within(self.breaks, low, high)
+        if kind == "name":
+            return OTHER_NAME_APART ** min(self._names_within(low, high), 3) * 0.9 ** min(broken, 2)
+        rivals = self._names_within(low, high)
+        if is_head and rivals:
+            at = bisect_right(self._name_starts, low)
+            rivals = sum(map(self._opens, self.names[at : at + rivals]))
+        left = OTHER_NAME ** min(rivals, 2)
+        return left * (0.4 if broken else 0.95) if after else left * (0.95 if broken else 1.0)
 
-    def _names_within(self, low: int, high: int) -> list[Name]:
-        """The names that stand whole between two places, the first few of them."""
+    def _names_within(self, low: int, high: int) -> int:
+        """How many names stand whole between two places, of the first few."""
         if high - low < 3:
-            return []
-        names = self.names
+            return 0
         at = bisect_right(self._name_starts, low)
-        return [each for each in names[at : at + MAX_LOOKED] if each.end < high]
+        return sum(each.end < high for each in self.names[at : at + MAX_LOOKED])
 
     def broken(self, target: Span, anchor: Anchor) -> bool:
         """Whether the end of a clause stands between two things."""
@@ -324,6 +380,10 @@ class View:
         """The cell that holds a place."""
         at = bisect_right(self._cell_starts, place) - 1
         return self.cells[at] if at >= 0 and place < self.cells[at].end else None
+
+    @cached_property
+    def _cell_starts(self) -> list[int]:
+        return [cell.start for cell in self.cells]
 
     def _cell_link(self, start: int, anchor: Anchor) -> float:
         own = self.cell_at(start)
@@ -365,10 +425,22 @@ class View:
 _NO_SENSES: frozenset[str] = frozenset()
 
 
+def _in_words(match: re.Match[str]) -> Fact:
+    word = match[0].lower()
+    times = {"once": 1, "twice": 2}.get(word)
+    value = times if times else CARDINALS.index(word) if word in CARDINALS else 0
+    found = number_in_words(match.string, match.start(), match.end(), value)
+    return replace(found, unit="times", end=match.end(), text=match[0]) if times else found
+
+
 def _labelled(cell: Cell, fact: Fact) -> bool:
-    return any(
-        same(fact, each) for label in cell.labels if any(map(str.isdigit, label)) for each in scan(label, anything)
-    )
+    return any(same(fact, each) for each in _facts_in(cell.labels))
+
+
+@lru_cache(maxsize=4096)
+def _facts_in(labels: tuple[str, ...]) -> tuple[Fact, ...]:
+    """The values that stand in some keys."""
+    return tuple(each for label in labels if any(map(str.isdigit, label)) for each in scan(label, anything))
 
 
 def _without(text: str, start: int, end: int, inner: Sequence[tuple[int, int]]) -> str:

@@ -8,9 +8,12 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shotclock.policies.grounding import Source, ground
 from shotclock.policies.quantities import anything, same, scan
+from shotclock.policies.records import records_of
 from shotclock.policies.spans import Fact
 
 # Each source as [question, source, good answers, corrupted answers]. Every third was left unseen while the check was
@@ -121,6 +124,17 @@ def test_times_keep_their_parts(wrong: str) -> None:
     """A departure does not verify as an arrival."""
     assert not verified("When does LH400 fly?", wrong, FLIGHT)
     assert verified("When does LH400 fly?", "It departs at 10:05 and arrives at 13:40.", FLIGHT)
+
+
+@given(st.dictionaries(st.text("abc_", min_size=1, max_size=6), st.integers() | st.booleans() | st.text("xyz ,:")))
+def test_a_flat_object_is_read_like_any_other(members: dict[str, object]) -> None:
+    """An object without others in it has the cells that it has with an empty one in it."""
+    flat, nested = ({"of": each} for each in (members, {**members, "in": {}}))
+    cells, others = (
+        [(text[cell.start : cell.end], cell.labels) for record in records_of(text, ()) for cell in record.cells]
+        for text in map(json.dumps, (flat, nested))
+    )
+    assert cells == others
 
 
 def test_who_did_it_to_whom_is_kept() -> None:

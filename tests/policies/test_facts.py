@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shotclock.policies.facts import extract
+from shotclock.policies.figures import Figures, Wanted
+from shotclock.policies.postings import members, most
 from shotclock.policies.quantities import magnitudes, same, scan
 from shotclock.policies.spans import Fact
 
@@ -177,6 +179,12 @@ def test_cells_of_a_row_are_numbers_of_their_own() -> None:
     assert {Decimal(120), Decimal(300)} <= values
 
 
+def test_cells_may_have_spaces_for_thousands() -> None:
+    """A row of numbers with thin or hard spaces in them is read cell by cell like any other."""
+    values = {fact.value for fact in scan("[1\u00a0234,567]", everything)}
+    assert {Decimal(1234), Decimal(567), Decimal(1234567)} == values
+
+
 @given(st.integers(-(10**12), 10**12), st.integers(0, 4))
 def test_a_number_is_the_same_in_every_notation(whole: int, decimals: int) -> None:
     """Separators, trailing zeros and exponents never change what a number is."""
@@ -213,3 +221,28 @@ def test_any_jumble_of_digits_is_read(text: str) -> None:
         if fact.kind in ("number", "date", "time"):
             assert same(fact, fact)
             assert all(low <= high for low, high in magnitudes(fact))
+
+
+JUMBLE = st.text(alphabet="0123456789.,-eE%$ kmMt:/'\"TZ+NovMay(){}[]\n\u00a0", max_size=200)
+
+
+@given(JUMBLE, JUMBLE)
+def test_figures_are_those_of_a_scan(answer: str, source: str) -> None:
+    """What is kept of a source's figures gives an answer the numbers that reading the source for it would give."""
+    facts = [fact for fact in extract(answer) if fact.kind in ("number", "date", "time")]
+    wanted = Wanted(facts)
+    read = scan(source, wanted)
+    numbers, moments = Figures(source, source.lower()).wanted(wanted, ())
+    assert numbers == [fact for fact in read if fact.kind == "number"]
+    for fact in facts:
+        equal = [found for found in read if found.kind != "number" and same(fact, found)]
+        assert [found for found in moments.like(fact) if same(fact, found)] == equal
+
+
+@given(st.lists(st.frozensets(st.integers(0, 40)), max_size=12), st.frozensets(st.integers(0, 40), min_size=1))
+def test_the_records_in_most_sets_are_counted(sets: list[frozenset[int]], among: frozenset[int]) -> None:
+    """Of some records those are found that are in the most sets, and in how many they are."""
+    counts = {each: sum(each in one for one in sets) for each in among}
+    count, best = most([sum(1 << each for each in one) for one in sets], sum(1 << each for each in among))
+    assert count == max(counts.values())
+    assert set(members(best)) == {each for each in among if counts[each] == count}

@@ -9,7 +9,7 @@ import statistics
 from bisect import bisect_left
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shotclock.policies.errors import InvalidPolicy, UsageError
@@ -183,6 +183,7 @@ def test_quantile_and_probability_are_inverses(n, q):
         assert forecast.probability(forecast.quantile(q)) == pytest.approx(q, abs=2e-3)
 
 
+@example(samples=[(0.0, False), (89.0, False), (89.0, False)], q=0.5)  # once off by the last digit
 @given(samples=st.lists(st.tuples(st.floats(0, 1e6), st.booleans()), max_size=60), q=st.floats(0.001, 0.998))
 def test_quantiles_ascend_and_are_never_nan(samples, q):
     """Whatever was seen, a higher probability never means less time."""

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from shotclock.policies import shelf
 from shotclock.policies.grounding import MAX_ANSWER, MAX_FACTS, Grounding, Source, ground
+from shotclock.policies.shelf import MAX_KEPT, Shelf
 
 # Each source as [id, origin, text]; answers as [question, answer, sources], corrupted ones with their kind before it.
 CORPUS = json.loads(Path(__file__).with_name("grounding_corpus.json").read_text(encoding="utf-8"))
@@ -123,8 +125,27 @@ def test_what_is_cut_off_grounds_nothing() -> None:
     assert judge("What is 12*37?", "12*37 = 444.", padding, PRODUCT).verdict.outcome == "fail"
 
 
+def test_a_kept_page_changes_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found beside a source that other answers were checked against is what is found beside a new one."""
+    answers = [*((q, a, s) for q, a, s in GOOD), *((q, a, s) for _, q, a, s in CORRUPTED)]
+    kept = [judge(question, answer, *sources) for question, answer, sources in (*answers, *answers)]
+    for found, (question, answer, sources) in zip(kept[len(answers) :], answers, strict=True):
+        monkeypatch.setattr(shelf, "_SHELF", Shelf())
+        assert judge(question, answer, *sources) == found
+
+
+def test_the_oldest_pages_go_first() -> None:
+    """No more characters are kept than the limit, and the pages used last are."""
+    kept = Shelf()
+    first = kept.page("one " * 100, "")
+    pages = [kept.page(f"{at} " * (MAX_KEPT // 8 // len(f"{at} ")), "") for at in range(10, 30)]
+    assert 0 < kept.size <= MAX_KEPT
+    assert kept.page(pages[-1].text, "") is pages[-1]
+    assert kept.page("one " * 100, "") is not first
+
+
 def test_a_usual_answer_takes_milliseconds() -> None:
-    """1 kB of answer against 20 kB of prose is checked in a tenth of a second; a busy machine gets three."""
+    """1 kB of answer against 20 kB of prose is checked in a tenth of a second of the processor."""
     topics = ("revenue", "margin", "invoices", "contracts", "renewals", "audits", "forecasts", "refunds", "tickets")
     lines = [
         f"The report on {topic} of branch {chr(65 + at % 26)}{at} had {at * 37} cases and praised the team for it."
@@ -132,7 +153,7 @@ def test_a_usual_answer_takes_milliseconds() -> None:
     ]
     answer, source = " ".join(lines[::20]), Source("a", " ".join(lines))
     assert judge("What was it?", answer, source).verdict.outcome == "pass"
-    assert min(_seconds(answer, source) for _ in range(5)) < 0.3
+    assert min(_seconds(answer, source) for _ in range(5)) < 0.1
 
 
 @pytest.mark.parametrize(

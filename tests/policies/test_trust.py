@@ -252,13 +252,13 @@ HOSTILE = [
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_hostile_answer_costs_little(piece, size):
     """No text makes it slow to judge: 200,000 characters of any opening, or after one, take well under a second of the
-    processor; ten are allowed, as what is excluded would take minutes."""
+    processor; two are allowed, as a shared core counts double and what is excluded would take minutes."""
     for text in (piece * (size // len(piece)), piece + "a" * size, piece + " " * size):
         began = time.process_time()
         cleaned(text, vouching=["mine.example"], known=["Revenue rose by 4 %."])
         neutralised(text)
         shaped(text)
-        assert time.process_time() - began < 10.0
+        assert time.process_time() - began < 2.0
 
 
 def test_a_very_long_answer_is_disarmed_whole():
