@@ -70,7 +70,7 @@ class Calibration:
 
     def score(self, forecast: Forecast, seconds: float, censored: bool = False) -> None:
         """Count where `seconds` falls in its forecast; `censored` says that it was cut then."""
-        passed = forecast.shape.cumulative(math.log(max(seconds, SMALLEST)))
+        passed = forecast.shape.cumulative(math.log(seconds if seconds > SMALLEST else SMALLEST))
         stage = forecast.n >= EARLY
         if censored:
             self._cut[stage][bisect_right(LEVELS, passed)] += 1

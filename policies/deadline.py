@@ -31,7 +31,8 @@ class Deadline:
 
     def remaining(self, now: float) -> float:
         """Seconds left at `now`: never negative, `math.inf` where there is no deadline."""
-        return max(0.0, self.at - now)
+        left = self.at - now
+        return left if left > 0 else 0.0
 
     def expired(self, now: float) -> bool:
         """Whether nothing is left at `now`."""

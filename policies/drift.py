@@ -29,7 +29,9 @@ class Drift:
         if self._median is None:
             return True
         waited = count - self._at
-        return waited >= min(_EVERY, self._at) and max(self._up, self._down) < policy.drift_alarm / 3
+        if waited < _EVERY and waited < self._at:
+            return False
+        return max(self._up, self._down) < policy.drift_alarm / 3
 
     def rest(self, median: float, count: int) -> None:
         """Take this median, in log seconds, as that of the present regime."""
@@ -40,10 +42,9 @@ class Drift:
         if self._median is None or (censored and log < self._median):
             return 0
         sign = 1.0 if log > self._median else -1.0 if log < self._median else 0.0
-        self._up = max(0.0, self._up + sign - policy.drift_slack)
-        self._down = max(0.0, self._down - sign - policy.drift_slack)
-        self._since_up = self._since_up + 1 if self._up else 0
-        self._since_down = self._since_down + 1 if self._down else 0
+        up, down = self._up + sign - policy.drift_slack, self._down - sign - policy.drift_slack
+        self._up, self._since_up = (up, self._since_up + 1) if up > 0 else (0.0, 0)
+        self._down, self._since_down = (down, self._since_down + 1) if down > 0 else (0.0, 0)
         if self._up > policy.drift_alarm:
             return self._since_up
         return self._since_down if self._down > policy.drift_alarm else 0

@@ -92,7 +92,7 @@ class LatencyState:
             raise UsageError(
                 f"seconds must be 0 or more and finite, got {seconds!r}; give a cut sample as censored=True"
             )
-        log = math.log(max(seconds, SMALLEST))
+        log = math.log(seconds if seconds > SMALLEST else SMALLEST)
         self.count += 1
         if self._sketches is None:
             self._order(log, censored)
@@ -100,7 +100,10 @@ class LatencyState:
                 self._begin_sketch()
         else:
             self._window.append((log, censored))
-            self._count_in(self._sketches, log, censored)
+            if censored:
+                self._count_in(self._sketches, log, censored)
+            else:
+                self._sketches.add(log)
             if self.count - self._asked >= _REFRESH:
                 self._cached = None
         self._watch(log, censored)

@@ -95,6 +95,8 @@ class Ledger:
         self._cost = 0.0
         self._unknown_prices = 0
         self._per_tool: Counter[str] = Counter()
+        limits = (budget.tool_calls, budget.model_calls, budget.tokens, budget.cost_usd)
+        self._unlimited = not budget.per_tool and limits == (None, None, None, None)
 
     def reserve(self, claim: Claim) -> Reservation | Refusal:
         """Grant the whole claim or refuse it whole, at once."""
@@ -154,9 +156,9 @@ class Ledger:
         return rows
 
     def _check(self, claim: Claim) -> Refusal | None:
-        limits = self._limits(claim.tool)
-        if not limits:
+        if self._unlimited:  # as most runs are, but for their time: nothing is looked at
             return None
+        limits = self._limits(claim.tool)
         wanted = {
             "tool_calls": claim.tool_calls,
             "model_calls": claim.model_calls,
@@ -171,14 +173,18 @@ class Ledger:
         return None
 
     def _add(self, claim: Claim, sign: int) -> None:
-        self._tool_calls += sign * claim.tool_calls
-        self._model_calls += sign * claim.model_calls
-        self._input_tokens += sign * claim.input_tokens
-        self._output_tokens += sign * claim.output_tokens
-        self._cost += sign * (claim.cost_usd or 0.0)
-        self._unknown_prices += sign * (claim.cost_usd is None)
+        if claim.tool_calls:
+            self._tool_calls += sign * claim.tool_calls
         if claim.tool is not None:
             self._per_tool[claim.tool] += sign * claim.tool_calls
+        if claim.model_calls or claim.input_tokens or claim.output_tokens:
+            self._model_calls += sign * claim.model_calls
+            self._input_tokens += sign * claim.input_tokens
+            self._output_tokens += sign * claim.output_tokens
+        if claim.cost_usd is None:
+            self._unknown_prices += sign
+        elif claim.cost_usd:
+            self._cost += sign * claim.cost_usd
 
     def _settle(
         self, reservation: Reservation, input_tokens: int | None, output_tokens: int | None, cost_usd: float | None

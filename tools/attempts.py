@@ -8,7 +8,7 @@ import contextlib
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from ..policies.admission import Admit, CallSituation
@@ -18,6 +18,7 @@ from ..policies.forecast import Forecast
 from ..policies.hedging import Hedge, HedgeSituation, NoHedge
 from ..policies.ledger import Claim, Refusal, Reservation
 from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut
+from .alarm import Alarm
 from .gate import Gate, Ticket
 from .isolation import MAX_THREADS, Flight, abandon, start
 from .landing import Landed, ended
@@ -31,6 +32,8 @@ GRACE = 0.25
 INTERRUPTED = Cancelled("the run was interrupted")
 """What became of an attempt whose run ended first."""
 
+_NOTHING = contextlib.nullcontext()
+
 OUTRUN = Cancelled("the other attempt was quicker")
 """What became of the attempt that lost a race."""
 
@@ -39,8 +42,7 @@ Kind = Literal["primary", "retry", "hedge"]
 """What an attempt is to its call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What an attempt is made of: a call, read.
 
     Attributes:
@@ -55,7 +57,7 @@ class Job:
     arguments: Mapping[str, Any]
     call: str
     size: int
-    drawn_from: Mapping[str, str] = field(default_factory=dict)
+    drawn_from: Mapping[str, str]
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +67,7 @@ class Try:
     job: Job
     flight: Flight
     future: asyncio.Future[Landed]
-    span: AttemptSpan
+    span: AttemptSpan | None
     ticket: Ticket
     reservation: Reservation
     number: int
@@ -87,12 +89,14 @@ class Attempts:
         self._scope = scope
         self._under_way: dict[Try, None] = {}
         self._process = scope.policy.limits.process
+        self._alarm: Alarm | None = None
+        self._claims: dict[Tool, Claim] = {}
 
     def landed(self) -> list[tuple[Job, Landed, float]]:
         """The attempts that have landed while the loop could not say so, and their seconds; any thread may ask."""
         now = self._scope.now()
         return [
-            (each.job, replace(each.flight.landed, brought=dict(each.brought)), now - each.began)
+            (each.job, each.flight.landed._replace(brought=dict(each.brought)), now - each.began)
             for each in list(self._under_way)
             if each.flight.landed is not None
         ]
@@ -101,22 +105,29 @@ class Attempts:
         """What runs now; what was given up and runs on is the run's own."""
         return [each.future for each in self._under_way]
 
+    def claim(self, tool: Tool) -> Claim:
+        """What an attempt of the tool costs at most."""
+        known = self._claims.get(tool)
+        if known is None:
+            known = self._claims[tool] = Claim(tool=tool.name, tool_calls=1, cost_usd=tool.cost_usd)
+        return known
+
     def gate(self, tool: Tool) -> Gate:
         """The tool's gate."""
         return self._scope.memory.gates.of(tool.name, tool.concurrency)
 
-    def weigh(self, job: Job, forecast: Forecast | None) -> tuple[CallSituation, Admit | Skipped]:
+    def weigh(self, job: Job, forecast: Forecast | None, gate: Gate) -> tuple[CallSituation, Admit | Skipped]:
         """Whether an attempt may begin now, and what that was decided on."""
-        scope = self._scope
+        scope, tool = self._scope, job.tool
         remaining = scope.soft.remaining(scope.now())
         situation = CallSituation(
-            tool=job.tool.name,
-            remaining=remaining,
-            expected=None if forecast is None else forecast.median,
-            chance=None if forecast is None or math.isinf(remaining) else forecast.probability(remaining),
-            timeout=job.tool.timeout,
-            cost_usd=job.tool.cost_usd,
-            withheld=self.gate(job.tool).withheld,
+            tool.name,
+            remaining,
+            None if forecast is None else forecast.median,
+            None if forecast is None or remaining == math.inf else forecast.probability(remaining),
+            tool.timeout,
+            tool.cost_usd,
+            gate.withheld,
         )
         return situation, scope.policy.admission.admit(situation)
 
@@ -127,16 +138,16 @@ class Attempts:
     async def once(self, job: Job, number: int, *, may_retry: bool) -> tuple[Landed, int]:
         """One attempt, with its hedge where it pays, and how many were started."""
         forecast = self.forecast(job)
-        admitted = self._admit(job, forecast)
+        gate = self.gate(job.tool)
+        admitted = self._admit(job, forecast, gate)
         if isinstance(admitted, Skipped):
             return ended(job.tool.name, admitted), 0
-        gate = self.gate(job.tool)
-        ticket = await gate.enter(self._scope.soft)
+        ticket = gate.free_place() or await gate.enter(self._scope.soft)
         if isinstance(ticket, Skipped):
             return ended(job.tool.name, self._skipped(job, ticket)), 0
         if ticket.queued:  # the wait for a place has used time that the attempt was admitted with
             forecast = self.forecast(job)
-            admitted = self._admit(job, forecast)
+            admitted = self._admit(job, forecast, gate)
             if isinstance(admitted, Skipped):
                 ticket.leave(admitted, 0.0)
                 return ended(job.tool.name, admitted), 0
@@ -152,18 +163,18 @@ class Attempts:
         try:
             if hedged or cut.on is not None:
                 # Most attempts of a quick tool end here, and nothing more is decided on them.
-                await any_of(tries, min(cut.seconds, self._scope.policy.hedging.smallest))
+                await self._any_of(tries, min(cut.seconds, self._scope.policy.hedging.smallest))
             if not first.future.done():
                 cut.tell(self._scope, job.call)
                 await self._race(tries, gate, forecast if hedged else None)
             return self._won(tries)
         finally:
             for each in tries:
-                self._settle(each, INTERRUPTED)
+                if each.landed is None:
+                    self._settle(each, INTERRUPTED)
 
-    def _admit(self, job: Job, forecast: Forecast | None) -> Admit | Skipped:
-        situation, admitted = self.weigh(job, forecast)
-        gate = self.gate(job.tool)
+    def _admit(self, job: Job, forecast: Forecast | None, gate: Gate) -> Admit | Skipped:
+        situation, admitted = self.weigh(job, forecast, gate)
         if isinstance(admitted, Skipped):
             gate.withheld += admitted.limit == "deadline" and forecast is not None and forecast.n > 0
             self._scope.trace.decision("skip", job.tool.name, admitted.reason, situation, call=job.call,
@@ -179,7 +190,7 @@ class Attempts:
 
     def _reserved(self, job: Job, ticket: Ticket) -> Reservation | Skipped:
         """The attempt's claim in the ledger; where that refuses it, the place is given back."""
-        reservation = self._scope.ledger.reserve(claim(job.tool))
+        reservation = self._scope.ledger.reserve(self.claim(job.tool))
         if isinstance(reservation, Refusal):
             skipped = Skipped(reservation.limit, reservation.reason)
             ticket.leave(skipped, 0.0)
@@ -239,35 +250,41 @@ class Attempts:
     ) -> Try:
         scope, tool = self._scope, job.tool
         now = scope.now()
-        until = Deadline.after(now, timeout)
-        span = scope.trace.execute_tool(
-            tool.name,
-            job.call,
-            attempt=number,
-            kind=kind,
-            timeout=timeout,
-            remaining=scope.soft.remaining(now),
-            arguments=job.arguments,
-            queued=ticket.queued or None,
-            forecast=forecast,
-        )
+        until = Deadline(now + timeout)
+        span = None if scope.trace.silent else self._span(job, ticket, number, kind, timeout, now, forecast)
         flight = Flight(tool, job.arguments, scope.policy.limits.result, process=self._process, on_end=ticket.ended)
         brought: dict[str, str] = {}
         origins = {**scope.seen.origins, **job.drawn_from} if job.drawn_from else scope.seen.origins
         token = ENCLOSING.set(Enclosing(until, scope.ledger, origins, brought))
         try:
-            with span.context():
+            with _NOTHING if span is None else span.context():
                 future = start(flight)
         except BaseException as error:  # such as a machine that has no thread left
             reservation.release()
             ticket.leave(Skipped("threads", str(error)), 0.0)
-            span.end(Failed(type(error).__name__, str(error)))
+            if span is not None:
+                span.end(Failed(type(error).__name__, str(error)))
             raise
         finally:
             ENCLOSING.reset(token)
         begun = Try(job, flight, future, span, ticket, reservation, number, now, until, brought)
         self._under_way[begun] = None
         return begun
+
+    def _span(
+        self, job: Job, ticket: Ticket, number: int, kind: Kind, timeout: float, now: float, forecast: Forecast | None
+    ) -> AttemptSpan:
+        return self._scope.trace.execute_tool(
+            job.tool.name,
+            job.call,
+            attempt=number,
+            kind=kind,
+            timeout=timeout,
+            remaining=self._scope.soft.remaining(now),
+            arguments=job.arguments,
+            queued=ticket.queued or None,
+            forecast=forecast,
+        )
 
     async def _race(self, tries: list[Try], gate: Gate, forecast: Forecast | None) -> None:
         """Wait until an attempt has a result, none runs, or the time of the first is up; hedge it where `forecast` is
@@ -277,7 +294,7 @@ class Attempts:
             granted = math.inf if first.until.never else first.until.at - first.began
             situation, decided = self._hedge(first.job, gate, forecast, granted)
             if isinstance(decided, Hedge):
-                await any_of(tries, max(0.0, first.began + decided.after - now()))
+                await self._any_of(tries, max(0.0, first.began + decided.after - now()))
                 if first.future.done():
                     return gate.hedged(self._scope.policy.hedging, decided, fired=False, won=False)
                 await self._hedged(tries, situation, decided, gate, forecast)
@@ -303,7 +320,7 @@ class Attempts:
             left = tries[0].until.remaining(self._scope.now())
             if left <= 0:
                 return
-            await any_of(pending, left)
+            await self._any_of(pending, left)
             if any(each.good for each in tries):
                 return
 
@@ -317,7 +334,7 @@ class Attempts:
         if isinstance(ticket, Skipped):
             self._not_hedged(job, ticket.reason)
             return None
-        reservation = scope.ledger.reserve(claim(job.tool))
+        reservation = scope.ledger.reserve(self.claim(job.tool))
         if isinstance(reservation, Refusal):
             ticket.leave(Skipped(reservation.limit, reservation.reason), 0.0)
             self._not_hedged(job, reservation.reason)
@@ -353,29 +370,29 @@ class Attempts:
             return each.landed
         scope, tool = self._scope, each.job.tool
         seconds = scope.now() - each.began
-        landed = self._landed(each, otherwise or TimedOut(round(seconds, 6)))
+        landed = self._landed(each, otherwise, seconds)
         if each.brought:
-            landed = replace(landed, brought=dict(each.brought))
+            landed = landed._replace(brought=dict(each.brought))
         each.landed = landed
         del self._under_way[each]
-        outcome = landed.outcome
+        outcome, ticket = landed.outcome, each.ticket
+        good = isinstance(outcome, Ok)
         if isinstance(outcome, Skipped):
             each.reservation.release()
         else:
             each.reservation.settle(cost_usd=tool.cost_usd)
-        each.ticket.leave(self._blamed(each, outcome), seconds)
-        if each.ticket.trial and isinstance(outcome, Ok):
+        ticket.leave(self._blamed(each, outcome), seconds)
+        if good and ticket.trial:
             scope.memory.history.recovered(tool)
         # A result is a sample, an attempt that was cut a censored one; a failure, which may be quick, is none.
-        if not isinstance(outcome, (Failed, Skipped)):
-            scope.memory.history.observe(
-                tool, seconds + each.ticket.queued, censored=not isinstance(outcome, Ok), size=each.job.size
-            )
-        each.span.end(outcome, result=outcome.value if isinstance(outcome, Ok) else None,
-                      cost_usd=tool.cost_usd or None, hedge_won=each.good if raced else None)  # fmt: skip
+        if good or not isinstance(outcome, (Failed, Skipped)):
+            scope.memory.history.observe(tool, seconds + ticket.queued, censored=not good, size=each.job.size)
+        if each.span is not None:
+            each.span.end(outcome, result=outcome.value if isinstance(outcome, Ok) else None,
+                          cost_usd=tool.cost_usd or None, hedge_won=each.good if raced else None)  # fmt: skip
         return landed
 
-    def _landed(self, each: Try, otherwise: Outcome) -> Landed:
+    def _landed(self, each: Try, otherwise: Outcome | None, seconds: float) -> Landed:
         future, flight = each.future, each.flight
         if future.done() and not future.cancelled():
             error = future.exception()
@@ -391,7 +408,10 @@ class Attempts:
         if not future.done():
             self._scope.own(future)
         abandon(future)
-        return flight.landed or ended(each.job.tool.name, INTERRUPTED if cancelled else otherwise)
+        if flight.landed is not None:
+            return flight.landed
+        outcome = INTERRUPTED if cancelled else otherwise or TimedOut(round(seconds, 6))
+        return ended(each.job.tool.name, outcome)
 
     def _blamed(self, each: Try, outcome: Outcome) -> Outcome:
         """What the breaker is told: a slice that the run's own deadline cut short says nothing of the tool."""
@@ -409,29 +429,33 @@ class Attempts:
         skipped = Skipped(limit, f"it had not begun after {waited:.2f} s: {reason}")
         return self._skipped(each.job, skipped, allowed=allowed, waited=waited)
 
+    async def _any_of(self, tries: list[Try], timeout: float) -> None:
+        """Wait until one is done or `timeout` seconds have gone by; `asyncio.wait` does the same at twice the price."""
+        loop = asyncio.get_running_loop()
+        alarm = self._alarm
+        if alarm is None or alarm.loop is not loop:
+            alarm = self._alarm = Alarm(loop)
+        waiter: asyncio.Future[None] = loop.create_future()
 
-async def any_of(tries: list[Try], timeout: float) -> None:
-    """Wait until one is done or `timeout` seconds have gone by; `asyncio.wait` does the same at twice the price."""
-    loop = asyncio.get_running_loop()
-    waiter: asyncio.Future[None] = loop.create_future()
+        def wake(_: object = None) -> None:
+            if not waiter.done():
+                waiter.set_result(None)
 
-    def wake(_: object = None) -> None:
-        if not waiter.done():
-            waiter.set_result(None)
-
-    timer = None if timeout == math.inf else loop.call_later(timeout, wake)
-    elsewhere = [each.future for each in tries if each.job.tool.isolation != "loop"]
-    for each in tries:
-        each.flight.notify = wake
-    for future in elsewhere:
-        future.add_done_callback(wake)
-    try:
-        await waiter
-    finally:
-        if timer is not None:
-            timer.cancel()
-        for future in elsewhere:
-            future.remove_done_callback(wake)
+        elsewhere = []
+        for each in tries:
+            if each.job.tool.isolation == "loop":
+                each.flight.notify = wake
+            else:
+                each.future.add_done_callback(wake)
+                elsewhere.append(each.future)
+        if timeout != math.inf:
+            alarm.set(wake, loop.time() + timeout)
+        try:
+            await waiter
+        finally:
+            alarm.drop(wake)
+            for future in elsewhere:
+                future.remove_done_callback(wake)
 
 
 class _Cut(NamedTuple):
@@ -447,8 +471,3 @@ class _Cut(NamedTuple):
             situation = TimeoutSituation(*self.on)
             slice_ = scope.policy.attempts.timeout(situation)
             scope.trace.decision("timeout", situation.tool, slice_.reason, situation, call=call, seconds=self.seconds)
-
-
-def claim(tool: Tool) -> Claim:
-    """What an attempt of the tool costs at most."""
-    return Claim(tool=tool.name, tool_calls=1, cost_usd=tool.cost_usd)

@@ -8,8 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -19,8 +18,7 @@ _DEEPEST = 40
 """Levels of nesting that are followed; below them stands `…`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """A result as text: `text` for the model, the `passages` it consists of, and whether it was cut."""
 
     text: str

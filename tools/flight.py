@@ -11,6 +11,9 @@ from ..policies.limits import ProcessLimits
 from .landing import Landed, raised, returned
 from .tool import Tool
 
+_QUIETLY = contextlib.suppress(Exception)
+"""Made once: it may be entered again and again, from any thread."""
+
 
 def _nobody() -> None:
     """Nobody waits."""
@@ -64,7 +67,7 @@ class Flight:
         except IndexError:
             return
         if self.on_end is not None:
-            with contextlib.suppress(Exception):  # whoever is told of an end must not change how it ended
+            with _QUIETLY:  # whoever is told of an end must not change how it ended
                 self.on_end()
 
     def land(self, landed: Landed) -> Landed:

@@ -170,20 +170,25 @@ class Gate:
         refused = self._breaker.refusal(self._health, now)
         return None if refused is None else self._broken(refused)
 
+    def free_place(self) -> Ticket | None:
+        """A ticket while all is well, or `None`: then `enter` says more. Most attempts come this way, without the price
+        of a coroutine."""
+        with self._lock:
+            if (
+                self._in_flight >= self._limit
+                or self._health.opened is not None
+                or self._abandoned > self._most_abandoned
+            ):
+                return None
+            self._in_flight += 1
+        return Ticket(self, 0.0, False)
+
     async def enter(self, deadline: Deadline) -> Ticket | Skipped:
         """A ticket at once, or after a wait for a place that ends by `deadline`, or why there is none.
 
         Where the queue is full, or its usual pace says that the turn would come too late, it is refused at once.
         """
         with self._lock:
-            # Every attempt comes this way: nothing is looked at twice while all is well.
-            if (
-                self._in_flight < self._limit
-                and self._health.opened is None
-                and self._abandoned <= self._most_abandoned
-            ):
-                self._in_flight += 1
-                return Ticket(self, 0.0, False)
             answer = self._decide(deadline, self._now())
         return await self._wait(answer) if isinstance(answer, _Waiter) else answer
 
@@ -280,9 +285,11 @@ class Gate:
             self._load = self._concurrency.after(self._load, outcome, seconds, self._in_flight)
             if not self._load.samples:  # a window was closed, and only then the limit moves
                 self._limit = int(self._load.limit)
-        if self._health is not CLOSED or not isinstance(outcome, Ok):
+        good = isinstance(outcome, Ok)
+        if not good or self._health is not CLOSED:
             self._health = self._breaker.after(self._health, outcome, self._now(), trial=ticket.trial)
-        self._tokens = self._bucket.after(self._tokens, outcome)
+        if not good or self._tokens.tokens < self._bucket.capacity:  # a full bucket stays full
+            self._tokens = self._bucket.after(self._tokens, outcome)
 
     def _serve(self, now: float) -> list[_Waiter]:
         """Give free places to those whose deadline is nearest; refuse the ones who cannot be served any more."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..policies.errors import UsageError
@@ -53,7 +54,9 @@ class History:
             sizes = self._tools.get(tool.name) or self._begin(tool)
             if not tool.latency and not sizes.whole.state.count:
                 return None
-            record = sizes.speaking(None if size is None else size_class(size))
+            record = sizes.whole
+            if size is not None and len(sizes.classes) > 1:
+                record = sizes.speaking(size_class(size))
             record.asked = forecast = record.state.forecast()
             return forecast
 
@@ -66,10 +69,12 @@ class History:
         with self._lock:
             sizes = self._tools.get(tool.name) or self._begin(tool)
             named = None if size is None else size_class(size)
-            told = sizes.speaking(named)
+            told = sizes.speaking(named) if len(sizes.classes) > 1 else sizes.whole
             told.score(WHOLE, told.asked, seconds, censored)
+            if named != sizes.only:
+                sizes.tell_apart(named)
             sizes.whole.learn(seconds, censored)
-            if named is not None:
+            if named is not None and named != sizes.only:
                 sizes.of(named).learn(seconds, censored)
 
     def recovered(self, tool: Tool) -> None:
@@ -113,7 +118,8 @@ class History:
         """Give `write` what was learnt since the last time, and the number of keys; what `write` fails to write, by
         whatever it raises, is handed over the next time."""
         with self._lock:
-            taken = [record.take() for record in self._records() if record.fresh]
+            taken = [increment for sizes in self._tools.values() for increment in sizes.take()]
+            taken += [model.record.take() for model in self._models.values() if model.record.fresh]
         try:
             if taken:
                 write(taken)
@@ -142,6 +148,7 @@ class History:
                 sizes.of(kept.name.removeprefix(begins))
         for record in sizes.records():
             self._recall(record)
+        sizes.join()
 
     def _recall(self, record: Record[Any]) -> None:
         """Put what was kept of a key under what was learnt since."""
@@ -154,9 +161,13 @@ class History:
 
 
 class _Sizes:
-    """What was learnt of one tool, whole and by the size of its arguments."""
+    """What was learnt of one tool, whole and by the size of its arguments.
 
-    __slots__ = ("classes", "name", "policy", "prior", "whole")
+    Of most tools only one size is ever seen. While that is so, in `only`, its record is the whole one, and nothing is
+    learnt twice; it gets a record of its own with the first sample that is not of its size.
+    """
+
+    __slots__ = ("classes", "name", "only", "policy", "prior", "whole")
 
     def __init__(self, name: str, prior: Prior, policy: ForecastPolicy) -> None:
         self.name = name
@@ -164,9 +175,35 @@ class _Sizes:
         self.policy = policy
         self.whole = self._record(name)
         self.classes: dict[str, Record[LatencyState]] = {}
+        self.only: str | None = None
+
+    def tell_apart(self, size: str | None) -> None:
+        """A sample of this size comes that is not of the only one: what was learnt is so far that one's, if there is
+        one, and this is the only one if nothing was learnt."""
+        if self.only is not None:
+            only, self.only = self.only, None
+            self.classes[only] = self.whole.under(Key("tool", key(self.name, only)))
+        elif not (self.classes or self.whole.fresh or self.whole.state.count):
+            self.only = size
+
+    def join(self) -> None:
+        """Keep no record of an only size that has learnt just what the whole one has, as earlier processes' have."""
+        if len(self.classes) == 1:
+            size, alone = next(iter(self.classes.items()))
+            if alone.fresh == self.whole.fresh and alone.state.to_dict() == self.whole.state.to_dict():
+                self.only, self.classes = size, {}
+
+    def take(self) -> Iterable[Increment]:
+        """What is fresh of each record; that of the only size is that of the whole."""
+        taken = [record.take() for record in self.records() if record.fresh]
+        if self.only is not None:
+            taken += [replace(whole, key=Key("tool", key(self.name, self.only)), scores={}) for whole in taken]
+        return taken
 
     def of(self, size: str) -> Record[LatencyState]:
-        """The record of a size class."""
+        """The record of a size class, which is then told apart."""
+        if self.only is not None:
+            self.tell_apart(size)
         record = self.classes.get(size)
         if record is None:
             record = self.classes[size] = self._record(key(self.name, size))

@@ -55,7 +55,7 @@ def start(flight: Flight) -> asyncio.Future[Landed]:
         case "thread":
             run = functools.partial(_run_in_thread, flight)
             return _elsewhere(lambda: POOL.run(run, flight.begin, flight.give_up))
-    return spawn(_in_this_loop(flight), f"tool {flight.tool.name}")
+    return spawn(run_on_loop(flight), f"tool {flight.tool.name}")
 
 
 def spawn(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
@@ -71,19 +71,14 @@ def spawn(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
     return task
 
 
-async def _in_this_loop(flight: Flight) -> Landed:
-    if not flight.begin():
+async def run_on_loop(flight: Flight, *, begun: bool = False) -> Landed:
+    """Await an async tool in the running loop, and land whatever it does; `begun` says that it was claimed already.
+
+    It is one coroutine, because every layer costs; the watchdog finds this frame, and `flight` in it, on the stack of a
+    loop that is blocked.
+    """
+    if not (begun or flight.begin()):
         return ended(flight.tool.name, Cancelled("interrupted"))
-    try:
-        return await run_on_loop(flight)
-    finally:
-        flight.end()
-        flight.notify()  # here and not as a callback of the task, which would take one more turn of the loop
-
-
-async def run_on_loop(flight: Flight) -> Landed:
-    """Await an async tool in the running loop, and land whatever it does."""
-    # The watchdog finds this frame, and `flight` in it, on the stack of a loop that is blocked.
     try:
         value = flight.tool.function(**flight.arguments)
         if hasattr(type(value), "__await__"):
@@ -96,9 +91,13 @@ async def run_on_loop(flight: Flight) -> Landed:
         if isinstance(error, GeneratorExit) or is_plain_error(error):
             return flight.raised(error)
         return await POOL.run(functools.partial(flight.raised, error))
-    if is_plain(flight.tool, value):
-        return flight.returned(value)
-    return await POOL.run(functools.partial(flight.returned, value))
+    else:
+        if is_plain(flight.tool, value):
+            return flight.returned(value)
+        return await POOL.run(functools.partial(flight.returned, value))
+    finally:
+        flight.end()
+        flight.notify()  # here and not as a callback of the task, which would take one more turn of the loop
 
 
 def abandon(future: asyncio.Future[Any]) -> None:
@@ -172,7 +171,9 @@ class _LoopCall:
         if self._promise.cancelled() or not self._flight.begin():
             return
         self._thread = thread
-        self._task = thread.loop.create_task(run_on_loop(self._flight), name=f"shotclock tool {self._flight.tool.name}")
+        self._task = thread.loop.create_task(
+            run_on_loop(self._flight, begun=True), name=f"shotclock tool {self._flight.tool.name}"
+        )
         self._task.add_done_callback(self._land)
         if self._promise.cancelled():
             self._task.cancel()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ..policies.errors import ToolError
 from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut, Verdict
@@ -23,9 +23,12 @@ _PLAIN_NODES = 1_000
 """Values looked at by `is_plain`; a larger result is worth the hop to a thread anyway."""
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """How an attempt ended, what a model would see of it, and what the checks say.
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class Landed(NamedTuple):
+    """How an attempt ended, what a model would see of it, and what the checks say; a tuple, because every attempt makes
+    one.
 
     `brought` says that a run inside it has read untrusted content: from where, and through which tool.
     """
@@ -33,12 +36,12 @@ class Landed:
     outcome: Outcome
     content: Content
     verdict: Verdict
-    brought: Mapping[str, str] = field(default_factory=dict)
+    brought: Mapping[str, str] = _NOTHING
 
 
 def returned(tool: Tool, arguments: Mapping[str, Any], value: Any, limit: int) -> Landed:
     """What a tool returned, rendered in at most about `limit` characters and checked."""
-    if inspect.isgenerator(value) or inspect.isasyncgen(value) or inspect.iscoroutine(value):
+    if type(value) not in _PLAIN and _is_stream(value):
         message = f"{tool.name} returned a {type(value).__name__}, of which nothing can be shown; return a value"
         return ended(tool.name, Failed("StreamReturned", message, retryable=False))
     try:
@@ -47,6 +50,10 @@ def returned(tool: Tool, arguments: Mapping[str, Any], value: Any, limit: int) -
     except BaseException as error:  # a result may raise anything when it is looked at, and it costs one call only
         message = f"the result cannot be read: {type(error).__name__}: {message_of(error)}"
         return ended(tool.name, Failed(type(error).__name__, message[:500], retryable=False))
+
+
+def _is_stream(value: Any) -> bool:
+    return inspect.isgenerator(value) or inspect.isasyncgen(value) or inspect.iscoroutine(value)
 
 
 def raised(tool: str, error: BaseException) -> Landed:
@@ -101,6 +108,8 @@ def is_plain(tool: Tool, value: Any) -> bool:
     """Whether looking at `value` runs no code but Python's own, and takes next to no time."""
     if tool.checks:
         return False
+    if type(value) in _PLAIN:
+        return True
     waiting, seen = [value], 0
     while waiting:
         item = waiting.pop()

@@ -29,7 +29,13 @@ class AttemptSpan(Protocol):
 
 
 class Trace(Protocol):
-    """What the pipeline tells of its work."""
+    """What the pipeline tells of its work.
+
+    Attributes:
+        silent: whether nothing can come of its spans, so that none need be begun.
+    """
+
+    silent: bool
 
     def execute_tool(
         self,

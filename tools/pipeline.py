@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
@@ -16,7 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random
 from ..policies.attempts import GiveUp, RetrySituation
 from ..policies.outcome import Failed, Ok, Skipped, TimedOut, Verdict
 from ..policies.trust import Admit
-from .attempts import Attempts, Job, claim
+from .attempts import Attempts, Job
 from .cache import canonical
 from .call import Call, Evidence
 from .landing import Landed, ended
@@ -97,16 +96,17 @@ class Pipeline:
 
     def _refused(self, job: Job) -> Skipped | None:
         """Why the tool could not be called now, whatever the ledger says; asking changes nothing."""
-        refused = self._attempts.gate(job.tool).refusal(self._scope.now())
+        gate = self._attempts.gate(job.tool)
+        refused = gate.refusal(self._scope.now())
         if refused is not None:
             return refused
-        _, admitted = self._attempts.weigh(job, self._attempts.forecast(job))
+        _, admitted = self._attempts.weigh(job, self._attempts.forecast(job), gate)
         return admitted if isinstance(admitted, Skipped) else self._mistrusted(job, record=False)
 
     def _quicker(self, job: Job, quicker: Tool) -> Job:
         """The job, or its fallback where the tool could not be called now and the fallback could."""
         refused = self._refused(job)
-        other = replace(job, tool=quicker)
+        other = job._replace(tool=quicker)
         if refused is None or self._refused(other) is not None:
             return job
         # Counted as a call that was not begun, so that one asks now and then whether the tool still is so slow.
@@ -116,7 +116,7 @@ class Pipeline:
 
     async def _other(self, job: Job, fallback: Tool, failed: Landed) -> tuple[Job, Landed, int]:
         """What the fallback makes of a call that its tool failed; where it makes nothing either, the tool's failure."""
-        other = replace(job, tool=fallback)
+        other = job._replace(tool=fallback)
         if self._refused(other) is not None:
             return job, failed, 0
         self._scope.trace.decision("fallback", fallback.name, failed.content.text, tool=job.tool.name, call=job.call)
@@ -181,7 +181,7 @@ class Pipeline:
         """Whether no further attempt is made."""
         scope, wait = self._scope, state.upcoming_sleep
         forecast = self._attempts.forecast(job)
-        refusal = scope.ledger.check(claim(job.tool))
+        refusal = scope.ledger.check(self._attempts.claim(job.tool))
         situation = RetrySituation(
             tool=job.tool.name,
             attempt=state.attempt_number,
@@ -233,7 +233,11 @@ def rejected(call: Call, error_type: str, message: str) -> Evidence:
 
 def _size(arguments: Mapping[str, Any]) -> int:
     """Characters of text among the arguments: what makes a call large is a text, a list of them or a file."""
-    return sum(len(value) for value in arguments.values() if isinstance(value, (str, bytes, list, dict)))
+    size = 0
+    for value in arguments.values():
+        if isinstance(value, (str, bytes, list, dict)):
+            size += len(value)
+    return size
 
 
 def _another(tool: Tool, landed: Landed) -> bool:

@@ -6,6 +6,7 @@ import json
 import math
 from collections import deque
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
@@ -202,6 +203,12 @@ class Record(Generic[S]):
         for sample in self.fresh:
             state.observe(*sample)
         self.state = state
+
+    def under(self, key: Key) -> Record[S]:
+        """Another record that has learnt the same, and was not yet asked."""
+        copied = Record(key, deepcopy(self.state))
+        copied.fresh = self.fresh.copy()
+        return copied
 
     def take(self) -> Increment:
         """What is fresh, which it then is no more."""

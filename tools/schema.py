@@ -39,7 +39,17 @@ class Schema:
         unbound: whether the function is a method that still waits for its instance.
     """
 
-    __slots__ = ("_arguments", "_names", "_result", "_tool", "description", "parameters", "unbound")
+    __slots__ = (
+        "_arguments",
+        "_declared",
+        "_names",
+        "_result",
+        "_tool",
+        "_validate",
+        "description",
+        "parameters",
+        "unbound",
+    )
 
     def __init__(self, tool: str, function: Callable[..., Any]) -> None:
         """Derive the schema of `function` for the tool named `tool`.
@@ -51,11 +61,14 @@ class Schema:
         self.description, notes = _docstring(tool, function)
         signature, self.unbound = _without_self(_signature(tool, function))
         self._arguments = _arguments_model(tool, signature, notes)
+        # What `model_validate` calls; the model's fields are the arguments, and nothing else holds on to them.
+        self._validate = self._arguments.__pydantic_validator__.validate_python
         self._names = tuple(self._arguments.model_fields)
         try:
             self.parameters = _plain(self._arguments.model_json_schema())
         except PydanticUserError as error:
             raise InvalidTool(f"tool {tool!r}: no JSON Schema for its parameters: {_first_line(error)}") from error
+        self._declared = signature.return_annotation
         self._result = _result_adapter(signature.return_annotation)
 
     @property
@@ -66,14 +79,14 @@ class Schema:
     def read(self, arguments: Mapping[str, Any]) -> dict[str, Any] | Problem:
         """Validate what a model wrote, or say in one message what is wrong and what the schema allows."""
         try:
-            model = self._arguments.model_validate(dict(arguments))
+            read: dict[str, Any] = vars(self._validate(dict(arguments)))
         except ValidationError as error:
             return Problem(_explain(self._tool, error, self._names))
-        return {name: getattr(model, name) for name in self._names}
+        return read
 
     def problem_of_result(self, value: Any) -> str | None:
         """Why `value` is not what the signature declares, or `None` where it is or nothing is declared."""
-        if self._result is None:
+        if self._result is None or (type(value) is self._declared and _is_sure(value)):
             return None
         try:
             self._result.validate_python(value)
@@ -82,6 +95,11 @@ class Schema:
             where = ".".join(map(str, first["loc"])) or "the result"
             return f"{where}: {first['msg']}"
         return None
+
+
+def _is_sure(value: Any) -> bool:
+    """Whether pydantic accepts every value of this very type, so that a result that is of it need not be validated."""
+    return value.isascii() if type(value) is str else type(value) in (bool, int, float, bytes)
 
 
 def _docstring(tool: str, function: Callable[..., Any]) -> tuple[str, dict[str, str]]:

@@ -27,6 +27,7 @@ _ERROR_TEXT = re.compile(
     re.IGNORECASE,
 )
 _TRACEBACK = "Traceback (most recent call last):"
+_LATER_TRACEBACK = f"\n{_TRACEBACK}"
 _HTML_ERROR = re.compile(
     r"\s{0,20}<(?:!doctype|html)\b.{0,2000}?<(?:title|h1)[^>]{0,200}>[^<]{0,80}"
     r"(?:\b[45]\d\d\b|not found|forbidden|error|bad gateway|unavailable|denied|unauthori[sz]ed|captcha|just a moment)",
@@ -52,13 +53,15 @@ def is_empty(value: Any) -> bool:
 
     `0` and `False` are values.
     """
-    if value is None or (isinstance(value, str | bytes) and not value.strip()):
+    if isinstance(value, str | bytes):
+        return not value.strip()
+    if value is None:
         return True
     if isinstance(value, Mapping):
         lists = [value[key] for key in _LISTS if key in value]
         others = [key for key in value if key not in _LISTS and key not in _COUNTS]
         return not value or (bool(lists) and not others and all(map(is_empty, lists)))
-    return isinstance(value, Collection) and not isinstance(value, str | bytes) and len(value) == 0
+    return isinstance(value, Collection) and len(value) == 0
 
 
 _COUNTS = frozenset(
@@ -144,7 +147,7 @@ def _error_text(text: str) -> str | None:
     found = _ERROR_TEXT.match(text[:400])
     if found is None and text.lstrip()[:1] == "<":
         found = _HTML_ERROR.match(text[:4000])
-    if found is None and not text.startswith(_TRACEBACK) and f"\n{_TRACEBACK}" not in text[:2000]:
+    if found is None and not text.startswith(_TRACEBACK) and _LATER_TRACEBACK not in text[:2000]:
         return None
     return short(re.sub(r"<[^>]{0,200}>", " ", text[:2400]))
 

@@ -32,6 +32,7 @@ class RunTrace:
     Attributes:
         trace_id: 32 hexadecimal digits; random where nobody records, so that a result always has one.
         recording: whether spans and events go anywhere.
+        silent: whether nothing can come of a span: nobody records, and there is none to nest under.
         rule: what content is written.
     """
 
@@ -63,6 +64,7 @@ class RunTrace:
         self.trace_id = f"{context.trace_id:032x}" if context.is_valid else secrets.token_hex(16)
         self.recording = root.is_recording()
         self._nests = context.is_valid
+        self.silent = not (self.recording or self._nests)
         self._context = self._make_current(root)
 
     @property

@@ -99,6 +99,53 @@ def test_one_size_class_alone_is_the_tool():
     assert history.forecast(search, size=SMALL) is history.forecast(search)
 
 
+@pytest.mark.parametrize("n", [5, 60, 700])
+@pytest.mark.parametrize("kept", [False, True])
+def test_an_only_size_that_gets_company_has_learnt_what_it_would_have_learnt_alone(n, kept):
+    """It is learnt as the whole tool until another size comes, and then forecasts as if it had been told apart always;
+    also where all of that was learnt by an earlier process."""
+    history, alone = History(), History()
+    learn(history, drawn(n), size=SMALL)
+    if kept:
+        earlier, history = history, History()
+        history.load({key: new.onto(None) for key, new in handed_over(earlier).items()})
+    learn(history, drawn(ENOUGH, p50=3.0), size=LARGE)
+    learn(history, drawn(30, seed=2), size=SMALL)
+    learn(alone, [*drawn(n), *drawn(30, seed=2)])
+    told, expected = history.forecast(search, size=SMALL), alone.forecast(search)
+    assert [told.quantile(q) for q in (0.5, 0.95)] == pytest.approx(
+        [expected.quantile(q) for q in (0.5, 0.95)], rel=0.02
+    )
+    new = handed_over(history)
+    assert len(new[Key("tool", "search ≤100B")].samples) == (30 if kept else n + 30)
+    assert len(new[Key("tool", "search")].samples) == (30 + ENOUGH if kept else n + 30 + ENOUGH)
+
+
+def test_what_an_only_size_has_learnt_is_kept_whatever_fails_and_comes_meanwhile():
+    """A write that fails while the second size comes loses nothing of either, and counts nothing twice."""
+    history = History()
+    learn(history, [0.1, 0.2], size=SMALL)
+
+    def fail(new):
+        learn(history, [0.3], size=LARGE)
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="disk is full"):
+        history.hand_over(fail)
+    samples = {key.name: [seconds for seconds, _ in new.samples] for key, new in handed_over(history).items()}
+    assert samples == {"search": [0.1, 0.2, 0.3], "search ≤100B": [0.1, 0.2], "search ≤10kB": [0.3]}
+
+
+def test_a_sample_of_no_known_size_belongs_to_the_whole_tool_alone():
+    """An only size does not take for its own what may be of any size."""
+    history = History()
+    learn(history, [0.1], size=SMALL)
+    learn(history, [0.2])
+    learn(history, [0.3], size=SMALL)
+    samples = {key.name: [seconds for seconds, _ in new.samples] for key, new in handed_over(history).items()}
+    assert samples == {"search": [0.1, 0.2, 0.3], "search ≤100B": [0.1, 0.3]}
+
+
 def test_a_sample_that_is_no_duration_is_refused_and_leaves_nothing_behind():
     """NaN is neither learnt nor scored nor handed over."""
     history = History()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from shotclock import Tool, tool
 from shotclock.policies.errors import InvalidTool
@@ -352,3 +352,21 @@ def test_a_fallback_takes_what_its_tool_takes():
             def f(x: str) -> str:
                 """F."""
                 return x
+
+
+@pytest.mark.parametrize("declared", [str, int, float, bool, bytes, Literal["a"], Annotated[int, Field(gt=1)]])
+def test_a_result_of_the_declared_type_is_judged_as_pydantic_judges_it(declared):
+    """Plain ones are not validated, and nothing passes for that which pydantic would refuse."""
+
+    def find():
+        """Find."""
+
+    find.__annotations__["return"] = declared
+    schema, adapter = Tool(find).schema, TypeAdapter(declared)
+    for value in ("a", "ü", "bad \ud800", "", 0, 1, 2, True, 1.5, float("nan"), float("inf"), b"", b"\xff", None, []):
+        try:
+            adapter.validate_python(value)
+        except ValidationError:
+            assert schema.problem_of_result(value) is not None
+        else:
+            assert schema.problem_of_result(value) is None
