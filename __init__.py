@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from .agent.forecasts import load_forecasts, save_forecasts
     from .agent.judge import judge
     from .agent.models.base import Model
+    from .agent.quality import load_quality, save_quality
     from .agent.result import Result
     from .agent.trace.provider import local_tracing
-    from .agent.verifiers import Answered
+    from .agent.verifiers import Answered, costly
     from .policies.budget import Budget, Spend
     from .policies.errors import ShotclockError, ToolError, UsageError
     from .policies.outcome import Verdict
@@ -54,13 +55,16 @@ _HOMES = {
     "Warned": ".agent.events",
     "arriving": ".tools.scope",
     "builtin_tools": ".tools.builtin",
+    "costly": ".agent.verifiers",
     "deadline_headers": ".tools.scope",
     "deadline_hook": ".tools.scope",
     "judge": ".agent.judge",
     "load_forecasts": ".agent.forecasts",
+    "load_quality": ".agent.quality",
     "local_tracing": ".agent.trace.provider",
     "remaining": ".tools.scope",
     "save_forecasts": ".agent.forecasts",
+    "save_quality": ".agent.quality",
     "tool": ".tools.tool",
 }
 
@@ -88,13 +92,16 @@ __all__ = [
     "Warned",
     "arriving",
     "builtin_tools",
+    "costly",
     "deadline_headers",
     "deadline_hook",
     "judge",
     "load_forecasts",
+    "load_quality",
     "local_tracing",
     "remaining",
     "save_forecasts",
+    "save_quality",
     "tool",
 ]
 

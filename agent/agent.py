@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -13,7 +14,7 @@ from opentelemetry.trace import TracerProvider
 
 from ..policies.budget import Budget
 from ..policies.deadline import Deadline
-from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError, UsageError
+from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError
 from ..policies.reserve import ReserveSituation
 from ..policies.settings import Policy
 from ..tools.isolation import warm
@@ -31,9 +32,10 @@ from .prompts import BASE
 from .result import Result
 from .run import Run
 from .supervisor import supervise, wait
+from .tally import Tally
 from .timing import answer_forecast
 from .trace.spans import Recorder
-from .verifiers import Verifier
+from .verifiers import Verifier, verifiers_of
 
 
 class Agent:
@@ -48,8 +50,9 @@ class Agent:
         budget: the limits of a run that gives none. Default ten seconds, nothing else limited.
         policy: what decides admission, reserve, stopping and sizes.
         verify: the product's own checks of answers, asked in their order after the check against the evidence:
-            functions of what was `Answered`, plain or async, such as a `judge`. An answer that is refused is asked for
-            again where that fits (`policy.verification`), and else marked.
+            functions of what was `Answered`, plain or async; those that take time or money, such as a `judge`, come
+            last and are asked where that pays. An answer that is refused is asked for again where that fits
+            (`policy.verification`), and else marked.
         checkpointer: a LangGraph checkpointer; runs of one `thread_id` then share a conversation.
         tracer_provider: where spans go; by default the process's global provider, and nowhere if there is none.
 
@@ -83,7 +86,8 @@ class Agent:
             warm(each, self.policy.limits.process)
         self._own_instructions = instructions
         self._instructions = f"{BASE}\n\n{instructions}".strip()
-        self.verifiers = _functions(verify)
+        self.verifiers = verifiers_of(verify)
+        self._tally = Tally()
         self._tracer_provider = tracer_provider
         self.memory = Memory.under(self.policy)
         """What its runs have learnt of the tools and the model: latencies, health, results that are kept."""
@@ -164,6 +168,38 @@ class Agent:
         finally:
             task.cancel()
 
+    def feedback(
+        self,
+        trace_id: str,
+        score: float,
+        comment: str | None = None,
+        *,
+        author: str = "",
+        path: str | Path | None = None,
+    ) -> None:
+        """Say how good the answer of a run was: it is kept beside the run's trace, exported with it, and counted for
+        its kind of query (`policy.quality`). What the same author said of the run before is replaced.
+
+        It reads and writes a file, within a second: in an event loop call it by
+        `await asyncio.to_thread(agent.feedback, ...)`. Where traces are recorded elsewhere than in the local store, a
+        span `feedback` that is linked to the run's is recorded there too, and the store keeps the feedback for 30 days.
+
+        Args:
+            trace_id: `result.trace_id`, of a run of this agent in this process or of one whose trace is in the store.
+            score: from 0, wrong or useless, to 1, right.
+            comment: in words. It is kept, and exported, whether or not the capture of content is on.
+            author: who says so, such as a user's id.
+            path: the store's file; `None` is that of the agent's traces.
+
+        Raises:
+            UsageError: the score is out of range, or no run has that id.
+            StoreError: the store cannot be read or written; nothing was counted.
+        """
+        # Loaded where it is used: a store is nothing that a run needs.
+        from .feedback import give, read_feedback
+
+        give(self, read_feedback(trace_id, score, comment, author), path)
+
     def as_tool(self, name: str | None = None, *, description: str | None = None) -> Tool:
         """This agent as a tool of another one: it runs under what the caller has left of time, calls, tokens and money.
 
@@ -232,6 +268,7 @@ class Agent:
             instructions=self._instructions,
             emit=emit,
             verifiers=self.verifiers,
+            tally=self._tally,
         )
         run.trace.decision("reserve", plan.answer, plan.reason, reserve)
         return run
@@ -264,16 +301,6 @@ class _AgentTool(Tool):
     """An agent as a tool: its own policy judges what it may change, and it knows what its caller's model was shown."""
 
     judges_inside = True
-
-
-def _functions(verify: Any) -> tuple[Verifier, ...]:
-    if callable(verify):
-        raise UsageError("verify must be a list of functions of an answer; write verify=[...]")
-    read = tuple(verify)
-    for each in read:
-        if not callable(each):
-            raise UsageError(f"verify must hold functions of an answer, got {each!r}")
-    return read
 
 
 def _is(kind: type, name: str, value: Any, error: type[Exception]) -> Any:

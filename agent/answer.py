@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
 from ..policies.deadline import Deadline
-from ..policies.grounding import MAX_SOURCE, Source, ground
+from ..policies.grounding import MAX_SOURCE, Grounding, Source, ground
 from ..policies.ledger import Claim
 from ..policies.outcome import Verdict
 from ..policies.verification import MOST_RESAMPLES, Again, AgainSituation
 from . import timing
+from .accord import DISPUTE, disputed
 from .inference import infer
 from .models.base import Message
 from .models.compose import compose
@@ -20,7 +22,7 @@ from .models.rules import Rules
 from .prompts import AGAIN, FINAL
 from .run import Answer, Run
 from .state import State
-from .verifiers import verified
+from .verifiers import Stake, verified
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
 
@@ -39,6 +41,8 @@ async def answer(state: State, runtime: Runtime[Run]) -> dict[str, list[Message]
     if text.strip() and run.whole:
         run.answer = checked(run, text, unanswered=run.unanswered)
         run.answer = await _settled(run, state["messages"], run.answer)
+        if run.answer.verdict.outcome == "fail":
+            run.answer = await _instead(run, run.answer)
         return {"messages": [] if run.answer.text == text else [_message(run.answer)]}
     # The best answer so far stands outside the graph before anything else is awaited.
     run.answer = _from_draft(run, text) or await _written(run, state["messages"]) or composed(run)
@@ -52,7 +56,8 @@ def _message(settled: Answer) -> Message:
 
 async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
     """The model's answer as its checks leave it: one that was refused is asked for again, where another one fits."""
-    best = run.answer = await verified(run, first)
+    made = 0.0 if timing.embedded(run.model) else run.tally.made(run.elapsed)
+    best = run.answer = await verified(run, first, _stake(run, made, 0))
     for number in range(MOST_RESAMPLES + 1):
         if best.verdict.outcome != "fail" or not _again(run, best.verdict, number):
             return best
@@ -60,11 +65,38 @@ async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
         turn = await infer(run, [*messages, told], (), "answer", _last(run))
         if turn.error is not None or turn.refusal is not None or turn.cut or not turn.text.strip():
             return best
+        if turn.text.split() == best.text.split():
+            return best  # it says the same again, and has been refused that
         unanswered = turn.finish is not None and turn.finish.unanswered
-        other = await verified(run, checked(run, turn.text, unanswered=unanswered))
+        other = await verified(run, checked(run, turn.text, unanswered=unanswered), _stake(run, made, number + 1))
         if _RANK[other.verdict.outcome] > _RANK[best.verdict.outcome]:
             best = run.answer = other
     return best
+
+
+def _stake(run: Run, made: float, resampled: int) -> Stake:
+    """What hangs on a costly verdict: what an answer typically takes to make, tools and all, and whether another one
+    could follow."""
+    none = isinstance(run.model, Rules) or resampled >= run.policy.verification.resamples
+    again = None if none else timing.answer_forecast(run.memory.history, run.model).median
+    return Stake(generate=made, again=again)
+
+
+async def _instead(run: Run, refused: Answer) -> Answer:
+    """The answer composed from the evidence in the place of a model's that was refused for good, where that passes.
+
+    Not where the model says that something was done that no call did: who asked for it is told that it was not, and is
+    not handed something that was found by the way.
+    """
+    if not run.policy.verification.compose or refused.boasts:
+        return refused
+    other = await verified(run, composed(run))
+    if other.unanswered or other.verdict.outcome != "pass":
+        return refused
+    reason = f"the model's answer was refused ({refused.verdict.reason}), and the one composed from the evidence passes"
+    run.trace.decision("verify", "composed", reason)
+    run.warn(f"The model's answer was refused: {refused.verdict.reason}.")
+    return other
 
 
 _RANK = {"pass": 2, "unsure": 1, "fail": 0}
@@ -104,24 +136,39 @@ def checked(run: Run, text: str, *, composed: bool = False, unanswered: bool = F
     """The answer with the verdict of its check against the evidence."""
     text = run.cleaned(text)
     span = run.trace.verify("answer", verifier="grounding", node="answer")
-    verdict = _verdict(run, text, unanswered)
-    span.end(verdict)
-    return Answer(text=text, verdict=verdict, composed=composed, unanswered=unanswered)
+    grounding = _grounding(run, text, unanswered)
+    span.end(grounding.verdict)
+    boasts = any(sentence.problem == "claim" for sentence in grounding.sentences)
+    return Answer(text=text, verdict=grounding.verdict, composed=composed, unanswered=unanswered, boasts=boasts)
 
 
-def _verdict(run: Run, text: str, unanswered: bool) -> Verdict:
+def _grounding(run: Run, text: str, unanswered: bool) -> Grounding:
     if unanswered:
-        return Verdict.unsure("grounding", "it says that the question was not answered")
+        return _left_open("it says that the question was not answered")
     sources = [
         Source(id=item.id, text=_source_text(item.tool, item.arguments, item.content), origin=item.origin)
         for item in run.evidence
         if item.usable
     ]
+    doubted = disputed(run.evidence)
     left = run.deadline.remaining(run.now())
     size = min(MAX_SOURCE, sum(len(source.text) for source in sources))
     if grounding_seconds(len(text), size) > left:
-        return Verdict.unsure("grounding", f"{left:.3f} s are too little to check it against {size:,} characters")
-    return ground(text, question=run.query, sources=sources).verdict
+        return _left_open(f"{left:.3f} s are too little to check it against {size:,} characters")
+    found = ground(text, question=run.query, sources=sources)
+    if found.verdict.outcome != "pass" or not doubted:
+        return found
+    ids = {item.id for item in doubted}
+    without = ground(text, question=run.query, sources=[source for source in sources if source.id not in ids])
+    if without.verdict.outcome == "pass":
+        return found
+    return replace(
+        found, verdict=Verdict.unsure(DISPUTE, f"it rests on results that differ: {doubted[0].verdict.reason}")
+    )
+
+
+def _left_open(reason: str) -> Grounding:
+    return Grounding(verdict=Verdict.unsure("grounding", reason))
 
 
 def _source_text(tool: str, arguments: object, content: str) -> str:

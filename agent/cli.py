@@ -18,6 +18,7 @@ import typer
 
 from ..policies.errors import InvalidTool, ShotclockError, UsageError
 from .forecast_cli import forecast
+from .quality_cli import calibration, export, feedback
 from .trace.cli import app as trace_app
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ tools_app = typer.Typer(help="List the tools, or try one.", invoke_without_comma
 app.add_typer(tools_app, name="tools")
 app.add_typer(trace_app, name="trace")
 app.command()(forecast)
+app.command()(calibration)
+app.command()(feedback)
+app.command()(export)
 
 MAX_WARNINGS = 5
 """Lines about files that were left out."""
@@ -270,18 +274,18 @@ def _answer(
     """The result, and what went wrong with keeping its trace or what it taught, where something did."""
     import logging
 
-    from . import forecasts
+    from . import forecasts, quality
     from .agent import Agent
     from .trace.exporter import LocalTracerProvider
     from .trace.provider import local_tracing
 
     gc.enable()
     # What the store logs is handed back as the problem, and said once.
-    for module in (LocalTracerProvider.__module__, forecasts.__name__):
+    for module in (LocalTracerProvider.__module__, forecasts.__name__, quality.__name__):
         logging.getLogger(module).addHandler(logging.NullHandler())
     tracing = local_tracing()
     agent = Agent(model, tools, name="ask", policy=policy, tracer_provider=tracing)
-    unread = forecasts.load_forecasts(agent)
+    unread = forecasts.load_forecasts(agent) or quality.load_quality(agent)
     if live and sys.stderr.isatty():
         from .live import Live
 
@@ -290,7 +294,8 @@ def _answer(
     else:
         result = agent.run_sync(question, budget=budget)
     tracing.flush()
-    return result, tracing.problem or forecasts.save_forecasts(agent) or unread
+    unsaved = [forecasts.save_forecasts(agent), quality.save_quality(agent)]
+    return result, tracing.problem or next(filter(None, unsaved), unread)
 
 
 def _builtin(paths: Iterable[Path] | None) -> list[Tool]:

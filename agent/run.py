@@ -32,20 +32,24 @@ from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from .early import EarlyStarts, Started
 from .events import Event, Warned
+from .kind import note
 from .models.base import Model, ToolSpec
 from .result import Result, Status, StopReason
+from .tally import Tally
 from .trace.spans import RunTrace
 from .turns import Turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer with its verdict: `composed` where no model wrote it, `unanswered` where it says that there is none."""
+    """An answer with its verdict: `composed` where no model wrote it, `unanswered` where it says that there is none,
+    `boasts` where it says that something was done and no call shows it."""
 
     text: str
     verdict: Verdict
     composed: bool = False
     unanswered: bool = False
+    boasts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,8 @@ class Run:
         memory: what the agent knows of its tools and model from earlier runs.
         seen: what the model has been shown, and by whose word.
         verifiers: what the product checks answers with.
+        tally: how often costly ones of them refused, over the agent's runs.
+        verifying: seconds that costly checks have taken of the run.
         evidence: what calls gave so far.
         ending: why reasoning ended, once it has.
         answer: the best answer so far.
@@ -100,6 +106,8 @@ class Run:
     instructions: str = ""
     emit: Callable[[Event], None] | None = None
     verifiers: tuple[Callable[..., Any], ...] = ()
+    tally: Tally = field(default_factory=Tally)
+    verifying: float = 0.0
     soft: Deadline = field(init=False)
     ledger: Ledger = field(init=False)
     pipeline: Pipeline = field(init=False)
@@ -258,6 +266,7 @@ class Run:
         verified = answer.verdict.outcome == "pass"
         self.tick()
         self._account_early(answer)
+        note(self, answer, ending.stop_reason)
         if self._enclosing.brought is not None:
             self._enclosing.brought.update({item.origin: item.tool for item in self.evidence if item.untrusted})
         self.trace.end_run(status, ending.stop_reason, verified, spend, answer=answer.text)

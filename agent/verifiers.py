@@ -4,6 +4,9 @@ A verifier takes what was `Answered` and says what a check of results says: `Tru
 against it, a `Verdict` of its own, or `None` for nothing. It may be a plain function, which runs in a thread, or an
 async one. Whatever it does, it costs neither the answer nor the deadline: one that raises, hangs or says something else
 is `unsure`, and the user is warned.
+
+One that takes time or money, such as a `judge`, says so: it is asked after the others, where that pays
+(`policy.verification`). `costly` makes such a one of any function.
 """
 
 from __future__ import annotations
@@ -13,17 +16,25 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import timedelta
+from typing import Any, Protocol, runtime_checkable
 
+from ..policies.budget import amount, seconds
 from ..policies.deadline import Deadline
+from ..policies.errors import UsageError
+from ..policies.forecast import Forecast, key
+from ..policies.ledger import Claim, Refusal, Reservation
 from ..policies.outcome import Verdict
-from ..policies.verification import together
+from ..policies.pace import PUBLISHED, PacePolicy
+from ..policies.verification import Buy, RungSituation, together
 from ..tools.call import Evidence
 from ..tools.checks import CheckResult, check_name, verdict_of
+from ..tools.history import ModelHistory
 from ..tools.isolation import POOL, abandon, spawn
 from ..tools.landing import message_of
 from ..tools.scope import ENCLOSING
 from .run import Answer, Run
+from .trace.handles import VerifySpan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +56,70 @@ Verifier = Callable[[Answered], "CheckResult | Awaitable[CheckResult]"]
 """A check of an answer."""
 
 
-async def verified(run: Run, answer: Answer) -> Answer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a costly verifier is granted.
+
+    Attributes:
+        until: when its verdict is of no use any more.
+        reservation: its claim in the run's ledger; it settles it.
+        span: the span of the check.
+        forecast: how long it was expected to take.
+    """
+
+    until: Deadline
+    reservation: Reservation
+    span: VerifySpan
+    forecast: Forecast
+
+
+@runtime_checkable
+class Costly(Protocol):
+    """A verifier that takes time or money of the run: it is asked only where that pays."""
+
+    def forecast(self, run: Run) -> Forecast:
+        """How long its next verdict takes."""
+
+    def claim(self, run: Run, answered: Answered) -> Claim:
+        """What its verdict costs at most."""
+
+    def ask(self, run: Run, answered: Answered, terms: Terms) -> Awaitable[CheckResult]:
+        """What it says; it is interrupted where its time is up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stake:
+    """What hangs on a costly verdict.
+
+    Attributes:
+        generate: seconds that what it checks takes to make; 0 where that takes no time.
+        again: seconds until another answer could be there; `None` where none is to be had.
+    """
+
+    generate: float = 0.0
+    again: float | None = None
+
+
+def verifiers_of(verify: Any) -> tuple[Verifier, ...]:
+    """What a product gave as `verify`, the cheap ones first.
+
+    Raises:
+        UsageError: it is no list of functions.
+    """
+    if callable(verify):
+        raise UsageError("verify must be a list of functions of an answer; write verify=[...]")
+    read = tuple(verify)
+    for each in read:
+        if not callable(each):
+            raise UsageError(f"verify must hold functions of an answer, got {each!r}")
+    return tuple(sorted(read, key=lambda each: isinstance(each, Costly)))
+
+
+async def verified(run: Run, answer: Answer, stake: Stake | None = None) -> Answer:
     """The answer with the verdict that the evidence and the product's verifiers give it together.
 
-    They are asked in their order, until one fails; where the evidence refutes the answer, or it says that there is
-    none, nobody is asked.
+    They are asked in their order, costly ones last, until one fails; where the evidence refutes the answer, or it says
+    that there is none, nobody is asked.
     """
     if not run.verifiers or answer.unanswered or answer.verdict.outcome == "fail":
         return answer
@@ -57,18 +127,90 @@ async def verified(run: Run, answer: Answer) -> Answer:
     answered = Answered(text=answer.text, query=run.query, evidence=tuple(run.evidence))
     said: list[tuple[Verdict, bool]] = []
     for verifier in run.verifiers:
-        verdict, vouches = await _ask(run, verifier, answered, until)
-        said.append((verdict, vouches))
-        if verdict.outcome == "fail":
-            break
+        if isinstance(verifier, Costly):
+            found = await consult(run, verifier, answered, until, together(answer.verdict, said), stake or Stake())
+        else:
+            found = await _ask(run, verifier, answered, until)
+        if found is not None:
+            said.append(found)
+            if found[0].outcome == "fail":
+                break
     return replace(answer, verdict=together(answer.verdict, said))
 
 
 async def _ask(run: Run, verifier: Verifier, answered: Answered, until: Deadline) -> tuple[Verdict, bool]:
-    """What one verifier says, bounded in time, and whether it vouches for it."""
-    name, began = check_name(verifier), run.now()
+    """What a verifier says that costs nothing, bounded in time, and whether it vouches for it."""
+    name = check_name(verifier)
     span = run.trace.verify("answer", verifier=name, node="answer")
-    said = await _said(run, verifier, answered, until)
+    return await _heard(run, name, lambda: _begun(verifier, answered), until, span)
+
+
+async def consult(
+    run: Run, verifier: Costly, answered: Answered, until: Deadline, before: Verdict, stake: Stake, what: str = "answer"
+) -> tuple[Verdict, bool] | None:
+    """What a costly verifier says and whether it vouches for it; `None` where it was not worth asking."""
+    name = check_name(verifier)  # type: ignore[arg-type]  # a verifier is a callable
+    forecast, claim = verifier.forecast(run), verifier.claim(run, answered)
+    situation = _situation(run, name, forecast, claim, until, before, stake)
+    decided = run.policy.verification.decide(situation)
+    if not isinstance(decided, Buy):
+        run.trace.decision("verify", "not_bought", decided.reason, situation, what=what)
+        return None
+    reservation = run.ledger.reserve(claim)
+    if isinstance(reservation, Refusal):  # another of the run's checks was quicker
+        run.trace.decision("verify", "not_bought", reservation.reason, verifier=name, what=what)
+        return None
+    run.trace.decision("verify", "buy", decided.reason, situation, what=what)
+    began = run.now()
+    until = until.earlier(Deadline.after(began, decided.seconds))
+    span = run.trace.verify(what, verifier=name, node="answer" if what == "answer" else "verify")
+    terms = Terms(until=until, reservation=reservation, span=span, forecast=forecast)
+    coroutine = functools.partial(_awaited, lambda: verifier.ask(run, answered, terms))
+    found = await _heard(run, name, lambda: spawn(coroutine(), f"verifier {name}"), until, span)
+    run.verifying += run.now() - began
+    run.tally.count(name, before, found[0])
+    return found
+
+
+def _situation(
+    run: Run, name: str, forecast: Forecast, claim: Claim, until: Deadline, before: Verdict, stake: Stake
+) -> RungSituation:
+    now = run.now()
+    asked, refused = run.tally.of(name, before)
+    refusal = run.ledger.check(claim)
+    # An answer after it takes one model call more, whatever the verdict itself takes.
+    after = run.ledger.check(replace(claim, model_calls=claim.model_calls + 1))
+    return RungSituation(
+        verifier=name,
+        verdict=before.outcome,
+        slack=until.remaining(now),
+        expected=forecast.median,
+        q95=forecast.quantile(0.95),
+        seen=forecast.n,
+        latency=run.deadline.at - run.started,
+        spent=run.verifying,
+        generate=stake.generate,
+        again=stake.again,
+        asked=asked,
+        refused=refused,
+        cost_usd=claim.cost_usd,
+        refusal="" if refusal is None else refusal.reason,
+        refusal_again="" if after is None else after.reason,
+        draw=int(run.trace.trace_id[8:16], 16) / 2**32,
+    )
+
+
+class _Trouble(str):
+    """Why a verifier said nothing."""
+
+
+async def _heard(
+    run: Run, name: str, begin: Callable[[], asyncio.Future[Any]], until: Deadline, span: VerifySpan
+) -> tuple[Verdict, bool]:
+    """What a verifier says as a verdict, whatever it does, and whether it vouches for it."""
+    began = run.now()
+    with span.context():
+        said = await _said(run, begin, until)
     if isinstance(said, _Trouble):
         verdict = Verdict.unsure(name, f"the verifier {name} {said}")
         run.warn(f"The verifier {name} {said}.")
@@ -79,17 +221,13 @@ async def _ask(run: Run, verifier: Verifier, answered: Answered, until: Deadline
     return verdict, isinstance(said, Verdict)
 
 
-class _Trouble(str):
-    """Why a verifier said nothing."""
-
-
-async def _said(run: Run, verifier: Verifier, answered: Answered, until: Deadline) -> Any:
+async def _said(run: Run, begin: Callable[[], asyncio.Future[Any]], until: Deadline) -> Any:
     left = until.remaining(run.now())
     if left <= 0:
         return _Trouble("was not asked: no time is left")
     token = ENCLOSING.set(replace(ENCLOSING.get(), deadline=until, ledger=run.ledger))
     try:
-        future = _begun(verifier, answered)
+        future = begin()
     finally:
         ENCLOSING.reset(token)
     run.own(future)
@@ -105,19 +243,86 @@ async def _said(run: Run, verifier: Verifier, answered: Answered, until: Deadlin
     return future.result()
 
 
-def _begun(verifier: Verifier, answered: Answered) -> asyncio.Future[Any]:
+def _begun(verifier: Callable[[Answered], Any], answered: Answered) -> asyncio.Future[Any]:
     if _is_async(verifier):
-        return spawn(_awaited(verifier, answered), f"verifier {check_name(verifier)}")
+        return spawn(_awaited(lambda: verifier(answered)), f"verifier {check_name(verifier)}")
     return POOL.run(functools.partial(verifier, answered))
 
 
-async def _awaited(verifier: Verifier, answered: Answered) -> Any:
+async def _awaited(call: Callable[[], Awaitable[Any]]) -> Any:
     try:
-        return await verifier(answered)  # type: ignore[misc]  # it is known to be async
+        return await call()
     except (SystemExit, KeyboardInterrupt) as error:  # in a task they would end the loop
         raise RuntimeError(type(error).__name__) from error
 
 
-def _is_async(verifier: Verifier) -> bool:
+def _is_async(verifier: Callable[..., Any]) -> bool:
     call = getattr(verifier, "__call__", None)  # noqa: B004  # an object's method is wanted
     return inspect.iscoroutinefunction(verifier) or inspect.iscoroutinefunction(call)
+
+
+class Priced:
+    """The verifier that `costly` makes."""
+
+    def __init__(self, verifier: Verifier, name: str, latency: float, cost_usd: float) -> None:
+        self.__name__ = name
+        self._verifier = verifier
+        # A declared latency is taken at its word as far as a model's pace is that writes so many tokens.
+        self._prior = replace(PacePolicy.declared(latency, 0.0), sigma_unknown=PUBLISHED.sigma)
+        self._cost_usd = cost_usd
+
+    def __call__(self, answered: Answered) -> CheckResult | Awaitable[CheckResult]:
+        """What the function says."""
+        return self._verifier(answered)
+
+    def forecast(self, run: Run) -> Forecast:
+        """As it took so far, beginning at what its author declares."""
+        return self._history(run).forecast()
+
+    def claim(self, run: Run, answered: Answered) -> Claim:
+        """Its price; it is no model call that we know of."""
+        return Claim(cost_usd=self._cost_usd)
+
+    async def ask(self, run: Run, answered: Answered, terms: Terms) -> CheckResult:
+        """Ask the function, in a thread where it is a plain one, and learn how long it took."""
+        began, censored = run.now(), True
+        future = _begun(self._verifier, answered)
+        try:
+            said: CheckResult = await future
+            censored = False
+            return said
+        finally:
+            abandon(future)
+            terms.reservation.settle(cost_usd=self._cost_usd)
+            if not censored or future.cancelled() or not future.done():  # one that raised is no sample
+                self._history(run).observe(run.now() - began, censored=censored)
+
+    def _history(self, run: Run) -> ModelHistory:
+        return run.memory.history.model(key(self.__name__, "verifier"), self._prior)
+
+
+def costly(
+    verifier: Verifier, *, latency: float | str | timedelta, cost_usd: float = 0.0, name: str | None = None
+) -> Priced:
+    """A verifier that takes time or money, such as one that asks a service: it is asked after the cheap ones, and only
+    where its verdict would come in time and is worth its price (`policy.verification`).
+
+    Args:
+        verifier: a function of what was `Answered`, plain or async.
+        latency: seconds it usually takes, before anything was measured.
+        cost_usd: US dollars a verdict costs. Default 0.
+        name: what traces, reasons and forecasts call it; the function's name by default.
+
+    Raises:
+        UsageError: `verifier` cannot be called.
+        InvalidBudget: `latency` or `cost_usd` is no such amount.
+    """
+    if not callable(verifier):
+        raise UsageError(f"costly({verifier!r}): it must be a function of an answer")
+    name = name or check_name(verifier)
+    return Priced(
+        verifier,
+        name,
+        seconds(f"latency of verifier {name!r}", latency) or 0.0,
+        amount(f"cost_usd of verifier {name!r}", cost_usd, unit="US dollars"),
+    )

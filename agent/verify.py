@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from langgraph.runtime import Runtime
@@ -10,6 +11,8 @@ from langgraph.types import Command
 from ..policies.outcome import Skipped, Verdict
 from ..policies.stopping import Stop, TurnSituation
 from ..tools.call import Evidence
+from .accord import compare, disputed
+from .models.base import Message
 from .plan_text import answer_to, given
 from .run import Run
 from .state import State
@@ -21,10 +24,11 @@ async def verify(state: State, runtime: Runtime[Run]) -> Command[Literal["reason
     """Tell the model what each call gave, withhold what failed its checks, and decide: another turn, or the answer."""
     run = runtime.context
     asked = state["messages"][-1].get("calls", [])
+    compare(run, [item for items in given(run, asked).values() for item in items.values()])
     gave = given(run, asked)
     turn = [item for items in gave.values() for item in items.values()]
     span = run.trace.verify("turn", verifier="turn", node="verify")
-    messages = [answer_to(run, call, gave[call["id"]]) for call in asked if gave[call["id"]]]
+    messages = [_told(answer_to(run, call, gave[call["id"]]), gave[call["id"]]) for call in asked if gave[call["id"]]]
     turns = run.turns
     turns.take(state["turn"], turn)
     situation = _situation(run, state, turn, turns)
@@ -39,6 +43,12 @@ async def verify(state: State, runtime: Runtime[Run]) -> Command[Literal["reason
         return Command(goto="answer", update={"messages": messages})
     run.trace.decision("continue", "reason", decided.reason, situation, results=turns.record())
     return Command(goto="reason", update={"messages": messages})
+
+
+def _told(message: Message, gave: Mapping[str, Evidence]) -> Message:
+    """The message, with what is said against its results."""
+    reasons = dict.fromkeys(item.verdict.reason for item in disputed(gave.values()))
+    return Message(**message | {"content": "\n".join([message["content"], *(f"[{each}]" for each in reasons)])})
 
 
 def _verdict(turn: list[Evidence]) -> Verdict:

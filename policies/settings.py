@@ -21,6 +21,7 @@ from .forecast import ForecastPolicy
 from .hedging import Hedging
 from .interruption import Interruption
 from .limits import Limits
+from .quality import Quality
 from .reserve import Reserve
 from .speculation import Speculation
 from .stopping import Stopping
@@ -46,6 +47,7 @@ class Policy:
         stopping: when reasoning ends.
         verification: whether a model is asked again after its answer was refused.
         trust: what untrusted content may lead to.
+        quality: when a user is warned that answers of a kind are too often wrong.
         limits: how large queries, results and answers may be.
     """
 
@@ -62,6 +64,7 @@ class Policy:
     stopping: Stopping = field(default_factory=Stopping)
     verification: Verification = field(default_factory=Verification)
     trust: Trust = field(default_factory=Trust)
+    quality: Quality = field(default_factory=Quality)
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

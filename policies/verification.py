@@ -1,15 +1,81 @@
-"""What the checks of an answer say together, and whether a model is asked again after one refused it."""
+"""Which checks of an answer or a result are bought, what they say together, and what follows where one refuses it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from .errors import InvalidPolicy
-from .outcome import Verdict
+from .outcome import Verdict, VerdictOutcome
 
 MOST_RESAMPLES = 5
 """Answers that may be asked for again: further ones bring little (resampling limits, arXiv 2411.17501)."""
+
+DOUBT: Final = 1.0
+"""Log deviation that the time of a check is given the benefit of after its first verdict; a tenth after a hundred."""
+
+REFUSED_PRIOR: Final = {"pass": (1.0, 9.0), "unsure": (3.0, 7.0), "fail": (9.0, 1.0)}
+"""Beta over "a costly check refuses", after each verdict of the cheaper ones, before the first was seen: what they pass
+is wrong once in ten times, what they leave open three times."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RungSituation:
+    """What is known when a check that costs time or money could be asked.
+
+    Attributes:
+        verifier: its name.
+        verdict: what the cheaper ones say.
+        slack: seconds in which its verdict is still of use; infinite where there is no deadline.
+        expected: seconds it usually takes.
+        q95: seconds within which it gives 95 % of its verdicts.
+        seen: verdicts that the two rest on; 0 is what its author declares.
+        latency: seconds the run has in all; infinite where there is no deadline.
+        spent: seconds that costly checks have taken of the run so far.
+        generate: seconds that what it checks usually takes to make; 0 where that takes no time.
+        again: seconds until another answer could be there that takes the place of a refused one; `None` where none is
+            to be had, whatever time is left.
+        asked: how often it was asked after such a verdict, over the runs of the agent.
+        refused: how often it refused then.
+        cost_usd: US dollars it costs at most; `None` where that is unknown.
+        refusal: the limit that refuses it; empty where none does.
+        refusal_again: the limit that would allow no other answer after it; empty where none does.
+        draw: a number from 0 to 1 that is the run's own.
+    """
+
+    verifier: str
+    verdict: VerdictOutcome
+    slack: float
+    expected: float
+    q95: float
+    seen: int = 0
+    latency: float = math.inf
+    spent: float = 0.0
+    generate: float = 0.0
+    again: float | None = None
+    asked: int = 0
+    refused: int = 0
+    cost_usd: float | None = 0.0
+    refusal: str = ""
+    refusal_again: str = ""
+    draw: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Buy:
+    """Ask it, and wait at most so many seconds for it."""
+
+    seconds: float
+    reason: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NotBought:
+    """Do not ask it."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +117,136 @@ class Keep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """Ask again where a check refused an answer and another one fits.
+    """Checks that cost nothing are always made; others are bought where they pay, and a refused answer is asked for
+    again where another one fits.
+
+    A costly check, such as a judge, is not bought where one of these holds; the first that does is the reason:
+
+    1. a limit has no room for it;
+    2. 95 % of its verdicts would take longer than is left for them;
+    3. it would bring the time of such checks over `share` of the run's;
+    4. it usually takes longer than `ratio` times what making the answer or the result takes: where checking is not
+       cheaper, asking again is;
+    5. what it checks has passed already, and of such it refuses fewer than `least_chance`;
+    6. the chance that it refuses, times `value_usd`, is below its price;
+    7. another answer could be had, but not any more after its verdict, so that a refused one could only be marked
+       (`marks`).
 
     Attributes:
         resamples: how often a model is asked again after its answer was refused, from 0 to 5. Default 1.
+        compose: whether the answer composed from the evidence is taken where the model's was refused for good and the
+            composed one passes. Default false: it is what was found, which may not be what was asked or meant to be
+            told, and a model's answer that is marked says so.
+        share: the largest share of a run's time that costly checks are expected to take, from 0 to 1. Default 0.25.
+        ratio: how many times as long as making it checking may take. Default 1.
+        least_chance: the least chance that a check refuses what has passed already, from 0 to 1. Default 0.02.
+        probe: the share of runs in which 3, 4 and 5 are passed over, and the median is enough for 2 and 7: of what is
+            never asked nothing is learnt. Default 0.05.
+        patience: how many times its 95th percentile a check is waited for, and longer within `share`, as far as time
+            for another answer is left beside it; a quarter more is the 99th. Default 1.25.
+        value_usd: what finding a wrong answer is worth, US dollars; `None` leaves money to the limits. Default `None`.
+        marks: whether a costly check is also bought where it is too late for another answer. Default false: the answer
+            is there sooner, and as often right.
     """
 
     resamples: int = 1
+    compose: bool = False
+    share: float = 0.25
+    ratio: float = 1.0
+    least_chance: float = 0.02
+    probe: float = 0.05
+    patience: float = 1.25
+    value_usd: float | None = None
+    marks: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.resamples <= MOST_RESAMPLES:
             raise InvalidPolicy(f"verification.resamples must be from 0 to {MOST_RESAMPLES}, got {self.resamples!r}")
+        for name in ("share", "least_chance", "probe"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidPolicy(f"verification.{name} must be a share from 0 to 1, got {getattr(self, name)!r}")
+        for name in ("ratio", "value_usd"):
+            if (value := getattr(self, name)) is not None and not value >= 0:
+                raise InvalidPolicy(f"verification.{name} must be 0 or more, got {value!r}")
+        if not self.patience >= 1:
+            raise InvalidPolicy(f"verification.patience must be 1 or more, got {self.patience!r}")
+
+    def chance(self, s: RungSituation) -> float:
+        """The chance that the check refuses: as often as it did so far, beginning at `REFUSED_PRIOR`."""
+        refused, rest = REFUSED_PRIOR[s.verdict]
+        return (refused + s.refused) / (refused + rest + s.asked)
+
+    def decide(self, s: RungSituation) -> Buy | NotBought:
+        """Whether a costly check is asked now."""
+        against = self._room(s) or self._price(s) or self._late(s)
+        if against:
+            return NotBought(against)
+        left = s.slack if self.marks or s.again is None else s.slack - s.again
+        share = 0.0 if math.isinf(s.latency) else self._allowed(s) - s.spent
+        seconds = min(left, max(share, self.patience * s.q95))
+        return Buy(
+            seconds,
+            f"95 % of the verdicts of {s.verifier} take up to {s.q95:.2f} s, {s.slack:.2f} s are left for it, and it "
+            f"refuses {self.chance(s):.0%}",
+        )
+
+    def _allowed(self, s: RungSituation) -> float:
+        """Seconds of the run that may go to costly checks."""
+        return self.share * s.latency if self.share else 0.0
+
+    def _room(self, s: RungSituation) -> str:
+        """Why it does not fit; empty where it does."""
+        if s.refusal:
+            return s.refusal
+        if s.slack < self._needed(s):
+            return f"95 % of the verdicts of {s.verifier} take up to {s.q95:.2f} s and {s.slack:.2f} s are left for it"
+        if s.spent + self._surely(s) > self._allowed(s) and s.draw >= self.probe:
+            return (
+                f"{s.verifier} takes about {s.expected:.2f} s, {s.spent:.2f} s went to such checks, and "
+                f"verification.share={self.share:g} of {s.latency:.2f} s is the most"
+            )
+        return ""
+
+    def _price(self, s: RungSituation) -> str:
+        """Why it is not worth what it costs; empty where it is."""
+        chance = self.chance(s)
+        if s.generate > 0 and self._surely(s) > self.ratio * s.generate and s.draw >= self.probe:
+            return (
+                f"{s.verifier} takes about {s.expected:.2f} s and making what it checks {s.generate:.2f} s; "
+                f"verification.ratio={self.ratio:g} is the most"
+            )
+        if s.verdict == "pass" and chance < self.least_chance and s.draw >= self.probe:
+            return f"what has passed {s.verifier} refuses in {chance:.1%} of the cases ({s.refused} of {s.asked})"
+        if self.value_usd is None:
+            return ""
+        if s.cost_usd is None:
+            return f"the price of {s.verifier} is unknown, and verification.value_usd={self.value_usd:g} is set"
+        if chance * self.value_usd < s.cost_usd:
+            return f"{s.verifier} costs {s.cost_usd:.2g} USD and is worth {chance * self.value_usd:.2g} USD"
+        return ""
+
+    def _late(self, s: RungSituation) -> str:
+        """Why nothing better would follow from its verdict; empty where it would, or none is to be had at all."""
+        if self.marks or s.again is None:
+            return ""
+        if s.refusal_again:
+            return f"a refused answer could only be marked: after {s.verifier} {s.refusal_again}"
+        if s.slack < self._needed(s) + s.again:
+            return (
+                f"a refused answer could only be marked: {s.verifier} and another answer take up to "
+                f"{s.q95 + s.again:.2f} s and {s.slack:.2f} s are left"
+            )
+        return ""
+
+    @staticmethod
+    def _surely(s: RungSituation) -> float:
+        """Seconds it takes at least, as far as is known: a few slow verdicts must not be the last that were asked for,
+        or it would never be known that it is quicker."""
+        return s.expected * math.exp(-DOUBT / math.sqrt(s.seen)) if s.seen else s.expected
+
+    def _needed(self, s: RungSituation) -> float:
+        """Seconds that have to be left for it; a run that probes makes do with what it usually takes."""
+        return s.expected if s.draw < self.probe else s.q95
 
     def again(self, s: AgainSituation) -> Again | Keep:
         """Whether the model is asked once more."""

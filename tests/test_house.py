@@ -41,13 +41,16 @@ PUBLIC = {
     "Warned",
     "arriving",
     "builtin_tools",
+    "costly",
     "deadline_headers",
     "deadline_hook",
     "judge",
     "load_forecasts",
+    "load_quality",
     "local_tracing",
     "remaining",
     "save_forecasts",
+    "save_quality",
     "tool",
 }
 

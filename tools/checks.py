@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +31,10 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
+
+from ..policies.agreement import Meaning, meaning
 from ..policies.errors import UsageError
 from ..policies.outcome import Verdict
 from .shapes import MAX_VALUES, shape_verdict, short
@@ -216,6 +221,58 @@ def monotone(field: str | None = None, increasing: bool = True) -> Check:
     return _named(check, "monotone", field)
 
 
+def in_unit(*units: str, field: str | None = None) -> Check:
+    """A check that a text, or each text of a list, is a number with one of these units behind it, as `"21.5 °C"`.
+
+    Where the unit stands in a field of its own, `one_of` checks it.
+
+    Raises:
+        UsageError: no unit is given.
+    """
+    if not units:
+        raise UsageError("in_unit(): name at least one unit, such as in_unit('km')")
+
+    def check(result: Any) -> CheckResult:
+        found = _values(result, field)
+        bad = next((each for each in found if _unit(each) not in units), None)
+        if not found or any(each is _MISSING for each in found):
+            return f"{_called(field)} is missing"
+        return True if bad is None else f"{_called(field)} is {short(repr(bad))}, no number in {' or '.join(units)}"
+
+    return _named(check, "in_unit", field)
+
+
+def matches(kind: Any, *, field: str | None = None) -> Check:
+    """A check that the result, or its `field`, has a type or is what a pydantic model describes, such as
+    `list[Reading]`; a text that begins like JSON is read as JSON.
+
+    Where the whole result has a type, the tool's return annotation says the same.
+
+    Raises:
+        UsageError: pydantic cannot check that type.
+    """
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    except (PydanticUserError, PydanticSchemaGenerationError) as error:
+        raise UsageError(f"matches({kind!r}): pydantic cannot check it: {short(error)}") from error
+
+    def check(result: Any) -> CheckResult:
+        found = _field(result, field)
+        if found is _MISSING:
+            return f"{_called(field)} is missing"
+        try:
+            adapter.validate_json(found) if isinstance(found, str) and kind is not str else adapter.validate_python(
+                found
+            )
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            return f"{_called(field)}{'.' if where else ''}{where}: {short(first['msg'])}"
+        return True
+
+    return _named(check, "matches", field)
+
+
 def has_fields(*names: str) -> Check:
     """A check that the result, or each record of a list, has these fields and none of them is `None`."""
 
@@ -228,6 +285,51 @@ def has_fields(*names: str) -> Check:
         return True if records else None
 
     return _named(check, "has_fields", None)
+
+
+class AgreesWith:
+    """The check that `agrees_with` makes; the run makes it once both results are there.
+
+    Attributes:
+        other: the tool that must say the same.
+        field: what is compared; `None` is the whole result.
+        tolerance: relative difference of numbers that say the same.
+    """
+
+    def __init__(self, other: str, field: str | None, tolerance: float) -> None:
+        self.__name__ = f"agrees_with({other})"
+        self.other = other
+        self.field = field
+        self.tolerance = tolerance
+
+    def __call__(self, result: Any) -> CheckResult:
+        """A result alone says nothing."""
+        return None
+
+    def read(self, value: Any, text: str) -> Meaning | None:
+        """What a result says as far as it is compared; `None` where it says nothing of the kind."""
+        found = _field(value, self.field)
+        return None if found is _MISSING else meaning(found, text if self.field is None else "")
+
+
+def agrees_with(other: str, *, field: str | None = None, tolerance: float = 0.01) -> AgreesWith:
+    """A check that another tool, asked the same, says the same; of the tool itself, that two of its calls do.
+
+    Two results are of the same question where their arguments have the same values, whatever the names. Where both say
+    the same, both pass, with a higher score; where they do not, both are `unsure`, the model and the user are told, and
+    no answer that rests on one of them alone is verified.
+
+    Args:
+        other: the other tool's name.
+        field: where in both results stands what is compared, `"a.b"` for nested ones; `None` is the whole result.
+        tolerance: relative difference within which two numbers say the same. Default 0.01.
+
+    Raises:
+        UsageError: `tolerance` is negative or NaN.
+    """
+    if not tolerance >= 0:
+        raise UsageError(f"agrees_with(tolerance={tolerance}): it must be 0 or more")
+    return AgreesWith(other, field, tolerance)
 
 
 _MISSING = object()
@@ -252,13 +354,26 @@ def _field(value: Any, field: str | None) -> Any:
     return value
 
 
+_QUANTITY = re.compile(r"\s*[-+−]?\d[\d.,' ]*(\S.{0,40}?)\s*", re.DOTALL)
+
+
+def _unit(value: Any) -> str | None:
+    """The unit behind a number in a text; `None` where there is none."""
+    found = _QUANTITY.fullmatch(value[:200]) if isinstance(value, str) else None
+    return None if found is None else found[1]
+
+
+def _values(result: Any, field: str | None) -> list[Any]:
+    """What stands in the field: of a record, of each record of a list, or each of the values of a list."""
+    if field is not None and isinstance(result, list | tuple):
+        return [_field(record, field) for record in result[:MAX_VALUES]]
+    one = _field(result, field)
+    return list(one[:MAX_VALUES]) if isinstance(one, list | tuple) else [one]
+
+
 def _numbers(result: Any, field: str | None) -> list[float] | str:
     """The numbers to check, or why there are none."""
-    if field is not None and isinstance(result, list | tuple):
-        found = [_field(record, field) for record in result[:MAX_VALUES]]
-    else:
-        one = _field(result, field)
-        found = list(one[:MAX_VALUES]) if isinstance(one, list | tuple) else [one]
+    found = _values(result, field)
     bad = next((each for each in found if isinstance(each, bool) or not isinstance(each, int | float)), None)
     if any(each is _MISSING for each in found):
         return f"{_called(field)} is missing"

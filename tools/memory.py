@@ -1,4 +1,5 @@
-"""What outlives a run: how long tools take, how they fare, and what they returned. One for each agent."""
+"""What outlives a run: how long tools take, how they fare, what they returned, and how answers fared. One for each
+agent."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..policies.outcome import Failed, Ok
 from ..policies.settings import Policy
+from ..policies.standing import Standing
 from .cache import Cache
 from .gate import Gates
 from .history import History
@@ -30,11 +32,13 @@ class Memory:
         history: how long the tools and the model have taken.
         gates: the breaker, the bucket, the places and the hedges of each tool.
         cache: results of tools that are kept, and calls under way that are shared.
+        standing: how the answers fared, by the kind of query.
     """
 
     history: History = field(default_factory=History)
     gates: Gates = field(default_factory=Gates)
     cache: Cache[Landed] = field(default_factory=lambda: Cache(kept, _shared))
+    standing: Standing = field(default_factory=Standing)
 
     @classmethod
     def under(cls, policy: Policy) -> Memory:

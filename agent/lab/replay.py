@@ -11,12 +11,13 @@ from ...policies.attempts import RetrySituation, TimeoutSituation
 from ...policies.errors import UsageError
 from ...policies.hedging import HedgeSituation
 from ...policies.interruption import BeginSituation, StreamSituation
+from ...policies.quality import QualitySituation
 from ...policies.reserve import AnswerSituation, ReserveSituation
 from ...policies.settings import Policy
 from ...policies.speculation import EarlySituation
 from ...policies.stopping import TurnSituation
 from ...policies.trust import TrustSituation
-from ...policies.verification import AgainSituation
+from ...policies.verification import AgainSituation, RungSituation
 from ..trace.decisions import fields_of
 
 
@@ -35,8 +36,10 @@ SITUATIONS: Final[Mapping[str, tuple[type, Callable[[Policy, Any], Decided]]]] =
     "EarlySituation": (EarlySituation, lambda policy, s: policy.speculation.early(s)),
     "CallSituation": (CallSituation, lambda policy, s: policy.admission.admit(s)),
     "HedgeSituation": (HedgeSituation, lambda policy, s: policy.hedging.decide(s)),
+    "QualitySituation": (QualitySituation, lambda policy, s: policy.quality.decide(s)),
     "ReserveSituation": (ReserveSituation, lambda policy, s: policy.reserve.plan(s)),
     "RetrySituation": (RetrySituation, lambda policy, s: policy.attempts.retry(s)),
+    "RungSituation": (RungSituation, lambda policy, s: policy.verification.decide(s)),
     "StreamSituation": (StreamSituation, lambda policy, s: policy.interruption.decide(s)),
     "TimeoutSituation": (TimeoutSituation, lambda policy, s: policy.attempts.timeout(s)),
     "TrustSituation": (TrustSituation, lambda policy, s: policy.trust.decide(s)),

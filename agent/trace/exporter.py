@@ -238,6 +238,11 @@ class LocalTracerProvider(TracerProvider):
         atexit.register(self._processor.shutdown)
 
     @property
+    def path(self) -> Path:
+        """The store's file."""
+        return self._processor.exporter.store.path
+
+    @property
     def problem(self) -> str | None:
         """What keeps spans from being stored, in one sentence; `None` while all is well."""
         return self._processor.exporter.problem

@@ -48,6 +48,30 @@ CREATE TABLE IF NOT EXISTS forecasts (
 """Made by the first who keeps a forecast: a file without it is a whole trace store. Texts of several versions may lie
 side by side, each for those who read it."""
 
+QUALITY_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS quality (
+    version INTEGER NOT NULL, modality TEXT NOT NULL, tools TEXT NOT NULL, model TEXT NOT NULL,
+    updated_ns INTEGER NOT NULL, good INTEGER NOT NULL, bad INTEGER NOT NULL, unsure INTEGER NOT NULL,
+    rated INTEGER NOT NULL, score REAL NOT NULL,
+    PRIMARY KEY (version, modality, tools, model)
+)
+"""
+"""Made by the first who keeps counts of how answers fared."""
+FEEDBACK_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS feedback (
+    trace_id TEXT NOT NULL, author TEXT NOT NULL, given_ns INTEGER NOT NULL, score REAL NOT NULL, comment TEXT,
+    modality TEXT NOT NULL, tools TEXT NOT NULL, model TEXT NOT NULL,
+    PRIMARY KEY (trace_id, author)
+)
+"""
+FEEDBACK_TRIGGER: Final = """
+CREATE TRIGGER IF NOT EXISTS feedback_goes_with_its_trace AFTER DELETE ON runs
+WHEN NOT EXISTS (SELECT 1 FROM runs WHERE trace_id = OLD.trace_id)
+BEGIN DELETE FROM feedback WHERE trace_id = OLD.trace_id; END
+"""
+"""Whoever deletes a trace, of whatever version, deletes the feedback to it. A run that is written again is not deleted:
+SQLite fires no trigger for the row that `INSERT OR REPLACE` takes away, unless it is told to."""
+
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:

@@ -7,15 +7,16 @@ import time
 
 import pytest
 
-from shotclock import Agent, Budget, Policy, UsageError, Verdict, judge
+from shotclock import Agent, Budget, Policy, UsageError, Verdict
+from shotclock.agent.lab.replay import replay
 from shotclock.agent.models.base import Pace
-from shotclock.policies.errors import InvalidPolicy, ModelError
-from shotclock.policies.verification import Again, AgainSituation, Keep, Verification, together
-from shotclock.testing import Fail, Hang, Say, ScriptedModel, VirtualClock, ask, fake_tool
+from shotclock.agent.verifiers import costly
+from shotclock.policies.verification import Verification
+from shotclock.testing import Say, ScriptedModel, VirtualClock, ask, fake_tool
 
 APPLES = fake_tool("apples", returns="There are 7 apples.")
+COMPOSES = Policy(verification=Verification(compose=True))
 GOOD, BAD = "There are 7 apples.", "There are 9 apples."
-PASS, FAIL = '{"verdict": "pass", "score": 0.9, "reason": "yes"}', '{"verdict": "fail", "reason": "it is not so"}'
 
 
 def run(answers, verify=(), *, latency=10, policy=None, **limits):
@@ -107,19 +108,48 @@ def test_an_answer_that_the_evidence_refutes_is_asked_for_again():
 @pytest.mark.parametrize("most", [0, 1, 3])
 def test_asking_again_is_capped(most):
     """However often an answer is refused, the model is asked again at most so often as the policy says."""
-    result = run([BAD], policy=Policy(verification=Verification(resamples=most)))
+    wrong = [f"There are {number} apples." for number in (9, 10, 11, 12, 13)]
+    result = run(wrong, policy=Policy(verification=Verification(resamples=most)))
     assert result.spend.model_calls == 2 + most
     assert not result.verified
 
 
+def test_who_says_the_same_again_is_not_asked_further():
+    """A model that repeats a refused answer has had its say."""
+    result = run([BAD], policy=Policy(verification=Verification(resamples=5)))
+    assert (result.answer, result.spend.model_calls) == (BAD, 3)
+
+
 def test_there_is_no_second_answer_without_room():
-    """Where no model call or no time is left the answer is kept, marked as what it is."""
+    """Where no model call or no time is left the model is not asked again."""
     assert run([BAD], model_calls=2).spend.model_calls == 2
     slow = ScriptedModel([ask(("apples", {})), Say(BAD, after=1.5)], pace=Pace(start=1.5, per_token=0.0))
     agent = Agent(slow, [APPLES])
     result = VirtualClock().run(agent.run("How many apples are there?", budget=Budget(latency=2.5)))
     assert (result.answer, result.spend.model_calls) == (BAD, 2)
     assert result.elapsed <= 2.5
+
+
+def test_a_refused_answer_gives_way_to_a_composed_one_that_passes():
+    """Where the policy says so, the one composed from the evidence is given if it passes its checks."""
+    result = run([BAD], policy=COMPOSES)
+    assert (result.answer, result.verified, result.status) == (GOOD, True, "fallback")
+    assert any(warning.startswith("The model's answer was refused: ") for warning in result.warnings)
+    assert [d["choice"] for d in result.decisions if d["kind"] == "verify"] == ["again", "composed"]
+
+
+@pytest.mark.parametrize(
+    ("verify", "policy"),
+    [
+        ([], None),
+        ([lambda answered: "7" not in answered.text or "we do not name figures"], COMPOSES),
+    ],
+)
+def test_a_refused_answer_stays_where_nothing_better_passes(verify, policy):
+    """Where the policy keeps it, or the composed one is refused too, the model's answer is given, marked."""
+    result = run([BAD], verify, policy=policy)
+    assert (result.answer, result.verified) == (BAD, False)
+    assert any(warning.startswith("The answer is not verified: ") for warning in result.warnings)
 
 
 def test_a_verdict_vouches_and_a_mere_true_does_not():
@@ -135,81 +165,83 @@ def test_saying_done_without_the_call_that_does_it_fails():
     assert run(["It depends on how one counts."]).verdict.outcome == "unsure"
 
 
-def judged(*says, latency=10, pace=None, **limits):
-    """A run whose answer a judge reads that says this."""
-    reader = ScriptedModel(list(says), name="reader", pace=pace or Pace(start=0.5, per_token=0.001))
-    return run(["It depends on how one counts."], [judge(reader)], latency=latency, **limits), reader
+def test_no_composed_answer_hides_that_nothing_was_done():
+    """Who asked for something to be done is told that it was not, and not what was found by the way."""
+    result = run(["Done, I have sent the mail to Ann."], policy=COMPOSES)
+    assert (result.verdict.outcome, result.answer) == ("fail", "Done, I have sent the mail to Ann.")
 
 
-def test_a_judge_passes_and_fails_answers():
-    """Its JSON, in a fence or not, is the verdict; it counts as a model call of the run."""
-    passed, _ = judged(Say(f"```json\n{PASS}\n```", after=0.8))
-    assert (passed.verified, passed.verdict.verifier, passed.verdict.score) == (True, "judge", 0.9)
-    assert passed.spend.model_calls == 3
-    failed, _ = judged(Say(FAIL, after=0.8), latency=2.5)
-    assert (failed.verdict.outcome, failed.verdict.reason) == ("fail", "it is not so")
+def test_a_claim_that_a_call_bears_out_does_not_fail():
+    """The same words are right where the call was made."""
+    mail = fake_tool("send_mail", returns="The mail to Ann was sent.")
+    model = ScriptedModel([ask(("send_mail", {"text": "Ann"})), "I have sent the mail to Ann."])
+    result = VirtualClock().run(Agent(model, [mail]).run("Send a mail to Ann.", budget=Budget(latency=5)))
+    assert result.verdict.outcome == "pass"
 
 
-@pytest.mark.parametrize(
-    "says", ["no verdict", '{"verdict": "maybe"}', "{", Hang(), Fail(ModelError("down", status=500))]
-)
-def test_a_judge_that_is_dead_or_babbles_costs_nothing(says):
-    """Whatever it does, the answer stands as it was, on time."""
-    result, _ = judged(says, latency=4)
-    assert (result.answer, result.verdict.outcome) == ("It depends on how one counts.", "unsure")
-    assert result.elapsed <= 4
+def priced(says, *, latency=1.0, takes=1.0, cost_usd=0.0):
+    """A verifier that is declared to take so long, takes so long and says this."""
+
+    async def service(answered):
+        await asyncio.sleep(takes)
+        return says
+
+    return costly(service, latency=latency, cost_usd=cost_usd, name=f"service of {latency} s")
 
 
-def test_a_judge_is_asked_only_where_it_fits():
-    """Where its verdict would not come in time, or no model call is left, nobody asks it."""
-    slow, reader = judged(Say(PASS, after=3), latency=2, pace=Pace(start=3.0, per_token=0.001))
-    assert (slow.verdict.outcome, reader.requests) == ("unsure", [])
-    poor, reader = judged(Say(PASS), model_calls=2)
-    assert (poor.verdict.outcome, reader.requests) == ("unsure", [])
+def choices(result):
+    """What was decided of costly verifiers."""
+    return [(d["choice"], d["reason"]) for d in result.decisions if d["choice"] in ("buy", "not_bought")]
 
 
-def test_what_a_judge_is_shown_is_data():
-    """The answer and the evidence stand in fences, so that neither can order the judge about."""
-    result, reader = judged(Say(PASS, after=0.1))
-    asked = reader.requests[0].messages[1]["content"]
-    assert asked.count("<untrusted>") == 2
-    assert result.verified
+def test_cheap_verifiers_come_first():
+    """A costly verifier is asked last, and not at all once a cheap one has refused."""
+    policy = Policy(verification=Verification(resamples=0))
+    refused = run([f"{GOOD} Well, more or less."], [priced(True), short], policy=policy)
+    assert choices(refused) == []
+    assert choices(run([GOOD], [priced(True), short]))[0][0] == "buy"
 
 
-@pytest.mark.parametrize(
-    ("evidence", "said", "outcome"),
-    [
-        ("fail", [("pass", True)], "fail"),
-        ("pass", [("pass", False), ("fail", False)], "fail"),
-        ("pass", [("unsure", False)], "pass"),
-        ("unsure", [("pass", False)], "unsure"),
-        ("unsure", [("unsure", True), ("pass", True)], "pass"),
-        ("unsure", [], "unsure"),
-    ],
-)
-def test_verdicts_together(evidence, said, outcome):
-    """Refusals win, the evidence comes next, and what it leaves open only somebody who vouches can pass."""
-
-    def verdict(name):
-        return Verdict(outcome=name, reason=name, verifier="v")
-
-    assert together(verdict(evidence), [(verdict(name), vouches) for name, vouches in said]).outcome == outcome
+@pytest.mark.parametrize("blocking", [False, True])
+def test_any_function_can_be_costly(blocking):
+    """A plain or an async function becomes a costly verifier, with its price in the ledger."""
+    check = costly(lambda answered: "no", latency=0.1, cost_usd=0.01) if blocking else priced("no", cost_usd=0.01)
+    result = run([GOOD], [check], policy=Policy(verification=Verification(resamples=0)))
+    assert (result.verdict.outcome, result.verdict.reason) == ("fail", "no")
+    assert result.spend.cost_usd == pytest.approx(0.02 if result.spend.model_calls == 3 else 0.01, abs=0.011)
 
 
-def test_the_policy_says_why_it_asks_or_keeps():
-    """Each reason against another answer is said with its figures."""
-    usual = {"reason": "no", "resampled": 0, "remaining": 3.0, "expected": 1.0}
-    assert isinstance(Verification().again(AgainSituation(**usual)), Again)
-    for change, words in (
-        ({"embedded": True}, "the embedded model would say the same again"),
-        ({"unfounded": True}, "no tool has found anything that another answer could rest on"),
-        ({"resampled": 1}, "it was asked 1 times more, verification.resamples=1"),
-        ({"refusal": "model_calls=2 leaves 0"}, "model_calls=2 leaves 0"),
-        ({"remaining": 0.5}, "an answer takes about 1.00 s and 0.50 s are left"),
-    ):
-        assert Verification().again(AgainSituation(**usual | change)) == Keep(words)
-    with pytest.raises(InvalidPolicy, match=r"verification\.resamples must be from 0 to 5, got 6"):
-        Verification(resamples=6)
+def test_a_costly_verifier_is_bought_within_the_limits():
+    """Its time must fit, and its price into the budget."""
+    assert "are left for it" in choices(run([GOOD], [priced(True, latency=8)], latency=8))[0][1]
+    assert "cost_usd=0.005" in choices(run([GOOD], [priced(True, cost_usd=0.01)], cost_usd=0.005))[0][1]
+
+
+def test_a_costly_verifier_that_hangs_is_waited_for_within_its_share():
+    """It takes no more of the run than the policy grants, and is learnt to be slow."""
+    result = run([GOOD], [priced(True, latency=0.5, takes=3600)], latency=8)
+    assert (result.answer, result.verified) == (GOOD, True)
+    assert result.elapsed <= 2.1
+    assert any("had not answered after" in warning for warning in result.warnings)
+
+
+def test_what_a_costly_verifier_takes_is_learnt():
+    """One that is declared quick and turns out slower is expected to be as slow as it is."""
+    model = ScriptedModel([ask(("apples", {})), GOOD])
+    agent = Agent(model, [APPLES], verify=[priced(True, latency=0.1, takes=0.8)])
+    clock = VirtualClock()
+    results = [clock.run(agent.run("How many apples are there?", budget=Budget(latency=8))) for _ in range(10)]
+    expected = [d["figures"]["expected"] for r in results for d in r.decisions if d["situation"] == "RungSituation"]
+    assert expected[0] == pytest.approx(0.1, rel=0.05)
+    assert expected[-1] == pytest.approx(0.8, rel=0.05)
+
+
+def test_decisions_on_costly_verifiers_can_be_made_again():
+    """From the figures of the trace the same policy decides the same."""
+    policy = Policy(verification=Verification(probe=0.0))
+    result = run([GOOD], [priced(True), priced(True, latency=8)], policy=policy)
+    assert {choice for choice, _ in choices(result)} == {"buy", "not_bought"}
+    assert all(each.same for each in replay(result.decisions, policy))
 
 
 def test_verify_must_be_a_list_of_functions():

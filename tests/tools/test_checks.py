@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,17 @@ from hypothesis import strategies as st
 
 from shotclock.policies.errors import UsageError
 from shotclock.policies.outcome import Verdict
-from shotclock.tools.checks import Check, has_fields, in_range, monotone, not_older_than, one_of, run_checks
+from shotclock.tools.checks import (
+    Check,
+    has_fields,
+    in_range,
+    in_unit,
+    matches,
+    monotone,
+    not_older_than,
+    one_of,
+    run_checks,
+)
 
 
 def check(value: Any, *checks: Check, content: str = "", schema_checked: bool = False) -> Verdict:
@@ -250,6 +261,43 @@ def test_one_of_monotone_and_has_fields() -> None:
     assert check({"a": 1, "b": 0}, has_fields("a", "b")).outcome == "pass"
     assert check([{"a": 1}, {"b": 2}], has_fields("a")).reason == "the result has no a"
     assert check({"a": None, "b": 1}, has_fields("a")).outcome == "fail"
+
+
+def test_in_unit_reads_what_stands_behind_a_number() -> None:
+    """A quantity passes in one of its units, and other units, bare numbers and no numbers fail."""
+    distance = in_unit("km", "m", field="distance")
+    for value in ("42 km", "42km", "-1,250.5 m", ["1 km", "2 m"]):
+        assert check({"distance": value}, distance).outcome == "pass", value
+    for value in ("42 miles", "42", 42, "far km", "", ["1 km", "2 mi"], "42 km/h"):
+        assert check({"distance": value}, distance).outcome == "fail", value
+    assert check({"distance": "42 miles"}, distance).reason == "distance is '42 miles', no number in km or m"
+    assert check({"other": 1}, distance).reason == "distance is missing"
+    assert check([{"distance": "1 km"}, {"distance": "2 ft"}], distance).outcome == "fail"
+    assert check("21.5 °C", in_unit("°C")).outcome == "pass"
+    with pytest.raises(UsageError, match="unit"):
+        in_unit()
+
+
+def test_matches_holds_a_result_to_a_type() -> None:
+    """A result, a field or JSON text of the type passes; where it differs the place is named."""
+    readings = matches(list[Reading], field="readings")
+    assert check({"readings": [{"city": "Oslo", "temp": 3.5}]}, readings).outcome == "pass"
+    bad = check({"readings": [{"city": "Oslo", "temp": 3.5}, {"city": "Lima", "temp": "mild"}]}, readings)
+    assert bad.outcome == "fail"
+    assert bad.reason.startswith("readings.1.temp: ")
+    assert check({}, readings).outcome == "fail"
+    assert check('{"city": "Oslo", "temp": 3}', matches(Reading)).outcome == "pass"
+    assert check("no JSON", matches(Reading)).outcome == "fail"
+    with pytest.raises(UsageError, match="pydantic"):
+        matches(threading.Lock)
+
+
+@dataclass
+class Reading:
+    """What a station measured."""
+
+    city: str
+    temp: float
 
 
 _json = st.recursive(

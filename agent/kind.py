@@ -1,0 +1,62 @@
+"""The kind of a run's query, and what is said of its answer because of how others of that kind fared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry import trace as otel
+
+from ..policies.quality import Fine, QualitySituation
+from ..policies.standing import Kind, modality_of
+
+if TYPE_CHECKING:
+    from .result import StopReason
+    from .run import Answer, Run
+
+QUALITY: Final = "quality"
+"""The kind of the decision that says of what kind a run was, what its answer's verdict is, and whether the user is
+warned. A trace holds it for every run that gave an answer."""
+
+
+def kind_of(run: Run) -> Kind:
+    """The kind of a run, as it is counted."""
+    # A copy: where the loop is blocked this is another thread.
+    used = (item.tool for item in list(run.evidence) if item.usable)
+    return run.memory.standing.settled(Kind.of(modality_of(run.query), used, run.model.name))
+
+
+def note(run: Run, answer: Answer, stop_reason: StopReason) -> None:
+    """Count the answer that a run gives, and warn of it where answers of its kind are too often wrong.
+
+    What is decided rests on the earlier answers alone. A run that its caller cancelled gives none.
+    """
+    if stop_reason == "cancelled":
+        return
+    kind, standing = kind_of(run), run.memory.standing
+    known = standing.of(kind)
+    situation = QualitySituation(
+        modality=kind.modality,
+        tools=kind.tools,
+        model=kind.model,
+        good=known.good,
+        bad=known.bad,
+        unsure=known.unsure,
+        rated=known.rated,
+        score=known.score,
+    )
+    decided = run.policy.quality.decide(situation)
+    choice = type(decided).__name__.lower()
+    verdict = answer.verdict
+    run.trace.decision(QUALITY, choice, decided.reason, situation, verdict=verdict.outcome, verifier=verdict.verifier,
+                       verdict_score=verdict.score, verdict_reason=verdict.reason)  # fmt: skip
+    if not isinstance(decided, Fine) and not answer.unanswered:
+        run.warnings.append(f"{decided.reason[0].upper()}{decided.reason[1:]}.")
+    standing.note(run.trace.trace_id, kind, verdict.outcome, span_id=_root(run))
+
+
+def _root(run: Run) -> int:
+    """The run's root span, so that feedback can be linked to it; 0 where nobody records."""
+    if not run.trace.recording:
+        return 0
+    with run.trace.context():
+        return otel.get_current_span().get_span_context().span_id

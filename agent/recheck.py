@@ -1,0 +1,95 @@
+"""A call made again, as a verifier of the answer that rests on it."""
+
+from __future__ import annotations
+
+from ..policies.agreement import meaning, same
+from ..policies.errors import UsageError
+from ..policies.forecast import PRIORS, Forecast
+from ..policies.latency import LatencyState
+from ..policies.ledger import Claim
+from ..policies.outcome import Verdict
+from ..tools.call import Call, Evidence
+from ..tools.checks import CheckResult
+from ..tools.shapes import short
+from ..tools.tool import Tool
+from .run import Run
+from .verifiers import Answered, Terms
+
+_UNKNOWN = LatencyState(PRIORS["tool"]).forecast()
+
+
+class Recheck:
+    """The verifier that `recheck` makes."""
+
+    def __init__(self, tool: str, tolerance: float) -> None:
+        self.__name__ = f"recheck({tool})"
+        self._tool = tool
+        self._tolerance = tolerance
+
+    async def __call__(self, answered: Answered) -> Verdict:
+        """Outside a run there is nothing to call."""
+        return self._unsure("it makes calls of a run, and there is none")
+
+    def forecast(self, run: Run) -> Forecast:
+        """As long as the tool takes."""
+        tool = run.toolbox.get(self._tool)
+        return (None if tool is None else run.memory.history.forecast(tool)) or _UNKNOWN
+
+    def claim(self, run: Run, answered: Answered) -> Claim:
+        """One attempt of the tool; nothing where there is no call to make again."""
+        tool = run.toolbox.get(self._tool)
+        if tool is None or self._last(answered) is None:
+            return Claim()
+        return Claim(tool=tool.name, tool_calls=1, cost_usd=tool.cost_usd)
+
+    async def ask(self, run: Run, answered: Answered, terms: Terms) -> CheckResult:
+        """Make the last call of the tool again, through the pipeline, and compare."""
+        terms.reservation.release()  # the pipeline reserves each attempt itself
+        tool, first = run.toolbox.get(self._tool), self._last(answered)
+        if first is None:
+            return None
+        if tool is None or not tool.repeatable or tool.cache is not None:
+            return self._unsure(_why_not(self._tool, tool))
+        second = await run.pipeline.call(
+            Call(id=f"{first.id}.again", tool=first.tool, arguments=first.arguments, drawn_from=_drawn(first))
+        )
+        says = [meaning(item.value, item.content) for item in (first, second)]
+        if not second.usable or says[0] is None or says[1] is None:
+            return self._unsure(f"{self._tool} gave nothing to compare with: {short(second.content)}")
+        if same(says[0], says[1], self._tolerance):
+            return True
+        return f"{self._tool} gave {short(first.content)!r} and, asked again, {short(second.content)!r}"
+
+    def _last(self, answered: Answered) -> Evidence | None:
+        return next((item for item in reversed(answered.evidence) if item.tool == self._tool and item.usable), None)
+
+    def _unsure(self, reason: str) -> Verdict:
+        return Verdict.unsure(self.__name__, reason)
+
+
+def recheck(tool: str, *, tolerance: float = 0.01) -> Recheck:
+    """A verifier that makes the last call of a tool again and refuses an answer where the two results differ.
+
+    It is a costly one: it takes as long as the tool and counts as one of its calls. The tool must be `read_only` or
+    `idempotent`, and must not keep its results. Two equal results are no objection; they vouch for nothing.
+
+    Args:
+        tool: the tool's name.
+        tolerance: relative difference within which two numbers say the same. Default 0.01.
+
+    Raises:
+        UsageError: `tolerance` is negative or NaN.
+    """
+    if not tolerance >= 0:
+        raise UsageError(f"recheck(tolerance={tolerance}): it must be 0 or more")
+    return Recheck(tool, tolerance)
+
+
+def _why_not(name: str, tool: Tool | None) -> str:
+    if tool is None:
+        return f"there is no tool {name}"
+    return f"{name} keeps its results" if tool.repeatable else f"{name} must not be called twice"
+
+
+def _drawn(item: Evidence) -> dict[str, str]:
+    return {item.origin: item.tool} if item.untrusted else {}
