@@ -1,0 +1,1 @@
+"""The systems that are put into the world; `register.py` lists them."""
