@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
-from ..policies.deadline import Deadline
 from ..policies.grounding import MAX_SOURCE, Grounding, Source, ground
 from ..policies.ledger import Claim
 from ..policies.outcome import Verdict
@@ -19,10 +18,12 @@ from .inference import infer
 from .models.base import Message
 from .models.compose import compose
 from .models.rules import Rules
-from .prompts import AGAIN, FINAL
+from .prompts import AGAIN
 from .run import Answer, Run
 from .state import State
+from .stream import Turn
 from .verifiers import Stake, verified
+from .writer import told
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
 
@@ -37,6 +38,8 @@ def grounding_seconds(answer: int, evidence: int) -> float:
 async def answer(state: State, runtime: Runtime[Run]) -> dict[str, list[Message]]:
     """Settle on the answer: the model's own, one it writes now, or one composed from the evidence."""
     run = runtime.context
+    if run.writer is not None:
+        run.writer.disarm()
     text = state["messages"][-1].get("content", "") if state["messages"][-1]["role"] == "assistant" else ""
     if text.strip() and run.whole:
         run.answer = checked(run, text, unanswered=run.unanswered)
@@ -62,7 +65,7 @@ async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
         if best.verdict.outcome != "fail" or not _again(run, best.verdict, number):
             return best
         told = Message(role="user", content=AGAIN.format(reason=best.verdict.reason))
-        turn = await infer(run, [*messages, told], (), "answer", _last(run))
+        turn = await infer(run, [*messages, told], (), "answer", run.last)
         if turn.error is not None or turn.refusal is not None or turn.cut or not turn.text.strip():
             return best
         if turn.text.split() == best.text.split():
@@ -104,7 +107,7 @@ _RANK = {"pass": 2, "unsure": 1, "fail": 0}
 
 def _again(run: Run, verdict: Verdict, resampled: int) -> bool:
     """Whether the model is asked once more."""
-    due = timing.final_answer(run, _last(run).remaining(run.now()))
+    due = timing.final_answer(run, run.last.remaining(run.now()))
     refusal = run.ledger.check(Claim(model_calls=1))
     situation = AgainSituation(
         reason=verdict.reason,
@@ -119,11 +122,6 @@ def _again(run: Run, verdict: Verdict, resampled: int) -> bool:
     choice = "again" if isinstance(decided, Again) else "keep"
     run.trace.decision("verify", choice, decided.reason, situation)
     return choice == "again"
-
-
-def _last(run: Run) -> Deadline:
-    """Until when a model may write: only composing and checking still fits then, so that a late one costs nothing."""
-    return run.deadline.less(run.policy.reserve.compose + run.policy.reserve.margin)
 
 
 def composed(run: Run) -> Answer:
@@ -183,14 +181,22 @@ def _from_draft(run: Run, text: str) -> Answer | None:
 
 
 async def _written(run: Run, messages: list[Message]) -> Answer | None:
-    """The model's final answer, where the plan and the time allow one."""
-    until = _last(run)
+    """The model's final answer: the one begun beside what ran, else one written now where the plan and the time allow
+    it."""
+    begun = None if run.writer is None else await run.writer.take()
+    if begun is not None and (answer := _of(run, begun)) is not None:
+        return answer
+    until = run.last
     situation = timing.final_answer(run, until.remaining(run.now()))
     writer = run.policy.reserve.writer(situation)
     run.trace.decision("answer", writer.by, writer.reason, situation)
     if writer.by != "model":
         return None
-    turn = await infer(run, [*messages, Message(role="user", content=FINAL)], (), "answer", until)
+    return _of(run, await infer(run, told(run, messages), (), "answer", until))
+
+
+def _of(run: Run, turn: Turn) -> Answer | None:
+    """A turn that was to give the final answer, as one."""
     if turn.error is not None or turn.refusal is not None or not turn.text.strip():
         return None
     if turn.cut or turn.limited is not None:

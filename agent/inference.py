@@ -24,9 +24,6 @@ from .stream import MOST_CHARACTERS, Turn, read
 from .trace.handles import ChatSpan
 from .watch import Watch, attend
 
-MODEL_ATTEMPTS = 2
-"""Attempts of one model call: the first and one retry of what may pass (429, 5xx, a connection that was cut)."""
-
 BACKOFF = wait_random_exponential(multiplier=0.1, max=2.0)
 """Full jitter before the retry, where the endpoint did not say how long to wait."""
 
@@ -45,8 +42,7 @@ async def infer(
     until: Deadline,
     on_call: Callable[[Call], None] = lambda call: None,
 ) -> Turn:
-    """Call the run's model, once or with one retry, until `until`; an answer that is being written then may go on while
-    only composing and checking it still fits. Nothing is raised for what the model does.
+    """Call the run's model, again where what went wrong may pass, until `until`. Nothing is raised for what the model does.
 
     `on_call` is told of each call the moment its arguments are complete.
     """
@@ -89,19 +85,17 @@ def _asked(
     note = budget_note(run.ledger.left(), None if until.never else until.remaining(now))
     out = broken_note(run.broken()) if tools else ""
     head = "\n\n".join(part for part in (run.instructions, note, out) if part)
-    # Text may be written for as long as only composing and checking still fits: it is the answer.
-    last = max(until, run.deadline.less(run.policy.reserve.compose + run.policy.reserve.margin))
     request = ModelRequest(
         query=run.query,
         messages=({"role": "system", "content": head}, *messages),
         tools=tools,
         purpose=purpose,
-        deadline=last,
+        deadline=until,
         evidence=tuple(run.evidence),
         run=run.trace.trace_id,
     )
     sent = input_tokens(request)
-    most, limit = _most_tokens(run, sent, None if last.never else last.remaining(now))
+    most, limit = _most_tokens(run, sent, None if until.never else until.remaining(now))
     claim = claim_of(run.model, sent, most or 0)
     return _Asked(request=replace(request, max_tokens=most), claim=claim, until=until, limit=limit)
 
@@ -156,12 +150,14 @@ async def _attempt(run: Run, asked: _Asked, number: int, on_call: Callable[[Call
     if isinstance(reservation, Refusal):
         return Turn(refusal=reservation)
     model, turn, started = run.model, Turn(), run.now()
+    if asked.request.purpose == "reason":
+        run.turn = turn
     span = _begin(run, asked, number)
     try:
         with span.context():
-            task = spawn(read(run, model, asked.request, asked.until, turn, on_call), f"model {model.name}")
+            task = spawn(read(run, model, asked.request, turn, on_call), f"model {model.name}")
         run.own(task)
-        await attend(run, task, turn, Watch(run, asked.request, asked.until, started, retry=number < MODEL_ATTEMPTS))
+        await attend(run, task, turn, Watch(run, asked.request, asked.until, started, retry=number <= run.policy.attempts.model_retries))
         # Where it neither finished nor failed, its time was up: it was cut from here, or it saw so itself.
         turn.cut = turn.finish is None and turn.error is None
         turn.limited = asked.limit if _ended_by_its_limit(turn) else None
@@ -250,7 +246,7 @@ def _give_up(run: Run, state: RetryCallState, until: Deadline) -> bool:
     situation = RetrySituation(
         tool=run.model.name,
         attempt=state.attempt_number,
-        retries=MODEL_ATTEMPTS - 1,
+        retries=run.policy.attempts.model_retries,
         remaining=until.remaining(run.now()) - state.upcoming_sleep,
         wait=state.upcoming_sleep,
         expected=timing.of(run.memory.history, run.model).forecast().median,

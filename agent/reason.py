@@ -48,7 +48,7 @@ def _begin(run: Run) -> None:
     """Where the model is known to be too slow for what is left, the embedded one begins."""
     situation = timing.first_turn(run)
     decided = run.policy.interruption.begin(situation)
-    if isinstance(decided, Decline):
+    if isinstance(decided, Decline) and timing.finds_calls(run):
         run.trace.decision("interrupt", "decline", decided.reason, situation)
         _too_slow(run, decided.reason)
 
@@ -63,6 +63,7 @@ def _recall(run: Run, state: State) -> None:
 
 async def _think(run: Run, messages: list[Message]) -> Turn:
     # A model that has no attempt left is not shown tools, nor one that is out of order: asking would waste its turn.
+    run.asked = messages
     run.show()
     exhausted = run.ledger.left().get("tool_calls", 1) <= 0
     broken = run.broken()
@@ -71,7 +72,7 @@ async def _think(run: Run, messages: list[Message]) -> Turn:
             run.withheld.add(tool)
             run.trace.decision("withhold", tool, refused)
     tools = () if exhausted else tuple(spec for spec in offered(run) if spec.name not in broken)
-    return await infer(run, messages, tools, "reason", run.soft, lambda call: begin_early(run, call))
+    return await infer(run, messages, tools, "reason", run.last, lambda call: begin_early(run, call))
 
 
 def _too_slow(run: Run, reason: str) -> None:
@@ -96,7 +97,7 @@ def _end(run: Run, turn: Turn) -> None:
     if turn.refusal is not None:
         run.end(turn.refusal.limit, turn.refusal.reason)
     elif turn.cut:
-        why = "the soft deadline interrupted the model" if turn.stopped is None else turn.stopped.reason
+        why = "the deadline interrupted the model" if turn.stopped is None else turn.stopped.reason
         run.end("deadline", why, remaining=run.deadline.remaining(run.now()))
     elif turn.limited is not None:
         run.end(turn.limited, f"the answer was ended by the tokens that {turn.limited} allowed")

@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..policies.budget import Budget, Spend
 from ..policies.deadline import Deadline
@@ -33,11 +33,15 @@ from ..tools.toolbox import Toolbox
 from .early import EarlyStarts, Started
 from .events import Event, Warned
 from .kind import note
-from .models.base import Model, ToolSpec
+from .models.base import Message, Model, ToolSpec
 from .result import Result, Status, StopReason
 from .tally import Tally
 from .trace.spans import RunTrace
 from .turns import Turns
+
+if TYPE_CHECKING:
+    from .stream import Turn
+    from .writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,8 @@ class Run:
         now: the clock of `deadline` and `soft`.
         started: when the run began, on that clock.
         deadline: when the caller must have the result.
-        soft: when calls and reasoning are interrupted.
+        soft: when an answer begins to be written of what there is, beside what still runs and may yet end in time.
+        last: when calls and reasoning are interrupted: only composing and checking an answer still fits.
         plan: what is kept back, and who writes the final answer.
         memory: what the agent knows of its tools and model from earlier runs.
         seen: what the model has been shown, and by whose word.
@@ -90,6 +95,10 @@ class Run:
         handed_over: why the embedded model took the run over, where it did.
         withheld: tools that were not offered because they are out of order.
         whole: whether the last message is a whole answer, not one that was interrupted.
+        asked: the conversation as the model was asked last.
+        turn: what the model gives now, or gave last, to the question what to do next.
+        writer: who writes the final answer beside what still runs.
+        finds_calls: whether the embedded model finds a call to make; `None` until somebody asks.
     """
 
     query: str
@@ -109,6 +118,7 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     verifying: float = 0.0
     soft: Deadline = field(init=False)
+    last: Deadline = field(init=False)
     ledger: Ledger = field(init=False)
     pipeline: Pipeline = field(init=False)
     turns: Turns = field(init=False)
@@ -125,6 +135,10 @@ class Run:
     gave: dict[str, dict[str, str]] = field(default_factory=dict)
     handed_over: Ending | None = None
     whole: bool = False
+    asked: list[Message] = field(default_factory=list)
+    turn: Turn | None = None
+    writer: Writer | None = None
+    finds_calls: bool | None = None
     withheld: set[str] = field(default_factory=set)
     _enclosing: Enclosing = field(init=False)
     _owned: set[asyncio.Future[Any]] = field(default_factory=set)
@@ -133,13 +147,16 @@ class Run:
 
     def __post_init__(self) -> None:
         self.soft = self.deadline.less(self.plan.seconds)
+        # Where little time is left in all, less is kept back than composing asks for.
+        self.last = max(self.soft, self.deadline.less(self.policy.reserve.compose + self.policy.reserve.margin))
         self._enclosing = ENCLOSING.get()
         self.ledger = Ledger(self.budget, self._enclosing.ledger)
         self.seen = Seen(self.query, self.instructions, self._enclosing.origins)
         scope = Scope(
             ledger=self.ledger,
             policy=self.policy,
-            soft=self.soft,
+            soft=self.last,
+            answer=self.soft,
             now=self.now,
             trace=self.trace,
             memory=self.memory,
@@ -163,6 +180,12 @@ class Run:
     def elapsed(self) -> float:
         """Seconds since the run began."""
         return self.now() - self.started
+
+    @property
+    def answering(self) -> bool:
+        """Whether the model is writing text, which is the answer."""
+        turn = self.turn
+        return turn is not None and turn.finish is None and turn.kind == "answer" and not turn.heard
 
     def broken(self) -> dict[str, str]:
         """The tools that would not be called now, whatever is asked of them, and why; not those with a fallback."""

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..policies.deadline import Deadline
 from ..policies.errors import ModelError
 from ..policies.interruption import Cut
 from ..policies.ledger import Refusal
@@ -90,7 +89,7 @@ class Turn:
 
 
 async def read(
-    run: Run, model: Model, request: ModelRequest, until: Deadline, turn: Turn, on_call: Callable[[Call], None]
+    run: Run, model: Model, request: ModelRequest, turn: Turn, on_call: Callable[[Call], None]
 ) -> None:
     """Take the stream's events into `turn` as they come; whatever it raises becomes its error."""
     try:
@@ -101,8 +100,8 @@ async def read(
                 now = run.now()
                 if turn.first is None and (turn.written or turn.heard or turn.calls):
                     turn.first = now - started
-                if (until if turn.calls or turn.heard else request.deadline).expired(now):
-                    return  # past the soft deadline a text goes on, but a call can bring nothing any more
+                if request.deadline.expired(now):
+                    return
                 if turn.written > MOST_CHARACTERS:
                     turn.finish = Finish(reason="length")
                     return

@@ -80,7 +80,11 @@ class Attempts:
     jitter"); the rates are starting values.
 
     Attributes:
-        retries: further attempts of a tool that may be repeated and whose author said nothing of them. Default 0.
+        retries: further attempts of a tool that may be repeated and whose author said nothing of them. Default 2, as the
+            SDKs of the large clouds make.
+        model_retries: further attempts of a model call that failed in a way that may pass. Default 3.
+        refused: further attempts after a result that the checks of a tool that only reads refused: a page of errors with
+            status 200 passes as a 503 does, a value out of range mostly stays. Default 1.
         false_timeouts: share of good attempts that may be cut where a retry can follow, from 0 to 1. Default 0.05.
         false_last: the same where it is the last attempt. Default 0.001.
         slack: share added to the quantile: of a tool that always takes the same, the quantile is that very duration,
@@ -90,7 +94,9 @@ class Attempts:
         learn_last_from: the same for the last attempt: its quantile is far out, and a cut leaves nothing. Default 200.
     """
 
-    retries: int = 0
+    retries: int = 2
+    model_retries: int = 3
+    refused: int = 1
     false_timeouts: float = 0.05
     false_last: float = 0.001
     slack: float = 0.25
@@ -102,7 +108,7 @@ class Attempts:
         for name in ("false_timeouts", "false_last"):
             if not 0 <= getattr(self, name) < 1:
                 raise InvalidPolicy(f"attempts.{name} must be a share from 0 to below 1, got {getattr(self, name)!r}")
-        for name in ("slack", "retries", "smallest"):
+        for name in ("slack", "retries", "model_retries", "refused", "smallest"):
             if not getattr(self, name) >= 0:
                 raise InvalidPolicy(f"attempts.{name} must be 0 or more, got {getattr(self, name)!r}")
         for name in ("learn_from", "learn_last_from"):

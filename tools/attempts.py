@@ -128,8 +128,20 @@ class Attempts:
             tool.timeout,
             tool.cost_usd,
             gate.withheld,
+            *self._late(forecast, remaining),
         )
         return situation, scope.policy.admission.admit(situation)
+
+    def _late(self, forecast: Forecast | None, remaining: float) -> tuple[float, float | None]:
+        """Seconds until an answer begins to be written beside the attempt, and how likely it ends later but in time."""
+        scope = self._scope
+        if scope.answer.at >= scope.soft.at:
+            return math.inf, None
+        beside = scope.answer.remaining(scope.now())
+        if forecast is None or beside <= 0:
+            return beside, None
+        before = forecast.probability(beside)
+        return beside, (forecast.probability(remaining) - before) / (1 - before) if before < 1 else 0.0
 
     def forecast(self, job: Job) -> Forecast | None:
         """How long the next attempt takes."""

@@ -171,11 +171,16 @@ class Pipeline:
             sleep=asyncio.sleep,
             wait=_wait,
             stop=lambda state: self._give_up(job, retries, state),
-            retry=retry_if_result(_may_pass),
+            retry=retry_if_result(lambda landed: _may_pass(landed) or self._may_improve(job, landed, number)),
             retry_error_callback=lambda state: last,
         )
         landed: Landed = await retrying(attempt)
         return landed, started
+
+    def _may_improve(self, job: Job, landed: Landed, number: int) -> bool:
+        """Whether a result that the checks refused is asked for again, of a tool that changes nothing by it."""
+        refused = isinstance(landed.outcome, Ok) and landed.verdict.outcome == "fail"
+        return refused and job.tool.read_only and number <= self._scope.policy.attempts.refused
 
     def _give_up(self, job: Job, retries: int, state: RetryCallState) -> bool:
         """Whether no further attempt is made."""
