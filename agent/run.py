@@ -272,6 +272,7 @@ class Run:
         self.trace.end_run(status, ending.stop_reason, verified, spend, answer=answer.text)
         return Result(
             answer=answer.text,
+            answered=not answer.unanswered,
             status=status,
             stop_reason=ending.stop_reason,
             verified=verified,
