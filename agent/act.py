@@ -177,7 +177,7 @@ def _surplus(run: Run, call: Call) -> Evidence:
 
 def _call(message: CallMessage) -> Call:
     return Call(
-        id=message["id"],
+        id=message.get("key", message["id"]),
         tool=message["tool"],
         arguments=message["arguments"],
         malformed=message.get("malformed"),

@@ -202,8 +202,8 @@ class Agent:
         """This agent as a tool of another one: it runs under what the caller has left of time, calls, tokens and money.
 
         Every run inside a tool does that, with and without this method: the earlier deadline holds, and what the inner
-        run spends is reserved in the outer ledger too. No answer, or one that failed its checks, is an error of the tool;
-        one that is not `complete` says so in its last line.
+        run spends is reserved in the outer ledger too. No answer, or one that failed its checks, is an error of the
+        tool; one that is not `complete` says so in its last line.
 
         Args:
             name: the tool's name; the agent's by default.

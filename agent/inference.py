@@ -17,6 +17,7 @@ from ..policies.ledger import Claim, Refusal, Reservation
 from ..tools.call import Call
 from ..tools.isolation import abandon, spawn
 from . import timing
+from .act import strand
 from .models.base import Message, Model, ModelRequest, ToolSpec
 from .prompts import broken_note, budget_note
 from .run import Run
@@ -61,7 +62,10 @@ async def infer(
     numbers = count(1)
 
     async def attempt() -> Turn:
-        return await _attempt(run, asked, next(numbers), on_call)
+        number = next(numbers)
+        if number > 1:
+            strand(run)  # what the failed attempt began is there for this one if it asks for the same
+        return await _attempt(run, asked, number, on_call)
 
     return await retrying(attempt)
 

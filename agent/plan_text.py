@@ -79,7 +79,8 @@ def given(run: Run, asked: Sequence[CallMessage]) -> dict[str, dict[str, Evidenc
     """What each call of a turn gave, by the call's id: the evidence of a plan's steps by their ids, of any other call
     under the empty one."""
     found = {item.id: item for item in run.evidence}
-    places = {call["id"]: run.gave.get(call["id"], {"": call["id"]}) for call in asked}
+    keys = {call["id"]: call.get("key", call["id"]) for call in asked}
+    places = {call: run.gave.get(key, {"": key}) for call, key in keys.items()}
     return {
         call: {step: found[each] for step, each in place.items() if each in found} for call, place in places.items()
     }

@@ -37,7 +37,7 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
         _too_slow(run, turn.stopped.reason)
         turn = await _think(run, state["messages"])
     if turn.calls and not turn.cut:
-        message = Message(role="assistant", content=turn.text, calls=[_call_message(call) for call in turn.calls])
+        message = Message(role="assistant", content=turn.text, calls=[_call_message(turn, call) for call in turn.calls])
         return Command(goto="act", update={"messages": [message], "turn": state["turn"] + 1})
     strand(run)
     _end(run, turn)
@@ -108,8 +108,11 @@ def _end(run: Run, turn: Turn) -> None:
         run.end("answered", "the model answered")
 
 
-def _call_message(call: Call) -> CallMessage:
-    message = CallMessage(id=call.id, tool=call.tool, arguments=dict(call.arguments))
+def _call_message(turn: Turn, call: Call) -> CallMessage:
+    own = turn.ids.own(call.id)
+    message = CallMessage(id=own, tool=call.tool, arguments=dict(call.arguments))
+    if own != call.id:
+        message["key"] = call.id
     if call.malformed is not None:
         message["malformed"] = call.malformed
     return message

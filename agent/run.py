@@ -86,6 +86,7 @@ class Run:
         answer: the best answer so far.
         begun: calls and plans of this turn that were started while the model still wrote, by id.
         early: the account of what was started so.
+        ids: the ids of every call so far; each is unique in the run, whatever its model calls it.
         gave: the ids of what each call of a turn gave: of a plan by the ids of its steps, else under the empty one.
         handed_over: why the embedded model took the run over, where it did.
         withheld: tools that were not offered because they are out of order.
@@ -122,6 +123,7 @@ class Run:
     model_failed: bool = False
     begun: dict[str, Started] = field(default_factory=dict)
     early: EarlyStarts = field(default_factory=EarlyStarts)
+    ids: set[str] = field(default_factory=set)
     gave: dict[str, dict[str, str]] = field(default_factory=dict)
     handed_over: Ending | None = None
     whole: bool = False

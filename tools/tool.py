@@ -281,8 +281,8 @@ def _fallback(of: Tool, fallback: object) -> Tool | None:
         raise InvalidTool(f"tool {of.name!r}: fallback must be another tool, made with @tool, got {fallback!r}")
     if of.read_only and not fallback.read_only:
         raise InvalidTool(
-            f"tool {of.name!r}: a read_only tool is begun before the model has asked for it for good, so its fallback must "
-            f"change nothing either; write read_only=True on {fallback.name!r}, or leave it off {of.name!r}"
+            f"tool {of.name!r}: read_only tools are begun before a model has asked for them for good, so its fallback "
+            f"must change nothing either; write read_only=True on {fallback.name!r}, or leave it off {of.name!r}"
         )
     takes, given = fallback.schema.parameters, of.schema.parameters.get("properties", {})
     unknown = sorted(set(given) - set(takes.get("properties", {})))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 
 import pytest
 
 from shotclock import Agent, Budget, tool
-from shotclock.agent.models.base import CallReady, Finish, Pace, TextDelta
+from shotclock.agent.models.base import CallDelta, CallReady, Finish, Pace, TextDelta
+from shotclock.policies.errors import ModelError
 from shotclock.testing import ScriptedModel, VirtualClock, ask, fake_tool
 from shotclock.tools.call import Call
 
@@ -51,6 +54,12 @@ def run(model, tools, **limits):
     return VirtualClock().run(Agent(model, tools).run("?", budget=Budget(**{"latency": 30} | limits)))
 
 
+def account(result):
+    """Launched, adopted and wasted early starts."""
+    rows = [d["figures"] for d in result.decisions if d["kind"] == "speculation"]
+    return [(row["launched"], row["adopted"], row["wasted"]) for row in rows]
+
+
 def two_steps(first, second):
     """The arguments of a plan whose second step waits for its first."""
     return {"steps": [{"id": "a", "tool": first, "arguments": {}},
@@ -85,3 +94,88 @@ def test_a_fault_inside_the_pipeline_is_said():
         warning.startswith("Nothing came of look: look failed inside the pipeline") for warning in result.warnings
     )
     assert result.evidence[0].verdict.verifier == "pipeline"
+
+
+def test_a_model_that_counts_anew_every_turn_loses_nothing():
+    """Calls that a model names alike in its turns are different ones in the run, and go back as it named them."""
+    turns = [[("call_0", "look", {"text": f"{turn}"}), ("call_1", "look", {"text": f"{turn}b"})] for turn in range(3)]
+    model = Turns(*turns)
+    result = run(model, [takes(0.1, "look", read_only=True)])
+    assert account(result) == [(6, 6, 0)]
+    assert len({item.id for item in result.evidence}) == 6
+    assert sorted(item.value for item in result.evidence) == [f"look {n}{b}" for n in range(3) for b in ("", "b")]
+    sent = model.requests[-1].messages
+    assert [[call["id"] for call in m["calls"]] for m in sent if "calls" in m] == [["call_0", "call_1"]] * 3
+    told = [(m["call_id"], m["content"]) for m in sent if m["role"] == "tool"]
+    assert told == [(f"call_{n}", f"look {turn}{b}") for turn in range(3) for n, b in enumerate(("", "b"))]
+
+
+def test_two_calls_of_one_name_in_a_turn_are_told_apart():
+    """Where a model gives two calls of a turn one id, the messages that go back name them differently."""
+    model = Turns([("x", "look", {"text": "1"}), ("x", "look", {"text": "2"})])
+    run(model, [takes(0.1, "look", read_only=True)])
+    sent = model.requests[-1].messages
+    asked = [(call["id"], call["arguments"]["text"]) for m in sent for call in m.get("calls", ())]
+    assert asked == [("x", "1"), ("x+", "2")]
+    assert [(m["call_id"], m["content"]) for m in sent if m["role"] == "tool"] == [("x", "look 1"), ("x+", "look 2")]
+
+
+def test_what_landed_under_a_repeated_id_is_kept_where_the_loop_is_blocked():
+    """The thread that closes the run takes in a result of this turn, whatever an earlier turn's was called."""
+
+    async def block() -> str:
+        """Block the loop."""
+        time.sleep(0.8)  # noqa: ASYNC251  # that is what is tested
+        return "never"
+
+    calls = [("call_0", "look", {"text": "2"}), ("call_1", "block", {})]
+    model = Turns([("call_0", "look", {"text": "1"})], calls)
+    tools = [fake_tool("look", returns="found", read_only=True), tool(block)]
+    result = Agent(model, tools).run_sync("?", budget=Budget(latency=0.4))
+    assert [item.content for item in result.evidence] == ["found", "found"]
+    assert len({item.id for item in result.evidence}) == 2
+
+
+def test_a_failed_attempt_lends_its_plan_no_steps():
+    """A model call that is made again writes its plan anew: a step of the same name is run with its new arguments."""
+
+    class Breaks(Turns):
+        async def stream(self, request):
+            self.requests.append(request)
+            if len(self.requests) >= 3:
+                yield TextDelta("Done.")
+                yield Finish()
+                return
+            steps = [{"id": "a", "tool": "look", "arguments": {"text": f"{len(self.requests)}"}}]
+            steps.append({"id": "b", "tool": "look", "arguments": {"text": "same"}})
+            text = json.dumps({"steps": steps})
+            yield CallDelta("p", "plan", text[:-2])
+            await asyncio.sleep(0.2)
+            if len(self.requests) == 1:
+                raise ModelError("gone", kind="dropped")
+            yield CallDelta("p", "plan", text[-2:])
+            yield CallReady(Call(id="p", tool="plan", arguments={"steps": steps}))
+            yield Finish(reason="tool_calls")
+
+    result = run(Breaks(), [takes(0.1, "look", read_only=True), takes(0.1, "see")])
+    by_step = {item.id.rpartition(".")[2]: item.value for item in result.evidence[-2:]}
+    assert by_step["a"] == "look 2"
+    assert result.spend.tool_calls == 3
+    assert account(result) == [(3, 2, 1)]
+
+
+def test_a_plan_that_nobody_asked_for_begins_nothing():
+    """Where only an answer is wanted, a model that writes a plan all the same starts no tool with it."""
+
+    class Writes(Turns):
+        async def stream(self, request):
+            self.requests.append(request)
+            if request.purpose == "answer":
+                yield CallDelta("p", "plan", json.dumps(two_steps("look", "look")))
+                await asyncio.sleep(0.5)
+            yield Finish()
+
+    model = Writes()
+    result = run(model, [takes(0.1, "look", read_only=True), takes(0.1, "see")])
+    assert [request.purpose for request in model.requests] == ["reason", "answer"]
+    assert result.spend.tool_calls == 0

@@ -244,10 +244,12 @@ async def test_a_stream_raises_what_its_run_raises(monkeypatch):
     """A fault outside of all that a run answers for ends the stream too, instead of leaving its consumer waiting."""
     agent = Agent(ScriptedModel(["Hello."]), [APPLES])
     monkeypatch.setattr(agent.graph, "ainvoke", None)
+
+    async def consume():
+        return [event async for event in agent.stream("?")]
+
     with pytest.raises(TypeError):
-        async with asyncio.timeout(5):
-            async for _ in agent.stream("?"):
-                pass
+        await asyncio.wait_for(consume(), 5)
 
 
 async def test_warnings_are_events_too():

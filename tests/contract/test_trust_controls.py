@@ -369,7 +369,7 @@ def test_no_reading_tool_falls_back_on_one_that_changes_something():
     """What is called as reading never changes anything: such a fallback is refused where the tool is made."""
     post = fake_tool("post")
     for fallback in (post, Agent("rules", [post], instructions="Posts.").as_tool("posts")):
-        with pytest.raises(InvalidTool, match="its fallback must change nothing either; write read_only=True on 'post"):
+        with pytest.raises(InvalidTool, match="must change nothing either; write read_only=True on 'post"):
             fake_tool("look", read_only=True, fallback=fallback)
     fake_tool("look", fallback=post)
     fake_tool("look", read_only=True, fallback=fake_tool("see", read_only=True))
