@@ -19,9 +19,10 @@ from .inference import infer
 from .models.base import Message
 from .models.compose import compose
 from .models.rules import Rules
-from .prompts import AGAIN, FINAL
+from .prompts import AGAIN
 from .run import Answer, Run
 from .state import State
+from .unseen import told
 from .verifiers import Stake, verified
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
@@ -61,8 +62,8 @@ async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
     for number in range(MOST_RESAMPLES + 1):
         if best.verdict.outcome != "fail" or not _again(run, best.verdict, number):
             return best
-        told = Message(role="user", content=AGAIN.format(reason=best.verdict.reason))
-        turn = await infer(run, [*messages, told], (), "answer", _last(run))
+        again = told(run, messages, AGAIN.format(reason=best.verdict.reason))
+        turn = await infer(run, again, (), "answer", _last(run))
         if turn.error is not None or turn.refusal is not None or turn.cut or not turn.text.strip():
             return best
         if turn.text.split() == best.text.split():
@@ -190,7 +191,7 @@ async def _written(run: Run, messages: list[Message]) -> Answer | None:
     run.trace.decision("answer", writer.by, writer.reason, situation)
     if writer.by != "model":
         return None
-    turn = await infer(run, [*messages, Message(role="user", content=FINAL)], (), "answer", until)
+    turn = await infer(run, told(run, messages), (), "answer", until)
     if turn.error is not None or turn.refusal is not None or not turn.text.strip():
         return None
     if turn.cut or turn.limited is not None:

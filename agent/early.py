@@ -35,7 +35,7 @@ class EarlyCounts:
 
     Attributes:
         launched: calls begun before their turn was complete; steps of plans count one by one.
-        adopted: those whose result was used: a turn asked for them, or the answer was put together from them.
+        adopted: those whose result was used: a turn asked for them, or the answer was written with them.
         wasted: the rest, whose turn was cut or failed.
     """
 

@@ -21,10 +21,7 @@ class TurnIds:
         """The id in the run of a call that is complete; the next call of the same name is another one."""
         identity = self.begun(own, taken)
         del self._begun[own]
-        used = set(self._own.values())
-        while own in used:
-            own += "+"
-        self._own[identity] = own
+        self._own[identity] = _free(own, set(self._own.values()))
         return identity
 
     def own(self, identity: str) -> str:
@@ -33,9 +30,9 @@ class TurnIds:
 
 
 def _free(own: str, taken: set[str]) -> str:
-    """The id itself, or with the first number that makes it new."""
+    """The id itself, or with the first number that makes it new; endpoints take letters, digits, `_` and `-`."""
     identity, number = own, 1
     while identity in taken:
         number += 1
-        identity = f"{own}#{number}"
+        identity = f"{own}-{number}"
     return identity

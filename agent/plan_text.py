@@ -93,12 +93,12 @@ def answer_to(run: Run, call: CallMessage, gave: Mapping[str, Evidence]) -> Mess
     else:
         content = "\n\n".join(
             f"[{step}] {item.tool}:\n{tool_message(item)}"
-            for step, item in zip(gave, _shortened(list(gave.values()), run.policy.limits.result), strict=True)
+            for step, item in zip(gave, shortened(list(gave.values()), run.policy.limits.result), strict=True)
         )
     return Message(role="tool", content=content, call_id=call["id"], tool=call["tool"])
 
 
-def _shortened(items: list[Evidence], most: int) -> list[Evidence]:
+def shortened(items: list[Evidence], most: int) -> list[Evidence]:
     """The same evidence with contents of `most` characters together: the long ones share what the short ones leave."""
     shares = _shares([len(item.content) for item in items], most)
     return [_cut(item, share) for item, share in zip(items, shares, strict=True)]

@@ -58,6 +58,7 @@ def _recall(run: Run, state: State) -> None:
     for message in state["messages"]:
         if message["role"] == "user":
             run.seen.said(message["content"])
+        run.ids.update(call.get("key", call["id"]) for call in message.get("calls", ()))
     run.seen.resume(state["evidence"])
 
 

@@ -116,8 +116,8 @@ def test_two_calls_of_one_name_in_a_turn_are_told_apart():
     run(model, [takes(0.1, "look", read_only=True)])
     sent = model.requests[-1].messages
     asked = [(call["id"], call["arguments"]["text"]) for m in sent for call in m.get("calls", ())]
-    assert asked == [("x", "1"), ("x+", "2")]
-    assert [(m["call_id"], m["content"]) for m in sent if m["role"] == "tool"] == [("x", "look 1"), ("x+", "look 2")]
+    assert asked == [("x", "1"), ("x-2", "2")]
+    assert [(m["call_id"], m["content"]) for m in sent if m["role"] == "tool"] == [("x", "look 1"), ("x-2", "look 2")]
 
 
 def test_what_landed_under_a_repeated_id_is_kept_where_the_loop_is_blocked():
@@ -143,7 +143,7 @@ def test_a_failed_attempt_lends_its_plan_no_steps():
         async def stream(self, request):
             self.requests.append(request)
             if len(self.requests) >= 3:
-                yield TextDelta("Done.")
+                yield TextDelta("I see.")
                 yield Finish()
                 return
             steps = [{"id": "a", "tool": "look", "arguments": {"text": f"{len(self.requests)}"}}]
