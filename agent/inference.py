@@ -21,7 +21,7 @@ from .act import strand
 from .models.base import Message, Model, ModelRequest, ToolSpec
 from .prompts import broken_note, budget_note
 from .run import Run
-from .stream import MOST_CHARACTERS, Turn, read
+from .stream import ENDPOINT, MOST_CHARACTERS, Turn, read
 from .trace.handles import ChatSpan
 from .watch import Watch, attend
 
@@ -168,7 +168,7 @@ async def _attempt(run: Run, asked: _Asked, number: int, on_call: Callable[[Call
         await attend(run, task, turn, Watch(run, asked.request, asked.until, started, retry=number < MODEL_ATTEMPTS))
         # Where it neither finished nor failed, its time was up: it was cut from here, or it saw so itself.
         turn.cut = turn.finish is None and turn.error is None
-        turn.limited = asked.limit if _ended_by_its_limit(turn) else None
+        turn.limited = (asked.limit or ENDPOINT) if _ended_by_its_limit(turn) else None
     finally:
         abandon(task)
         cost = _settle(reservation, model, turn)

@@ -17,7 +17,7 @@ from .models.rules import Rules
 from .plan_text import offered
 from .run import Ending, Run
 from .state import State
-from .stream import Turn
+from .stream import ENDPOINT, Turn
 
 
 async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", "answer"]]:
@@ -100,11 +100,15 @@ def _end(run: Run, turn: Turn) -> None:
         why = "the soft deadline interrupted the model" if turn.stopped is None else turn.stopped.reason
         run.end("deadline", why, remaining=run.deadline.remaining(run.now()))
     elif turn.limited is not None:
-        run.end(turn.limited, f"the answer was ended by the tokens that {turn.limited} allowed")
+        stop, allowing = (turn.limited, turn.limited) if turn.limited != ENDPOINT else ("tokens", "the endpoint")
+        run.end(stop, f"the answer was ended by the tokens that {allowing} allowed")
     elif run.handed_over is not None:
         run.end(run.handed_over.stop_reason, run.handed_over.reason)
     elif turn.error is not None:
         run.end("model_failed", str(turn.error))
+    elif not turn.text.strip():
+        finish = "" if turn.finish is None else f" (finish reason: {turn.finish.reason})"
+        run.end("model_failed", f"the model {run.model.name} stopped without an answer{finish}")
     else:
         run.end("answered", "the model answered")
 

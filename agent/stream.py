@@ -30,6 +30,9 @@ MOST_CHARACTERS = 1_000_000
 MOST_CALLS = 256
 """Calls of one model call that are taken; `limits.parallel` of them are begun."""
 
+ENDPOINT = "endpoint"
+"""What is said to have limited the tokens of a call where no limit of the run did."""
+
 BREATH = 0.005
 """Seconds a stream may be read without giving the event loop back."""
 
