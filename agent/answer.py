@@ -22,8 +22,8 @@ from .prompts import AGAIN
 from .run import Answer, Run
 from .state import State
 from .stream import Turn
+from .unseen import told
 from .verifiers import Stake, verified
-from .writer import told
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
 
@@ -64,8 +64,8 @@ async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
     for number in range(MOST_RESAMPLES + 1):
         if best.verdict.outcome != "fail" or not _again(run, best.verdict, number):
             return best
-        told = Message(role="user", content=AGAIN.format(reason=best.verdict.reason))
-        turn = await infer(run, [*messages, told], (), "answer", run.last)
+        again = told(run, messages, AGAIN.format(reason=best.verdict.reason))
+        turn = await infer(run, again, (), "answer", run.last)
         if turn.error is not None or turn.refusal is not None or turn.cut or not turn.text.strip():
             return best
         if turn.text.split() == best.text.split():

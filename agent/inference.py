@@ -17,10 +17,11 @@ from ..policies.ledger import Claim, Refusal, Reservation
 from ..tools.call import Call
 from ..tools.isolation import abandon, spawn
 from . import timing
+from .act import strand
 from .models.base import Message, Model, ModelRequest, ToolSpec
 from .prompts import broken_note, budget_note
 from .run import Run
-from .stream import MOST_CHARACTERS, Turn, read
+from .stream import ENDPOINT, MOST_CHARACTERS, Turn, read
 from .trace.handles import ChatSpan
 from .watch import Watch, attend
 
@@ -42,7 +43,7 @@ async def infer(
     until: Deadline,
     on_call: Callable[[Call], None] = lambda call: None,
 ) -> Turn:
-    """Call the run's model, again where what went wrong may pass, until `until`. Nothing is raised for what the model does.
+    """Call the run's model, again where what went wrong may pass, until `until`; nothing is raised for what it does.
 
     `on_call` is told of each call the moment its arguments are complete.
     """
@@ -57,7 +58,10 @@ async def infer(
     numbers = count(1)
 
     async def attempt() -> Turn:
-        return await _attempt(run, asked, next(numbers), on_call)
+        number = next(numbers)
+        if number > 1:
+            strand(run)  # what the failed attempt began is there for this one if it asks for the same
+        return await _attempt(run, asked, number, on_call)
 
     return await retrying(attempt)
 
@@ -157,10 +161,15 @@ async def _attempt(run: Run, asked: _Asked, number: int, on_call: Callable[[Call
         with span.context():
             task = spawn(read(run, model, asked.request, turn, on_call), f"model {model.name}")
         run.own(task)
-        await attend(run, task, turn, Watch(run, asked.request, asked.until, started, retry=number <= run.policy.attempts.model_retries))
+        await attend(
+            run,
+            task,
+            turn,
+            Watch(run, asked.request, asked.until, started, retry=number <= run.policy.attempts.model_retries),
+        )
         # Where it neither finished nor failed, its time was up: it was cut from here, or it saw so itself.
         turn.cut = turn.finish is None and turn.error is None
-        turn.limited = asked.limit if _ended_by_its_limit(turn) else None
+        turn.limited = (asked.limit or ENDPOINT) if _ended_by_its_limit(turn) else None
     finally:
         abandon(task)
         cost = _settle(reservation, model, turn)

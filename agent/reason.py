@@ -17,7 +17,7 @@ from .models.rules import Rules
 from .plan_text import offered
 from .run import Ending, Run
 from .state import State
-from .stream import Turn
+from .stream import ENDPOINT, Turn
 
 
 async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", "answer"]]:
@@ -37,7 +37,7 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
         _too_slow(run, turn.stopped.reason)
         turn = await _think(run, state["messages"])
     if turn.calls and not turn.cut:
-        message = Message(role="assistant", content=turn.text, calls=[_call_message(call) for call in turn.calls])
+        message = Message(role="assistant", content=turn.text, calls=[_call_message(turn, call) for call in turn.calls])
         return Command(goto="act", update={"messages": [message], "turn": state["turn"] + 1})
     strand(run)
     _end(run, turn)
@@ -58,6 +58,7 @@ def _recall(run: Run, state: State) -> None:
     for message in state["messages"]:
         if message["role"] == "user":
             run.seen.said(message["content"])
+        run.ids.update(call.get("key", call["id"]) for call in message.get("calls", ()))
     run.seen.resume(state["evidence"])
 
 
@@ -100,17 +101,24 @@ def _end(run: Run, turn: Turn) -> None:
         why = "the deadline interrupted the model" if turn.stopped is None else turn.stopped.reason
         run.end("deadline", why, remaining=run.deadline.remaining(run.now()))
     elif turn.limited is not None:
-        run.end(turn.limited, f"the answer was ended by the tokens that {turn.limited} allowed")
+        stop, allowing = (turn.limited, turn.limited) if turn.limited != ENDPOINT else ("tokens", "the endpoint")
+        run.end(stop, f"the answer was ended by the tokens that {allowing} allowed")
     elif run.handed_over is not None:
         run.end(run.handed_over.stop_reason, run.handed_over.reason)
     elif turn.error is not None:
         run.end("model_failed", str(turn.error))
+    elif not turn.text.strip():
+        finish = "" if turn.finish is None else f" (finish reason: {turn.finish.reason})"
+        run.end("model_failed", f"the model {run.model.name} stopped without an answer{finish}")
     else:
         run.end("answered", "the model answered")
 
 
-def _call_message(call: Call) -> CallMessage:
-    message = CallMessage(id=call.id, tool=call.tool, arguments=dict(call.arguments))
+def _call_message(turn: Turn, call: Call) -> CallMessage:
+    own = turn.ids.own(call.id)
+    message = CallMessage(id=own, tool=call.tool, arguments=dict(call.arguments))
+    if own != call.id:
+        message["key"] = call.id
     if call.malformed is not None:
         message["malformed"] = call.malformed
     return message

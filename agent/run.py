@@ -91,7 +91,9 @@ class Run:
         answer: the best answer so far.
         begun: calls and plans of this turn that were started while the model still wrote, by id.
         early: the account of what was started so.
+        ids: the ids of every call so far; each is unique in the run, whatever its model calls it.
         gave: the ids of what each call of a turn gave: of a plan by the ids of its steps, else under the empty one.
+        listed: the ids of what only the request for the final answer showed to the model.
         handed_over: why the embedded model took the run over, where it did.
         withheld: tools that were not offered because they are out of order.
         whole: whether the last message is a whole answer, not one that was interrupted.
@@ -132,7 +134,9 @@ class Run:
     model_failed: bool = False
     begun: dict[str, Started] = field(default_factory=dict)
     early: EarlyStarts = field(default_factory=EarlyStarts)
+    ids: set[str] = field(default_factory=set)
     gave: dict[str, dict[str, str]] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
     handed_over: Ending | None = None
     whole: bool = False
     asked: list[Message] = field(default_factory=list)
@@ -295,6 +299,7 @@ class Run:
         self.trace.end_run(status, ending.stop_reason, verified, spend, answer=answer.text)
         return Result(
             answer=answer.text,
+            answered=not answer.unanswered,
             status=status,
             stop_reason=ending.stop_reason,
             verified=verified,
@@ -311,7 +316,7 @@ class Run:
     def _account_early(self, answer: Answer) -> None:
         """Say how what was begun early ended, where anything was."""
         # A copy: where the loop is blocked this is another thread.
-        used = {each for gave in list(self.gave.values()) for each in gave.values()}
+        used = {each for gave in list(self.gave.values()) for each in gave.values()} | self.listed
         if answer.composed or self.model_failed:  # such an answer is put together from whatever was found
             used |= {item.id for item in self.evidence if item.usable}
         counts = self.early.counts(used)

@@ -31,8 +31,8 @@ class Turns:
         passed: results that passed their checks.
         gains: turns that brought a new result that passed.
         fruitless: turns in a row, the last one included, that brought nothing usable.
-        repeated: whether every call of the last turn repeated one of an earlier turn that gave something usable, or that
-            gave nothing `TRIES` times.
+        repeated: whether every call of the last turn repeated one of earlier turns that gave something usable, or
+            nothing `TRIES` times.
         results: every result so far.
     """
 

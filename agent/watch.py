@@ -34,7 +34,11 @@ class Watch:
     def situation(self, turn: Turn, *, first: bool) -> StreamSituation:
         """What is known now; at the `first` look nothing needs a forecast."""
         elapsed, tokens = self.elapsed(), timing.estimated_tokens(turn.written + turn.heard)
-        if self._switch < math.inf and elapsed >= min(self._overdue, self._switch) and not timing.finds_calls(self._run):
+        if (
+            self._switch < math.inf
+            and elapsed >= min(self._overdue, self._switch)
+            and not timing.finds_calls(self._run)
+        ):
             self._switch = math.inf
         return StreamSituation(
             purpose=self._purpose,

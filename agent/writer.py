@@ -4,15 +4,13 @@ it."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 from ..tools.isolation import abandon, spawn
 from . import timing
 from .inference import infer
-from .models.base import CallMessage, Message
-from .prompts import FINAL, tool_message
 from .run import Run
 from .stream import Turn
+from .unseen import told
 
 
 class Writer:
@@ -29,7 +27,8 @@ class Writer:
         self._knew = 0
 
     def arm(self) -> None:
-        """Begin at the soft deadline, unless the run comes to its answer before; a model that takes no time needs none."""
+        """Begin at the soft deadline, unless the run comes to its answer before. A model that takes no time needs no
+        beginning."""
         run = self._run
         if run.plan.answer == "model" and not run.soft.never and not timing.embedded(run.model):
             delay = run.soft.remaining(run.now())
@@ -66,21 +65,9 @@ class Writer:
         run.trace.decision("answer", decided.by, decided.reason, situation, beside=True)
         if decided.by == "model":
             self._knew = knows
-            messages = told(run, run.asked)
-            self._task = spawn(infer(run, messages, (), "answer", run.last), f"answer by {run.model.name}")
+            asked = told(run, run.asked)
+            self._task = spawn(infer(run, asked, (), "answer", run.last), f"answer by {run.model.name}")
             run.own(self._task)
-
-
-def told(run: Run, messages: Sequence[Message]) -> list[Message]:
-    """The conversation with what was found and is not in it yet, and the request to answer now."""
-    answered = [message["call_id"] for message in messages if message["role"] == "tool"]
-    known = {each for call in answered for each in run.gave.get(call, {"": call}).values()}
-    found = [item for item in list(run.evidence) if item.usable and item.id not in known]
-    run.show()
-    asked = [CallMessage(id=item.id, tool=item.tool, arguments=dict(item.arguments)) for item in found]
-    results = [Message(role="tool", content=tool_message(item), call_id=item.id, tool=item.tool) for item in found]
-    calls = [Message(role="assistant", content="", calls=asked)] if asked else []
-    return [*messages, *calls, *results, Message(role="user", content=FINAL)]
 
 
 def _usable(run: Run) -> int:

@@ -51,10 +51,10 @@ class Admission:
 
     Attributes:
         smallest: seconds under which no call is begun: starting it would only be cut. Default 0.002.
-        least_chance: probability of ending in time under which a call is not begun, from 0 to 1. Default 0.1: a call
-            that is cut nine times in ten mostly costs its turn the time. A choice of ours, not a measured optimum.
-        late_chance: least probability of ending in time with which a call is waited for beside the answer that is written
-            without it, from 0 to 1. Default 0.1: who waits for less mostly waits for nothing. A choice of ours.
+        least_chance: probability of ending in time under which a call is not begun, from 0 to 1. Default 1/3: a call
+            that is cut two times in three mostly costs its turn the time. A choice of ours, not a measured optimum.
+        late_chance: least probability of ending in time with which a call is waited for beside the answer that is
+            written without it, from 0 to 1. Default 0.1: who waits for less mostly waits for nothing. A choice of ours.
         probe: calls in a row that are not begun for what was learnt of their tool, after which one is begun all the
             same: only a call can show that it is quick again. Default 16.
         value_usd: US dollars a result is worth: a call that costs more than its chance of ending in time times that is
@@ -63,7 +63,7 @@ class Admission:
     """
 
     smallest: float = 0.002
-    least_chance: float = 0.1
+    least_chance: float = 1 / 3
     late_chance: float = 0.1
     probe: int = 16
     value_usd: float | None = None

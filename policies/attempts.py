@@ -80,11 +80,13 @@ class Attempts:
     jitter"); the rates are starting values.
 
     Attributes:
-        retries: further attempts of a tool that may be repeated and whose author said nothing of them. Default 2, as the
-            SDKs of the large clouds make.
+        retries: further attempts, after a failure that is known to pass (429, 5xx, a connection that broke), of a tool
+            that may be repeated and whose author said nothing of retries. Default 2, as the clients of the large clouds
+            make. What its author grants follows any failure that is not known to stay.
         model_retries: further attempts of a model call that failed in a way that may pass. Default 3.
-        refused: further attempts after a result that the checks of a tool that only reads refused: a page of errors with
-            status 200 passes as a 503 does, a value out of range mostly stays. Default 1.
+        refused: further attempts after a result that the checks of a tool that only reads refused, unless its author
+            wants no retries: a page of errors with status 200 passes as a 503 does, a value out of range mostly stays.
+            Default 1.
         false_timeouts: share of good attempts that may be cut where a retry can follow, from 0 to 1. Default 0.05.
         false_last: the same where it is the last attempt. Default 0.001.
         slack: share added to the quantile: of a tool that always takes the same, the quantile is that very duration,

@@ -160,7 +160,9 @@ class Pipeline:
         async def attempt() -> Landed:
             nonlocal started, last, number
             number += 1
-            landed, begun = await self._attempts.once(job, number, may_retry=number <= retries)
+            # Only its author says that an attempt which takes long is worth another one.
+            may_retry = job.tool.retry is not None and number <= retries
+            landed, begun = await self._attempts.once(job, number, may_retry=may_retry)
             if isinstance(landed.outcome, Skipped) and started:
                 return last  # the budget ended the retrying; what the last attempt did is what there is to say
             started += begun
@@ -171,16 +173,20 @@ class Pipeline:
             sleep=asyncio.sleep,
             wait=_wait,
             stop=lambda state: self._give_up(job, retries, state),
-            retry=retry_if_result(lambda landed: _may_pass(landed) or self._may_improve(job, landed, number)),
+            retry=retry_if_result(lambda landed: self._again(job, landed, number)),
             retry_error_callback=lambda state: last,
         )
         landed: Landed = await retrying(attempt)
         return landed, started
 
-    def _may_improve(self, job: Job, landed: Landed, number: int) -> bool:
-        """Whether a result that the checks refused is asked for again, of a tool that changes nothing by it."""
-        refused = isinstance(landed.outcome, Ok) and landed.verdict.outcome == "fail"
-        return refused and job.tool.read_only and number <= self._scope.policy.attempts.refused
+    def _again(self, job: Job, landed: Landed, number: int) -> bool:
+        """Whether another attempt may end better: after what may pass, where the tool's author says so, else after what
+        is known to; and after a result that the checks refused, of a tool that changes nothing by it."""
+        outcome = landed.outcome
+        if isinstance(outcome, Ok):
+            refused = landed.verdict.outcome == "fail" and job.tool.read_only
+            return refused and number <= self._scope.policy.attempts.refused
+        return _may_pass(landed) if job.tool.retry is not None else isinstance(outcome, Failed) and outcome.passing
 
     def _give_up(self, job: Job, retries: int, state: RetryCallState) -> bool:
         """Whether no further attempt is made."""

@@ -198,7 +198,8 @@ def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool |
             result must be picklable.
         trusted: `False` marks results as data that must never be read as instructions.
         checks: functions of the result (and the arguments) that return `True`, `False`, a reason, or a `Verdict`.
-        fallback: a quicker tool with the same parameters, taken where this one does not fit.
+        fallback: a quicker tool with the same parameters, taken where this one does not fit; that of a `read_only` tool
+            must be `read_only` too.
 
     Raises:
         InvalidTool: no docstring, a parameter without annotation, a name that models do not accept, a bad option.
@@ -278,6 +279,11 @@ def _fallback(of: Tool, fallback: object) -> Tool | None:
         return None
     if not isinstance(fallback, Tool):
         raise InvalidTool(f"tool {of.name!r}: fallback must be another tool, made with @tool, got {fallback!r}")
+    if of.read_only and not fallback.read_only:
+        raise InvalidTool(
+            f"tool {of.name!r}: read_only tools are begun before a model has asked for them for good, so its fallback "
+            f"must change nothing either; write read_only=True on {fallback.name!r}, or leave it off {of.name!r}"
+        )
     takes, given = fallback.schema.parameters, of.schema.parameters.get("properties", {})
     unknown = sorted(set(given) - set(takes.get("properties", {})))
     missing = sorted(set(takes.get("required", ())) - set(given))
