@@ -30,13 +30,15 @@ class Landed(NamedTuple):
     """How an attempt ended, what a model would see of it, and what the checks say; a tuple, because every attempt makes
     one.
 
-    `brought` says that a run inside it has read untrusted content: from where, and through which tool.
+    `brought` says that a run inside it has read untrusted content: from where, and through which tool. `poor` says that
+    another attempt might have followed, had the run had more to spend or more time.
     """
 
     outcome: Outcome
     content: Content
     verdict: Verdict
     brought: Mapping[str, str] = _NOTHING
+    poor: bool = False
 
 
 def returned(tool: Tool, arguments: Mapping[str, Any], value: Any, limit: int) -> Landed:
@@ -108,8 +110,11 @@ def is_plain(tool: Tool, value: Any) -> bool:
     """Whether looking at `value` runs no code but Python's own, and takes next to no time."""
     if tool.checks:
         return False
-    if type(value) in _PLAIN:
-        return True
+    return type(value) in _PLAIN or is_small(value)
+
+
+def is_small(value: Any) -> bool:
+    """Whether a value is made of Python's own kinds alone, and not of many."""
     waiting, seen = [value], 0
     while waiting:
         item = waiting.pop()

@@ -189,7 +189,8 @@ def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool |
             `policy.attempts.retries` says for such tools, which is 0.
         hedge: whether a second attempt may race one that is slow; needs `read_only` or `idempotent`. Default: where
             history says that it pays (`policy.hedging`); `False` never.
-        cache: how long a result answers equal calls, in this run and others of the agent; needs `read_only`. `0` only
+        cache: how long a result answers equal calls, in this run and others of the agent; needs `read_only`, and a
+            result that depends on nothing but the arguments: context variables do not tell calls apart. `0` only
             shares the attempt of equal calls made at once. Default: neither.
         concurrency: most attempts under way at once, over all runs of the agent; further ones wait, those whose
             deadline is nearest first. `"adaptive"` finds the limit from the latency it sees. Default: no limit.
