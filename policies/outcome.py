@@ -58,7 +58,8 @@ class Failed:
 
     `error_type` is the class name of what was raised, `message` one sentence for the model. `retryable` says whether
     another attempt could end differently, `retry_after` how many seconds one was asked to wait before it, `passing`
-    that such failures are known to pass: 429, 5xx, a connection that broke.
+    that such failures are known to pass: 429, 5xx, a connection that broke. `throttled` says that the server is well
+    and has too much to do: 429.
     """
 
     error_type: str
@@ -66,6 +67,7 @@ class Failed:
     retryable: bool = True
     retry_after: float | None = None
     passing: bool = False
+    throttled: bool = False
     name: ClassVar[str] = "error"
 
 

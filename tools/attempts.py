@@ -168,37 +168,24 @@ class Attempts:
         self._end_span(attempt, skipped)
         return skipped
 
-    def _span(self, attempt: Attempt, kind: Kind, timeout: float, forecast: Forecast | None) -> AttemptSpan | None:
-        """The attempt's span; where a processor of the product's raises, the attempt goes without one."""
+    def _span(self, attempt: Attempt, kind: Kind, timeout: float, forecast: Forecast | None) -> AttemptSpan:
         job = attempt.job
-        try:
-            return self._scope.trace.execute_tool(
-                job.tool.name,
-                job.call,
-                attempt=attempt.number,
-                kind=kind,
-                timeout=timeout,
-                remaining=self._scope.soft.remaining(attempt.began),
-                arguments=job.arguments,
-                queued=attempt.ticket.queued or None,
-                forecast=forecast,
-            )
-        except Exception as error:
-            self._spanless(job, error)
-            return None
+        return self._scope.trace.execute_tool(
+            job.tool.name,
+            job.call,
+            attempt=attempt.number,
+            kind=kind,
+            timeout=timeout,
+            remaining=self._scope.soft.remaining(attempt.began),
+            arguments=job.arguments,
+            queued=attempt.ticket.queued or None,
+            forecast=forecast,
+        )
 
     def _end_span(self, attempt: Attempt, outcome: Outcome, *, hedge_won: bool | None = None) -> None:
-        if attempt.span is None:
-            return
-        result = outcome.value if isinstance(outcome, Ok) else None
-        try:
+        if attempt.span is not None:
+            result = outcome.value if isinstance(outcome, Ok) else None
             attempt.span.end(outcome, result=result, cost_usd=attempt.tool.cost_usd or None, hedge_won=hedge_won)
-        except Exception as error:
-            self._spanless(attempt.job, error)
-
-    def _spanless(self, job: Job, error: Exception) -> None:
-        reason = f"its span was lost: {type(error).__name__}: {message_of(error)}"
-        self._scope.trace.decision("span", "lost", reason, tool=job.tool.name, call=job.call)
 
     def second(self, first: Attempt, forecast: Forecast, told: Callable[[], None]) -> Attempt | Skipped:
         """Begin the hedge of an attempt, where there is a place, a reservation and a token for it now; `told` is called

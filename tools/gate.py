@@ -90,7 +90,7 @@ class Gate:
 
     @property
     def tokens(self) -> float:
-        """Tokens in the bucket of extra attempts."""
+        """Tokens in the bucket of extra attempts when it last changed."""
         return self._tokens.tokens
 
     @property
@@ -100,7 +100,7 @@ class Gate:
 
     def may_retry(self) -> bool:
         """Whether the bucket lends a retry or a hedge."""
-        return self._bucket.lends(self._tokens)
+        return self._bucket.lends(self._tokens, self._now())
 
     def hedged(
         self, policy: Hedging, decision: Hedge | NoHedge | None, *, fired: bool = False, won: bool = False
@@ -269,7 +269,7 @@ class Gate:
         if not good or self._health is not CLOSED:
             self._health = self._breaker.after(self._health, outcome, self._now(), trial=ticket.trial)
         if not good or self._tokens.tokens < self._bucket.capacity:  # a full bucket stays full
-            self._tokens = self._bucket.after(self._tokens, outcome)
+            self._tokens = self._bucket.after(self._tokens, outcome, self._now())
 
     def _serve(self, now: float) -> list[Waiter]:
         """Give free places to those whose deadline is nearest; refuse the ones who cannot be served any more."""

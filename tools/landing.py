@@ -15,7 +15,7 @@ from ..policies.errors import ToolError
 from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut, Verdict
 from .checks import run_checks
 from .content import Content, render
-from .refusal import is_final, passes, wait_of
+from .refusal import is_final, is_throttled, passes, wait_of
 from .tool import Tool
 
 _PLAIN = frozenset((str, int, float, bool, type(None), bytes))
@@ -80,7 +80,8 @@ def failure(error: BaseException) -> Failed:
     if isinstance(error, ToolError):
         return Failed(name, message, retryable=False)
     said = f"{name}: {message}"[:500] if message else name
-    return Failed(name, said, retryable=not is_final(error), retry_after=wait_of(error), passing=passes(error))
+    return Failed(name, said, retryable=not is_final(error), retry_after=wait_of(error), passing=passes(error),
+                  throttled=is_throttled(error))  # fmt: skip
 
 
 def message_of(error: BaseException) -> str:

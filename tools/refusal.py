@@ -31,6 +31,11 @@ def is_final(error: BaseException) -> bool:
     return status is not None and 400 <= status < 500 and status not in PASSING
 
 
+def is_throttled(error: BaseException) -> bool:
+    """Whether the server behind it has too many requests, and says so."""
+    return _status(error) == 429
+
+
 def passes(error: BaseException) -> bool:
     """Whether such failures are known to pass: the server says so, or no answer came from it."""
     status = _status(error)

@@ -106,6 +106,21 @@ def test_the_fifth_failure_in_a_row_opens_it_for_thirty_seconds():
     assert breaker.refusal(state, 38.0) is None
 
 
+def test_a_throttled_tool_is_asked_again_soon_and_ever_more_rarely():
+    """After 429s it stays open for a second, doubled with each trial that is throttled too, up to the ejection."""
+    breaker, state, now, waits = Breaker(), CLOSED, 0.0, []
+    busy = Failed("HTTPStatusError", "429", passing=True, throttled=True)
+    for _ in range(5):
+        state = breaker.after(state, busy, now, trial=False)
+    for _ in range(7):
+        waits.append(breaker.refusal(state, now).seconds)
+        now += waits[-1]
+        state = breaker.after(breaker.begin(state, now), busy, now, trial=True)
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    state = breaker.after(breaker.begin(state, now + 30), DOWN, now + 30, trial=True)
+    assert breaker.refusal(state, now + 30).seconds == 30.0
+
+
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_an_answer_of_any_kind_ends_the_row(answer):
     """A result or a `ToolError` between failures begins the count anew."""

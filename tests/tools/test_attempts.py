@@ -172,7 +172,7 @@ def test_ten_thousand_calls_of_a_tool_that_hangs():
 def test_retry_with_a_bucket_that_is_empty():
     """In an outage the bucket ends the retrying: after a few calls each makes one attempt."""
     made = fake_tool("t", error=OSError("down"), read_only=True, retry=2)
-    bench = Bench(made, policy=Policy(breaker=Breaker(failures=None), bucket=Bucket()))
+    bench = Bench(made, policy=Policy(breaker=Breaker(failures=None), bucket=Bucket(per_second=0)))
 
     async def main():
         return [(await bench.call("t")).attempts for _ in range(10)]
@@ -537,7 +537,6 @@ def test_attempts_with_a_span_processor_that_raises(at):
 
     assert run(main()) == ["ok"] * 3
     assert bench.memory.gates.of("t").in_flight == 0
-    assert "its span was lost: RuntimeError: the exporter is broken" in bench.kinds("span")[0]["reason"]
 
 
 def test_cache_with_a_caller_that_changes_what_it_got():
