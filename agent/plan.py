@@ -136,7 +136,8 @@ class PlanRun:
         """The step as a call with its arguments put together, or the evidence of why they cannot be."""
         found = [self._found[need] for need in step.needs]
         drawn = {item.origin: item.tool for item in found if item.untrusted}
-        call = Call(id=f"{self._id}.{step.id}", tool=step.tool, arguments=step.arguments, drawn_from=drawn)
+        ahead = self._plan.ahead(step.id, self._usual)
+        call = Call(id=f"{self._id}.{step.id}", tool=step.tool, arguments=step.arguments, drawn_from=drawn, ahead=ahead)
         if not step.takes:
             return call
         values = {need: self._found[need].value for need in step.takes}
@@ -146,6 +147,12 @@ class PlanRun:
             self._run.evidence.append(evidence)
             return evidence
         return replace(call, arguments=arguments)
+
+    def _usual(self, tool: str) -> float:
+        """Seconds a call of the tool usually takes; 0 where nothing is known."""
+        made = self._run.toolbox.get(tool)
+        forecast = None if made is None else self._run.memory.history.forecast(made)
+        return 0.0 if forecast is None else forecast.median
 
     def _skipped(self, step: Step, lacking: str) -> Evidence:
         reason = f"needs {lacking}, which {_why(self._found[lacking])}"

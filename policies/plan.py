@@ -80,6 +80,22 @@ class CallPlan:
             if step.id not in done and step.id not in begun and all(need in done for need in step.needs)
         )
 
+    def ahead(self, step: str, seconds: Callable[[str], float]) -> float:
+        """Seconds that the longest way through the steps which need `step` takes, where one call of a tool takes
+        `seconds(tool)`."""
+        known: dict[str, float] = {}
+        for each in reversed(self._ordered()):
+            ways = [seconds(later.tool) + known[later.id] for later in self.steps if each.id in later.needs]
+            known[each.id] = max(ways, default=0.0)
+        return known.get(step, 0.0)
+
+    def _ordered(self) -> list[Step]:
+        """The steps, each after what it needs."""
+        done: dict[str, Step] = {}
+        while ready := self.ready(done):
+            done |= {step.id: step for step in ready}
+        return list(done.values())
+
     @property
     def layers(self) -> int:
         """The steps on the longest way through the plan, which a model without plans takes a turn each for."""

@@ -29,6 +29,7 @@ class Job(NamedTuple):
         call: the call's id.
         size: characters of text among the arguments, for forecasts that tell sizes apart.
         drawn_from: untrusted content that a plan made the arguments from: tools by origin.
+        ahead: seconds that what needs its result is expected to take.
     """
 
     tool: Tool
@@ -36,6 +37,7 @@ class Job(NamedTuple):
     call: str
     size: int
     drawn_from: Mapping[str, str]
+    ahead: float = 0.0
 
 
 class Attempt(Flight):

@@ -91,8 +91,8 @@ class Attempts:
         """The attempt under way, with its hedge where there is one, until it is over or its time is."""
         scope, policy, forecast = self._scope, self._scope.policy, leave.forecast
         race = None
-        if forecast is not None and may_hedge(policy.hedging, job.tool, means.gate, forecast):
-            race = Race(scope, self, job, means.gate, forecast)
+        if forecast is not None and may_hedge(policy.hedging, job, means.gate, leave):
+            race = Race(scope, self, job, means.gate, leave)
         cut = self._cut(job, leave, race, may_retry=may_retry)
         kind: Kind = "primary" if number == 1 else "retry"
         first = self._begin(job, ticket, reservation, number, kind, cut.seconds, leave)

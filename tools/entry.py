@@ -32,11 +32,13 @@ class Leave(NamedTuple):
         timeout: seconds it may take at most; infinite where nothing bounds it.
         forecast: how long it is expected to take; `None` where nothing is known.
         probe: whether it is begun against what was learnt.
+        chance: how likely it ends in time; `None` where nothing is known, or it has all the time.
     """
 
     timeout: float
     forecast: Forecast | None
     probe: bool
+    chance: float | None = None
 
 
 class Entry:
@@ -115,7 +117,7 @@ class Entry:
                                        limit=decided.limit)  # fmt: skip
             return decided
         self._scope.trace.decision("admit", job.tool.name, decided.reason, situation, call=job.call)
-        return Leave(decided.timeout, forecast, decided.probe)
+        return Leave(decided.timeout, forecast, decided.probe, situation.chance)
 
     def latest(self, leave: Leave) -> Deadline:
         """The instant from which on an attempt is not begun any more, so that nobody waits longer for a place."""

@@ -109,7 +109,8 @@ class Gate:
         was begun, and whether it won."""
         losing = isinstance(decision, NoHedge) and decision.losing
         with self._lock:
-            self.hedges = policy.after(self.hedges, hedged=fired, won=won, losing=losing)
+            urgent = isinstance(decision, Hedge) and decision.urgent
+            self.hedges = policy.after(self.hedges, hedged=fired, won=won, losing=losing, urgent=urgent)
 
     def refusal(self, now: float) -> Skipped | None:
         """Why the tool is not called at all at `now`, or `None`; asking changes nothing."""

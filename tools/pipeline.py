@@ -74,7 +74,7 @@ class Pipeline:
         arguments = tool.schema.read(call.arguments)
         if isinstance(arguments, Problem):
             return rejected(call, "InvalidArguments", arguments.message)
-        return Job(tool, arguments, call.id, _size(arguments), call.drawn_from)
+        return Job(tool, arguments, call.id, _size(arguments), call.drawn_from, call.ahead)
 
     def _mistrusted(self, job: Job, *, record: bool = True) -> Skipped | None:
         """Why a call is not let through: untrusted content may have asked for it, or it carries what must not leave."""

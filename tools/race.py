@@ -13,9 +13,9 @@ from ..policies.hedging import Hedge, HedgeSituation, Hedging, NoHedge
 from ..policies.outcome import Skipped
 from .attempt import Attempt, Job
 from .cut import Cut
+from .entry import Leave
 from .gate import Gate
 from .lent import Scope
-from .tool import Tool
 
 
 class Runner(Protocol):
@@ -31,11 +31,28 @@ class Runner(Protocol):
         """Begin the hedge, where there is a place, a reservation and a token for it now; `told` is called before."""
 
 
-def may_hedge(policy: Hedging, tool: Tool, gate: Gate, forecast: Forecast | None) -> bool:
-    """Whether a hedge is thought of at all: the tool may be called twice, is known, and has been slow at times."""
+def may_hedge(policy: Hedging, job: Job, gate: Gate, leave: Leave) -> bool:
+    """Whether a hedge is thought of at all: the tool may be called twice, is known, and has been slow at times, or may
+    be late."""
+    tool, forecast = job.tool, leave.forecast
     if forecast is None or tool.hedge is False or not tool.repeatable or forecast.n < policy.learn_from:
         return False
-    return gate.hedges.fired > 0 or forecast.quantile(0.99) >= policy.tail * forecast.median
+    if gate.hedges.fired > 0 or forecast.quantile(0.99) >= policy.tail * forecast.median:
+        return True
+    return policy.pressing(leave.chance if job.ahead == 0 else forecast.probability(leave.timeout - job.ahead))
+
+
+_MOMENTS = (0.25, 0.5, 0.75, 0.9)
+"""Shares of attempts that have ended at the moments at which a second one is weighed, beside the beginning."""
+
+
+def _gains(forecast: Forecast, due: float) -> tuple[tuple[float, float], ...]:
+    """How likely a second attempt ends by `due` where the first does not, for moments at which it could begin."""
+    if math.isinf(due):
+        return ()
+    late = 1 - forecast.probability(due)
+    moments = [(0.0, 1.0), *((forecast.quantile(share), 1 - share) for share in _MOMENTS)]
+    return tuple((at, late / left * forecast.probability(due - at)) for at, left in moments if at < due)
 
 
 class Race:
@@ -46,17 +63,19 @@ class Race:
         runner: makes the attempts.
         job: the call.
         gate: the tool's gate.
-        forecast: how long an attempt takes.
+        leave: what it was granted, and how long it is expected to take.
     """
 
-    __slots__ = ("_alone", "_decided", "_forecast", "_gate", "_job", "_runner", "_scope", "_situation")
+    __slots__ = ("_alone", "_decided", "_due", "_forecast", "_gate", "_job", "_runner", "_scope", "_situation")
 
-    def __init__(self, scope: Scope, runner: Runner, job: Job, gate: Gate, forecast: Forecast) -> None:
+    def __init__(self, scope: Scope, runner: Runner, job: Job, gate: Gate, leave: Leave) -> None:
         self._scope = scope
         self._runner = runner
         self._job = job
         self._gate = gate
-        self._forecast = forecast
+        assert leave.forecast is not None
+        self._forecast = leave.forecast
+        self._due = leave.timeout - job.ahead
         self._alone: Cut | None = None
         self._situation: HedgeSituation | None = None
         self._decided: Hedge | NoHedge | None = None
@@ -87,6 +106,9 @@ class Race:
             lends=self._gate.may_retry(),
             calls_left=self._scope.ledger.left().get("tool_calls", math.inf),
             late=0.0 if math.isinf(granted) else 1 - forecast.probability(granted - p50),
+            gains=_gains(forecast, self._due),
+            urgent=hedges.urgent,
+            cost_usd=self._job.tool.cost_usd,
             draw=random.random(),
         )
         self._decided = policy.decide(situation)

@@ -2,9 +2,9 @@
 
 It knows what the question wants and reads everything else from the messages: it asks for each look-up as soon as the
 value it needs is in them, asks again for one that gave nothing, up to a limit, and writes the answer with the values it
-saw, true or not. A value that a message of the user's calls into doubt it looks up again, or leaves out where it
-cannot. Where a tool `plan` is offered and a look-up needs what another one gives, it hands over one plan of all that is
-left.
+saw, true or not. A value that a message of the user's refuses it looks up again, or leaves out where it cannot; other
+values in such a message it takes. Where a tool `plan` is offered and a look-up needs what another one gives, it hands
+over one plan of all that is left.
 """
 
 from __future__ import annotations
@@ -232,9 +232,21 @@ def read(query: Query, messages: Sequence[Said]) -> tuple[dict[int, str], Counte
                     known[node.number] = found[0]
         elif message.role == "user":
             users += 1
-            if users > 1:
+            if users > 1 and "refused" in message.text:
                 _doubt(query, known, set(codes(message.text)))
+            elif users > 1:
+                known |= _told(query, message.text)
     return known, asked
+
+
+def _told(query: Query, text: str) -> dict[int, str]:
+    """The values that a message of the user's tells: records as the tools return them."""
+    told = {}
+    for node in query.nodes:
+        found = [each for each in codes(text) if each[:2] == prefix(node.field) and each != node.key]
+        if len(set(found)) == 1:
+            told[node.number] = found[0]
+    return told
 
 
 def _doubt(query: Query, known: dict[int, str], doubted: set[str]) -> None:
