@@ -148,15 +148,10 @@ class Pipeline:
         return copying.result() if copying.done() else landed
 
     def _attempted(self, job: Job) -> Awaitable[tuple[Landed, int]]:
-        retries = self._retries(job.tool)
+        retries = self._attempts.entry.means(job.tool).retries
         if retries:
             return Retries(self._scope, self._attempts, job, retries).run()
         return self._attempts.once(job, 1, may_retry=False)
-
-    def _retries(self, tool: Tool) -> int:
-        if tool.retry is not None:
-            return tool.retry
-        return self._scope.policy.attempts.retries if tool.repeatable else 0
 
 
 def evidence(call: Call, job: Job, landed: Landed, *, attempts: int, duration: float) -> Evidence:
