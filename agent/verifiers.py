@@ -225,7 +225,7 @@ async def _said(run: Run, begin: Callable[[], asyncio.Future[Any]], until: Deadl
     left = until.remaining(run.now())
     if left <= 0:
         return _Trouble("was not asked: no time is left")
-    token = ENCLOSING.set(replace(ENCLOSING.get(), deadline=until, ledger=run.ledger))
+    token = ENCLOSING.set(ENCLOSING.get()._replace(deadline=until, ledger=run.ledger))
     try:
         future = begin()
     finally:

@@ -154,6 +154,11 @@ class LatencyState:
             self._drift = Drift()
 
     @property
+    def sketched(self) -> bool:
+        """Whether it forecasts from sketches, so that single samples move little."""
+        return self._sketches is not None
+
+    @property
     def censored_share(self) -> float:
         """The share of censored samples among the newest 200 (the policy's `sketch_from`); 0 where there is none."""
         return sum(censored for _, censored in self._window) / max(1, len(self._window))

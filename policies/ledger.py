@@ -104,7 +104,8 @@ class Ledger:
         if isinstance(above, Refusal):
             return above
         with self._lock:
-            refusal = self._check(claim)
+            # Most runs are limited in their time alone: nothing is looked at.
+            refusal = None if self._unlimited else self._check(claim)
             if refusal is None:
                 self._add(claim, 1)
                 return Reservation(self, claim, above)
@@ -118,7 +119,7 @@ class Ledger:
         if refusal is not None:
             return refusal
         with self._lock:
-            return self._check(claim)
+            return None if self._unlimited else self._check(claim)
 
     def spend(self, elapsed: float = 0.0) -> Spend:
         """What has been spent and is reserved, `elapsed` seconds after the start."""
@@ -156,8 +157,6 @@ class Ledger:
         return rows
 
     def _check(self, claim: Claim) -> Refusal | None:
-        if self._unlimited:  # as most runs are, but for their time: nothing is looked at
-            return None
         limits = self._limits(claim.tool)
         wanted = {
             "tool_calls": claim.tool_calls,

@@ -14,7 +14,8 @@ class Alarm:
     """Calls at their instants with one timer of the loop, of which nearly every wait is over before.
 
     A timer for each would be put into the loop's heap and taken out of it again, which costs as much as a third of a
-    bare task. This one is left as it is when a wait ends, unless it is far off; it rings once for nobody.
+    bare task. This one is left as it is when a wait ends; it rings once for nobody. For an instant that is far off it
+    rings a second from now first: by then most waits are over, and for those that are not a timer costs nothing.
 
     Args:
         loop: the running loop; instants are those of its clock.
@@ -33,7 +34,7 @@ class Alarm:
         """Call it at `at`, once, unless it is dropped before; it must not raise."""
         self._due[call] = at
         if at < self._at:
-            self._ring_at(at)
+            self._ring_at(min(at, self.loop.time() + LINGER))
 
     def drop(self, call: Callable[[], None]) -> None:
         """Call it no more; what was called, or never set, does no harm."""
@@ -42,8 +43,10 @@ class Alarm:
             self._hush()
 
     def _ring_at(self, at: float) -> None:
+        if self._at <= at:
+            return
         self._hush()
-        self._at, self._far = at, at > self.loop.time() + LINGER
+        self._at = at
         self._timer = self.loop.call_at(at, self._ring)
 
     def _hush(self) -> None:
@@ -59,4 +62,6 @@ class Alarm:
             del self._due[call]
             call()
         if self._due:
-            self._ring_at(min(self._due.values()))
+            next_at = min(self._due.values())
+            self._ring_at(next_at)
+            self._far = self._at > self.loop.time() + LINGER

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from ..policies.deadline import Deadline
+from ..policies.latency import LatencyState
 from ..policies.ledger import Reservation
 from ..policies.limits import ProcessLimits
 from ..policies.outcome import Ok
 from .flight import Flight
 from .landing import Landed
 from .lent import AttemptSpan
+from .records import Record
 from .ticket import Ticket
 from .tool import Tool
 
@@ -51,14 +53,14 @@ class Attempt(Flight):
         began: the instant it began.
         until: the instant at which it is given up.
         brought: untrusted content that a run inside it has read, tools by origin.
-        probe: whether it was begun against what was learnt.
+        doubted: what spoke against it, where it was begun all the same.
         span: its span, where anybody records.
         future: how it lands; its tool runs behind it.
         settled: how it ended for the run: told once, and then the same.
     """
 
     __slots__ = (
-        "began", "brought", "future", "job", "number", "probe", "reservation", "settled", "span", "ticket", "until",
+        "began", "brought", "doubted", "future", "job", "number", "reservation", "settled", "span", "ticket", "until",
     )  # fmt: skip
 
     future: asyncio.Future[Landed]
@@ -68,22 +70,21 @@ class Attempt(Flight):
         job: Job,
         ticket: Ticket,
         reservation: Reservation,
-        *,
         number: int,
         began: float,
         until: Deadline,
         limit: int,
         process: ProcessLimits,
-        probe: bool = False,
+        doubted: Record[LatencyState] | None = None,
     ) -> None:
-        super().__init__(job.tool, job.arguments, limit, process=process, on_end=ticket.ended)
+        super().__init__(job.tool, job.arguments, limit, process, ticket.ended)
         self.job = job
         self.ticket = ticket
         self.reservation = reservation
         self.number = number
         self.began = began
         self.until = until
-        self.probe = probe
+        self.doubted = doubted
         self.brought: dict[str, str] = {}
         self.span: AttemptSpan | None = None
         self.settled: Landed | None = None

@@ -8,17 +8,17 @@ import math
 from collections.abc import Callable
 
 from ..policies.deadline import Deadline
-from ..policies.forecast import Forecast
 from ..policies.ledger import Refusal, Reservation
 from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut
 from .alarm import Alarm
 from .attempt import Attempt, Job, Kind
-from .cut import Cut
 from .entry import Entry, Leave, Means
+from .gate import Gate
 from .isolation import MAX_THREADS, abandon, start
 from .landing import Landed, ended, message_of
 from .lent import AttemptSpan, Scope
-from .race import Race, may_hedge
+from .prospect import Cut, Prospect
+from .race import Race
 from .scope import ENCLOSING, Enclosing
 from .ticket import Ticket
 
@@ -74,7 +74,7 @@ class Attempts:
         if isinstance(ticket, Skipped):
             return ended(job.tool.name, entry.skipped(job, ticket)), 0
         if ticket.queued:  # the wait for a place has used time that the attempt was admitted with
-            leave = entry.admit(job, means, probe=leave.probe)
+            leave = entry.admit(job, means, probe=leave.probe is not None)
             if isinstance(leave, Skipped):
                 ticket.leave(leave, 0.0)
                 return ended(job.tool.name, leave), 0
@@ -82,45 +82,50 @@ class Attempts:
         if isinstance(reservation, Skipped):
             ticket.leave(reservation, 0.0)
             return ended(job.tool.name, reservation), 0
-        return await self._raced(job, means, leave, ticket, reservation, number, may_retry=may_retry)
+        return await self._fly(job, means, leave, ticket, reservation, number, may_retry=may_retry)
 
-    async def _raced(
+    async def _fly(
         self, job: Job, means: Means, leave: Leave, ticket: Ticket, reservation: Reservation, number: int, *,
         may_retry: bool,
     ) -> tuple[Landed, int]:  # fmt: skip
         """The attempt under way, with its hedge where there is one, until it is over or its time is."""
-        scope, policy, forecast = self._scope, self._scope.policy, leave.forecast
-        race = None
-        if forecast is not None and may_hedge(policy.hedging, job, means.gate, leave):
-            race = Race(scope, self, job, means.gate, leave)
-        cut = self._cut(job, leave, race, may_retry=may_retry)
-        kind: Kind = "primary" if number == 1 else "retry"
-        first = self._begin(job, ticket, reservation, number, kind, cut.seconds, leave)
+        prospect, hedging, gate = leave.prospect, self._scope.policy.hedging, means.gate
+        race, hedges, cut = None, False, Cut(leave.timeout)
+        if prospect is not None:
+            hedges = means.hedges and prospect.known and self._may_hedge(job, gate, prospect, leave)
+            if hedges and may_retry:  # a hedge is the other attempt already, but only where it really comes
+                race = Race(self._scope, self, job, gate, leave)
+                cut = race.cut(leave.timeout)
+            else:
+                cut = prospect.cut(job.tool.name, leave.timeout, may_retry=may_retry)
+        first = self._begin(job, ticket, reservation, number, "primary" if number == 1 else "retry", cut.seconds, leave)
         if isinstance(first, Skipped):
             return ended(job.tool.name, self.entry.skipped(job, first)), 0
         tries = [first]
         try:
-            if race is not None or cut.on is not None:
-                # Most attempts of a quick tool end here, and nothing more is decided on them.
-                await self.any_of(tries, min(cut.seconds, policy.hedging.smallest))
+            # Most attempts of a quick tool end within the first wait, and nothing more is decided on them.
+            decides, smallest = hedges or cut.on is not None, hedging.smallest
+            await self.any_of(tries, smallest if decides and smallest < cut.seconds else cut.seconds)
             if not first.future.done():
-                cut.tell(scope, job.call)
-                await (self.first_result(tries) if race is None else race.run(tries))
-            elif race is not None:
-                race.over()
-            return self._won(tries)
+                cut.tell(self._scope, job.call)
+                if hedges and prospect is not None:
+                    await (race or Race(self._scope, self, job, gate, leave)).run(tries)
+                else:
+                    await self.first_result(tries)
+            elif hedges:
+                gate.hedged(hedging, None)
+            return self._won(tries) if len(tries) > 1 else self._alone(first)
         finally:
             for each in tries:
                 if each.settled is None:
                     self._settle(each, INTERRUPTED)
 
-    def _cut(self, job: Job, leave: Leave, race: Race | None, *, may_retry: bool) -> Cut:
-        """What the first attempt may take; where a hedge may be thought of, a retry waits for what comes of that."""
-        policy, tool, granted, forecast = self._scope.policy.attempts, job.tool.name, leave.timeout, leave.forecast
-        if race is None:
-            return Cut.of(policy, tool, granted, forecast, may_retry=may_retry)
-        hedged = Cut.of(policy, tool, granted, forecast, may_retry=False)
-        return race.cut(hedged, Cut.of(policy, tool, granted, forecast, may_retry=True)) if may_retry else hedged
+    def _may_hedge(self, job: Job, gate: Gate, prospect: Prospect, leave: Leave) -> bool:
+        """Whether a hedge is thought of at all: the tool has been slow at times, or what needs it may be late."""
+        if prospect.tailed or gate.hedges.fired > 0:
+            return True
+        chance = leave.chance if job.ahead == 0 else prospect.forecast.probability(leave.timeout - job.ahead)
+        return self._scope.policy.hedging.pressing(chance)
 
     def _begin(
         self, job: Job, ticket: Ticket, reservation: Reservation, number: int, kind: Kind, timeout: float, leave: Leave
@@ -128,21 +133,12 @@ class Attempts:
         """The attempt under way, or why its machinery could not start it: then it has cost nothing."""
         scope = self._scope
         now = scope.now()
-        attempt = Attempt(
-            job,
-            ticket,
-            reservation,
-            number=number,
-            began=now,
-            until=Deadline(now + timeout),
-            limit=scope.policy.limits.result,
-            process=self._process,
-            probe=leave.probe,
-        )
+        limits, until = scope.policy.limits, Deadline(now + timeout)
+        attempt = Attempt(job, ticket, reservation, number, now, until, limits.result, self._process, leave.probe)
         if not scope.trace.silent:
-            attempt.span = self._span(attempt, kind, timeout, leave.forecast)
+            attempt.span = self._span(attempt, kind, timeout, leave.prospect)
         origins = {**scope.seen.origins, **job.drawn_from} if job.drawn_from else scope.seen.origins
-        token = ENCLOSING.set(Enclosing(attempt.until, scope.ledger, origins, attempt.brought))
+        token = ENCLOSING.set(Enclosing(until, scope.ledger, origins, attempt.brought))
         try:
             with _NOTHING if attempt.span is None else attempt.span.context():
                 attempt.future = start(attempt)
@@ -168,7 +164,7 @@ class Attempts:
         self._end_span(attempt, skipped)
         return skipped
 
-    def _span(self, attempt: Attempt, kind: Kind, timeout: float, forecast: Forecast | None) -> AttemptSpan:
+    def _span(self, attempt: Attempt, kind: Kind, timeout: float, prospect: Prospect | None) -> AttemptSpan:
         job = attempt.job
         return self._scope.trace.execute_tool(
             job.tool.name,
@@ -179,7 +175,7 @@ class Attempts:
             remaining=self._scope.soft.remaining(attempt.began),
             arguments=job.arguments,
             queued=attempt.ticket.queued or None,
-            forecast=forecast,
+            forecast=None if prospect is None else prospect.forecast,
         )
 
     def _end_span(self, attempt: Attempt, outcome: Outcome, *, hedge_won: bool | None = None) -> None:
@@ -187,7 +183,7 @@ class Attempts:
             result = outcome.value if isinstance(outcome, Ok) else None
             attempt.span.end(outcome, result=result, cost_usd=attempt.tool.cost_usd or None, hedge_won=hedge_won)
 
-    def second(self, first: Attempt, forecast: Forecast, told: Callable[[], None]) -> Attempt | Skipped:
+    def second(self, first: Attempt, prospect: Prospect, told: Callable[[], None]) -> Attempt | Skipped:
         """Begin the hedge of an attempt, where there is a place, a reservation and a token for it now; `told` is called
         just before it begins."""
         job, means, now = first.job, self.entry.means(first.job.tool), self._scope.now()
@@ -201,7 +197,7 @@ class Attempts:
             return skipped
         told()
         left = first.until.remaining(now)
-        return self._begin(job, ticket, reservation, first.number + 1, "hedge", left, Leave(left, forecast, False))
+        return self._begin(job, ticket, reservation, first.number + 1, "hedge", left, Leave(left, prospect, None))
 
     async def first_result(self, tries: list[Attempt]) -> None:
         """Wait until an attempt has a result, none runs, or the time of the first is up."""
@@ -213,11 +209,12 @@ class Attempts:
             if any(each.good for each in tries):
                 return
 
+    def _alone(self, only: Attempt) -> tuple[Landed, int]:
+        landed = self._settle(only, None)
+        return landed, 0 if isinstance(landed.outcome, Skipped) else 1
+
     def _won(self, tries: list[Attempt]) -> tuple[Landed, int]:
         """How the race ended: with the first result, else with what the first attempt that ended said."""
-        if len(tries) == 1:
-            alone = self._settle(tries[0], None)
-            return alone, int(not isinstance(alone.outcome, Skipped))
         winner = next((each for each in tries if each.good), None)
         if winner is None:
             winner = next((each for each in reversed(tries) if each.future.done()), tries[0])
@@ -237,7 +234,9 @@ class Attempts:
             return each.settled
         tool, ticket = each.tool, each.ticket
         seconds = self._scope.now() - each.began
-        landed = self._landed(each, otherwise, seconds)
+        landed = each.landed
+        if landed is None or not each.future.done():
+            landed = self._landed(each, otherwise, seconds)
         if each.brought:
             landed = landed._replace(brought=dict(each.brought))
         each.settled = landed
@@ -247,9 +246,10 @@ class Attempts:
             each.reservation.release()
         else:
             each.reservation.settle(cost_usd=tool.cost_usd)
-        ticket.leave(self._blamed(each, outcome), seconds)
+        ticket.leave(self._blamed(each, outcome) if isinstance(outcome, TimedOut) else outcome, seconds)
         self._learn(each, outcome, seconds)
-        self._end_span(each, outcome, hedge_won=each.good if raced else None)
+        if each.span is not None:
+            self._end_span(each, outcome, hedge_won=each.good if raced else None)
         return landed
 
     def _learn(self, each: Attempt, outcome: Outcome, seconds: float) -> None:
@@ -257,14 +257,13 @@ class Attempts:
 
         What it waited for its place is not the tool's latency: the gate reckons with that, by the load of now.
         """
-        history, size, good = self.entry.means(each.tool).history, each.job.size, isinstance(outcome, Ok)
+        history, good = self.entry.means(each.tool).history, isinstance(outcome, Ok)
         if good or not isinstance(outcome, (Failed, Skipped)):
-            history.observe(seconds, size=size, censored=not good)
+            history.observe(seconds, size=each.job.size, censored=not good)
         recovered = good and each.ticket.trial
-        if each.probe:
+        if each.doubted is not None:
             policy = self._scope.policy.admission
-            doubts = policy.probed(history.doubts(size), good=good)
-            history.doubt(size, doubts)
+            each.doubted.doubts = doubts = policy.probed(each.doubted.doubts, good=good)
             recovered = recovered or policy.recovered(doubts)
         if recovered:
             history.recovered()

@@ -8,21 +8,48 @@ from typing import Any, NamedTuple
 from ..policies.admission import UNDOUBTED, AdmissionState, Admit, CallSituation
 from ..policies.deadline import Deadline
 from ..policies.forecast import Forecast
+from ..policies.latency import LatencyState
 from ..policies.ledger import Claim, Refusal, Reservation
 from ..policies.outcome import Skipped
 from .attempt import Job
 from .gate import Gate
 from .history import ToolHistory
 from .lent import Scope
+from .prospect import Prospect
+from .records import Record
 from .tool import Tool
 
 
-class Means(NamedTuple):
-    """What every attempt of a tool goes through: its gate, what was learnt of it, and its claim in the ledger."""
+class Means:
+    """What every attempt of a tool goes through in one run.
 
-    gate: Gate
-    history: ToolHistory
-    claim: Claim
+    Attributes:
+        gate: the tool's gate.
+        history: what was learnt of it.
+        claim: what an attempt takes of the ledger at most.
+        retries: attempts that may follow the first.
+        hedges: whether a second attempt may race one.
+    """
+
+    __slots__ = ("_prospect", "_scope", "claim", "gate", "hedges", "history", "retries")
+
+    def __init__(self, tool: Tool, scope: Scope) -> None:
+        self._scope = scope
+        self._prospect: Prospect | None = None
+        self.gate: Gate = scope.memory.gates.of(tool.name, tool.concurrency)
+        self.history: ToolHistory = scope.memory.history.tool(tool)
+        self.claim = Claim(tool=tool.name, tool_calls=1, cost_usd=tool.cost_usd)
+        self.hedges = tool.repeatable and tool.hedge is not False
+        self.retries = tool.retry
+        if self.retries is None:
+            self.retries = scope.policy.attempts.retries if tool.repeatable else 0
+
+    def prospect(self, forecast: Forecast) -> Prospect:
+        """What the forecast says of the attempts; a forecast serves many of them."""
+        known = self._prospect
+        if known is None or known.forecast is not forecast:
+            known = self._prospect = Prospect.of(forecast, self._scope.policy)
+        return known
 
 
 class Leave(NamedTuple):
@@ -30,14 +57,14 @@ class Leave(NamedTuple):
 
     Attributes:
         timeout: seconds it may take at most; infinite where nothing bounds it.
-        forecast: how long it is expected to take; `None` where nothing is known.
-        probe: whether it is begun against what was learnt.
+        prospect: what is expected of it; `None` where nothing is known.
+        probe: the record of what speaks against it, where it is begun all the same.
         chance: how likely it ends in time; `None` where nothing is known, or it has all the time.
     """
 
     timeout: float
-    forecast: Forecast | None
-    probe: bool
+    prospect: Prospect | None
+    probe: Record[LatencyState] | None
     chance: float | None = None
 
 
@@ -46,52 +73,73 @@ class Entry:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+        self._policy = scope.policy.admission
         self._means: dict[Tool, Means] = {}
 
     def means(self, tool: Tool) -> Means:
         """What every attempt of the tool goes through."""
         known = self._means.get(tool)
         if known is None:
-            memory = self._scope.memory
-            gate = memory.gates.of(tool.name, tool.concurrency)
-            claim = Claim(tool=tool.name, tool_calls=1, cost_usd=tool.cost_usd)
-            known = self._means[tool] = Means(gate, memory.history.tool(tool), claim)
+            known = self._means[tool] = Means(tool, self._scope)
         return known
 
     def refusal(self, job: Job) -> Skipped | None:
         """Why an attempt could not begin now, whatever the ledger says; asking changes nothing."""
-        gate, history, _ = self.means(job.tool)
-        refused = gate.refusal(self._scope.now())
+        means = self.means(job.tool)
+        refused = means.gate.refusal(self._scope.now())
         if refused is not None:
             return refused
-        forecast = history.forecast(job.size)
-        _, decided = self._weigh(job, forecast, history.doubts(job.size))
+        record = means.history.speaking_of(job.size)
+        _, decided = self._weigh(job, means, record, UNDOUBTED if record is None else record.doubts)
         if isinstance(decided, Skipped):
             return decided
-        return gate.crowded(self.latest(Leave(decided.timeout, forecast, decided.probe)))
+        return means.gate.crowded(self.latest(self._leave(means, record, decided, None)))
 
     def passed_over(self, job: Job) -> None:
         """Another tool is called in its place: where that is for what was learnt, it counts as a call withheld."""
-        history = self.means(job.tool).history
-        before = history.doubts(job.size)
-        situation, decided = self._weigh(job, history.forecast(job.size), before)
+        means = self.means(job.tool)
+        record = means.history.speaking_of(job.size)
+        if record is not None:
+            situation, decided = self._weigh(job, means, record, record.doubts)
+            if isinstance(decided, Skipped):
+                record.doubts = self._policy.after(record.doubts, situation, decided)
+
+    def admit(self, job: Job, means: Means, *, probe: bool = False) -> Leave | Skipped:
+        """Leave to begin, or why there is none; `probe` says that it was given once as a probe, and is given again."""
+        record, trace = means.history.speaking_of(job.size), self._scope.trace
+        doubts = UNDOUBTED if record is None else record.doubts
+        if probe:
+            doubts = AdmissionState(self._policy.probe, doubts.returned)
+        situation, decided = self._weigh(job, means, record, doubts)
+        if record is not None and (doubts is not UNDOUBTED or isinstance(decided, Skipped)):
+            record.doubts = self._policy.after(doubts, situation, decided)
         if isinstance(decided, Skipped):
-            history.doubt(job.size, self._scope.policy.admission.after(before, situation, decided))
+            trace.decision("skip", job.tool.name, decided.reason, situation, call=job.call, limit=decided.limit)
+            return decided
+        trace.decision("admit", job.tool.name, decided.reason, situation, call=job.call)
+        return self._leave(means, record, decided, situation.chance)
+
+    def _leave(self, means: Means, record: Record[LatencyState] | None, admitted: Admit, chance: float | None) -> Leave:
+        forecast = None if record is None else record.asked
+        prospect = None if forecast is None else means.prospect(forecast)
+        return Leave(admitted.timeout, prospect, record if admitted.probe else None, chance)
 
     def _weigh(
-        self, job: Job, forecast: Forecast | None, doubts: AdmissionState
+        self, job: Job, means: Means, record: Record[LatencyState] | None, doubts: AdmissionState
     ) -> tuple[CallSituation, Admit | Skipped]:
         """Whether an attempt may begin now, and what that was decided on."""
-        scope, tool = self._scope, job.tool
+        tool, scope = job.tool, self._scope
         remaining = scope.soft.remaining(scope.now())
+        forecast = None if record is None else record.asked
         if forecast is None:
             situation = CallSituation(tool.name, remaining, None, None, tool.timeout, tool.cost_usd, doubts.withheld,
                                       0, *self._late(None, remaining))  # fmt: skip
         else:
             chance = None if remaining == math.inf else forecast.probability(remaining)
-            situation = CallSituation(tool.name, remaining, forecast.median, chance, tool.timeout, tool.cost_usd,
+            expected = means.prospect(forecast).median
+            situation = CallSituation(tool.name, remaining, expected, chance, tool.timeout, tool.cost_usd,
                                       doubts.withheld, forecast.n, *self._late(forecast, remaining))  # fmt: skip
-        return situation, scope.policy.admission.admit(situation)
+        return situation, self._policy.admit(situation)
 
     def _late(self, forecast: Forecast | None, remaining: float) -> tuple[float, float | None]:
         """Seconds until an answer begins to be written beside the attempt, and how likely it ends later but in time."""
@@ -104,27 +152,12 @@ class Entry:
         before = forecast.probability(beside)
         return beside, (forecast.probability(remaining) - before) / (1 - before) if before < 1 else 0.0
 
-    def admit(self, job: Job, means: Means, *, probe: bool = False) -> Leave | Skipped:
-        """Leave to begin, or why there is none; `probe` says that it was given once as a probe, and is given again."""
-        policy, history = self._scope.policy.admission, means.history
-        forecast = history.forecast(job.size)
-        before = AdmissionState(policy.probe) if probe else history.doubts(job.size)
-        situation, decided = self._weigh(job, forecast, before)
-        if before is not UNDOUBTED or isinstance(decided, Skipped):
-            history.doubt(job.size, policy.after(before, situation, decided))
-        if isinstance(decided, Skipped):
-            self._scope.trace.decision("skip", job.tool.name, decided.reason, situation, call=job.call,
-                                       limit=decided.limit)  # fmt: skip
-            return decided
-        self._scope.trace.decision("admit", job.tool.name, decided.reason, situation, call=job.call)
-        return Leave(decided.timeout, forecast, decided.probe, situation.chance)
-
     def latest(self, leave: Leave) -> Deadline:
         """The instant from which on an attempt is not begun any more, so that nobody waits longer for a place."""
-        soft, policy = self._scope.soft, self._scope.policy.admission
-        if soft.never or leave.probe or leave.forecast is None:
+        soft, policy, prospect = self._scope.soft, self._policy, leave.prospect
+        if soft.never or leave.probe is not None or prospect is None:
             return soft
-        return soft.less(max(policy.smallest, leave.forecast.quantile(policy.least_chance)))
+        return soft.less(max(policy.smallest, prospect.forecast.quantile(policy.least_chance)))
 
     def skipped(self, job: Job, skipped: Skipped, **figures: Any) -> Skipped:
         """Record that a call is not begun."""

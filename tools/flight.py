@@ -42,7 +42,6 @@ class Flight:
         tool: Tool,
         arguments: Mapping[str, Any],
         limit: int,
-        *,
         process: ProcessLimits = _DEFAULT,
         on_end: Callable[[], None] | None = None,
     ) -> None:

@@ -107,6 +107,8 @@ class Gate:
     ) -> None:
         """An attempt that could be hedged is over: what was decided, `None` where it ended before that, whether a hedge
         was begun, and whether it won."""
+        if not (fired or self.hedges.fired):
+            return  # no hedge yet: its share stays none
         losing = isinstance(decision, NoHedge) and decision.losing
         with self._lock:
             urgent = isinstance(decision, Hedge) and decision.urgent

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..policies.admission import UNDOUBTED, AdmissionState
+from ..policies.admission import UNDOUBTED
 from ..policies.errors import UsageError
 from ..policies.forecast import PRIORS, Forecast, ForecastPolicy, Prior, key, size_class
 from ..policies.latency import LatencyState
@@ -21,6 +21,10 @@ from .records import BY_TOKENS, WHOLE, Increment, Key, Record
 from .tool import Tool
 
 logger = logging.getLogger(__name__)
+
+BATCH = 16
+"""Attempts that are learnt together, once forecasts come from sketches: those are taken anew as rarely (see `latency`),
+and learning them one by one costs twice the time."""
 
 ENOUGH = 20
 """Samples a size class needs before it speaks for itself."""
@@ -128,6 +132,7 @@ class History:
         return made
 
     def _recall_sizes(self, sizes: ToolHistory) -> None:
+        sizes.fold()
         begins = key(sizes.name, "")
         for kept in self._kept:
             if kept.kind == "tool" and kept.name.startswith(begins):
@@ -154,13 +159,14 @@ class ToolHistory:
     learnt twice; it gets a record of its own with the first sample that is not of its size.
     """
 
-    __slots__ = ("_declared", "_lock", "classes", "name", "only", "policy", "prior", "whole")
+    __slots__ = ("_declared", "_lock", "_waiting", "classes", "name", "only", "policy", "prior", "whole")
 
     def __init__(
         self, name: str, prior: Prior, policy: ForecastPolicy, lock: threading.Lock, *, declared: bool
     ) -> None:
         self._lock = lock
         self._declared = declared
+        self._waiting: list[tuple[Forecast | None, float, int | None, bool]] = []
         self.name = name
         self.prior = prior
         self.policy = policy
@@ -171,27 +177,36 @@ class ToolHistory:
     def forecast(self, size: int | None = None) -> Forecast | None:
         """How long the next attempt takes, with so many bytes of arguments; `None` where its author declared nothing
         and it was never seen."""
+        record = self.speaking_of(size)
+        return None if record is None else record.asked
+
+    def speaking_of(self, size: int | None) -> Record[LatencyState] | None:
+        """The record that forecasts an attempt with so many bytes of arguments, and its forecast in `asked`; `None` as
+        in `forecast`."""
         with self._lock:
-            if not self._declared and not self.whole.state.count:
+            record = self.whole
+            if not (self._declared or record.state.count):
                 return None
-            record = self._speaking(size)
-            record.asked = forecast = record.state.forecast()
-            return forecast
-
-    def doubts(self, size: int | None = None) -> AdmissionState:
-        """How the calls of this size fared that the forecast spoke against."""
-        return self._speaking(size).doubts
-
-    def doubt(self, size: int | None, doubts: AdmissionState) -> None:
-        """They fared so."""
-        self._speaking(size).doubts = doubts
+            if len(self.classes) > 1:
+                self.fold()
+                record = self.speaking(None if size is None else size_class(size))
+            record.asked = record.state.forecast()
+            return record
 
     def observe(self, seconds: float, *, size: int | None = None, censored: bool = False) -> None:
         """Learn from an attempt; see `History.observe`."""
         with self._lock:
+            self._waiting.append((self.whole.asked, seconds, size, censored))
+            if len(self._waiting) >= BATCH or censored or not self.whole.state.sketched:
+                self.fold()
+
+    def fold(self) -> None:
+        """Learn what waits; under the lock."""
+        waiting, self._waiting = self._waiting, []
+        for asked, seconds, size, censored in waiting:
             named = None if size is None else size_class(size)
-            told = self.speaking(named)
-            told.score(WHOLE, told.asked, seconds, censored)
+            told = self.whole if len(self.classes) < 2 else self.speaking(named)
+            told.score(WHOLE, asked if told is self.whole else told.asked, seconds, censored)
             if named != self.only:
                 self.tell_apart(named)
             self.whole.learn(seconds, censored)
@@ -201,12 +216,9 @@ class ToolHistory:
     def recovered(self) -> None:
         """Forget the attempts that were cut: they were the tool's outage's, and that is over."""
         with self._lock:
-            for record in self.records():
+            for record in self.records():  # which learns what waits first
                 record.forget_cut()
                 record.doubts = UNDOUBTED
-
-    def _speaking(self, size: int | None) -> Record[LatencyState]:
-        return self.whole if len(self.classes) < 2 else self.speaking(None if size is None else size_class(size))
 
     def tell_apart(self, size: str | None) -> None:
         """A sample of this size comes that is not of the only one: what was learnt is so far that one's, if there is
@@ -251,7 +263,8 @@ class ToolHistory:
         return Record(Key("tool", name), LatencyState(self.prior, self.policy))
 
     def records(self) -> Iterable[Record[LatencyState]]:
-        """All of them."""
+        """All of them, with what waits learnt."""
+        self.fold()
         return (self.whole, *self.classes.values())
 
 

@@ -14,7 +14,6 @@ import math
 import pickle
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..policies.outcome import Cancelled, Failed
@@ -122,7 +121,7 @@ def _elsewhere(begin: Callable[[], T]) -> T:
     enclosing = ENCLOSING.get()
     left = remaining()
     until = enclosing.deadline.after(time.monotonic(), None if math.isinf(left) else left)
-    token = ENCLOSING.set(replace(enclosing, deadline=until))
+    token = ENCLOSING.set(enclosing._replace(deadline=until))
     try:
         return begin()
     finally:

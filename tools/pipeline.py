@@ -20,7 +20,7 @@ from .call import Call, Evidence
 from .landing import Landed, ended
 from .lent import Scope
 from .memory import copied
-from .retries import Retries, may_pass
+from .retries import attempted, may_pass
 from .schema import Problem
 from .tool import Tool
 from .toolbox import Toolbox
@@ -148,15 +148,10 @@ class Pipeline:
         return copying.result() if copying.done() else landed
 
     def _attempted(self, job: Job) -> Awaitable[tuple[Landed, int]]:
-        retries = self._retries(job.tool)
+        retries = self._attempts.entry.means(job.tool).retries
         if retries:
-            return Retries(self._scope, self._attempts, job, retries).run()
+            return attempted(self._scope, self._attempts, job, retries)
         return self._attempts.once(job, 1, may_retry=False)
-
-    def _retries(self, tool: Tool) -> int:
-        if tool.retry is not None:
-            return tool.retry
-        return self._scope.policy.attempts.retries if tool.repeatable else 0
 
 
 def evidence(call: Call, job: Job, landed: Landed, *, attempts: int, duration: float) -> Evidence:

@@ -9,13 +9,13 @@ from typing import Protocol
 
 from ..policies.deadline import Deadline
 from ..policies.forecast import Forecast
-from ..policies.hedging import Hedge, HedgeSituation, Hedging, NoHedge
+from ..policies.hedging import Hedge, HedgeSituation, NoHedge
 from ..policies.outcome import Skipped
 from .attempt import Attempt, Job
-from .cut import Cut
 from .entry import Leave
 from .gate import Gate
 from .lent import Scope
+from .prospect import Cut, Prospect
 
 
 class Runner(Protocol):
@@ -27,19 +27,8 @@ class Runner(Protocol):
     def first_result(self, tries: list[Attempt]) -> Awaitable[None]:
         """Wait until one has a result, none runs, or the time of the first is up."""
 
-    def second(self, first: Attempt, forecast: Forecast, told: Callable[[], None]) -> Attempt | Skipped:
+    def second(self, first: Attempt, prospect: Prospect, told: Callable[[], None]) -> Attempt | Skipped:
         """Begin the hedge, where there is a place, a reservation and a token for it now; `told` is called before."""
-
-
-def may_hedge(policy: Hedging, job: Job, gate: Gate, leave: Leave) -> bool:
-    """Whether a hedge is thought of at all: the tool may be called twice, is known, and has been slow at times, or may
-    be late."""
-    tool, forecast = job.tool, leave.forecast
-    if forecast is None or tool.hedge is False or not tool.repeatable or forecast.n < policy.learn_from:
-        return False
-    if gate.hedges.fired > 0 or forecast.quantile(0.99) >= policy.tail * forecast.median:
-        return True
-    return policy.pressing(leave.chance if job.ahead == 0 else forecast.probability(leave.timeout - job.ahead))
 
 
 _MOMENTS = (0.25, 0.5, 0.75, 0.9)
@@ -63,35 +52,38 @@ class Race:
         runner: makes the attempts.
         job: the call.
         gate: the tool's gate.
-        leave: what it was granted, and how long it is expected to take.
+        leave: what the first attempt was granted, and what is expected of it.
     """
 
-    __slots__ = ("_alone", "_decided", "_due", "_forecast", "_gate", "_job", "_runner", "_scope", "_situation")
+    __slots__ = ("_alone", "_decided", "_due", "_gate", "_job", "_prospect", "_runner", "_scope", "_situation")
 
     def __init__(self, scope: Scope, runner: Runner, job: Job, gate: Gate, leave: Leave) -> None:
         self._scope = scope
         self._runner = runner
         self._job = job
         self._gate = gate
-        assert leave.forecast is not None
-        self._forecast = leave.forecast
+        assert leave.prospect is not None
+        self._prospect = leave.prospect
         self._due = leave.timeout - job.ahead
         self._alone: Cut | None = None
         self._situation: HedgeSituation | None = None
         self._decided: Hedge | NoHedge | None = None
 
-    def cut(self, hedged: Cut, alone: Cut) -> Cut:
-        """What the first attempt may take: a hedge is the other attempt already; where there is none, a retry is."""
+    def cut(self, granted: float) -> Cut:
+        """What a first attempt may take that a retry can follow: a hedge is the other attempt already, and where there
+        is none, the retry is."""
+        hedged, self._alone = (
+            self._prospect.cut(self._job.tool.name, granted, may_retry=may_retry) for may_retry in (False, True)
+        )
         self._decide(hedged.seconds)
-        self._alone = alone
-        return hedged if isinstance(self._decided, Hedge) else alone
+        return hedged if isinstance(self._decided, Hedge) else self._alone
 
     def _decide(self, granted: float) -> HedgeSituation:
         """The hedge of an attempt that may take so many seconds, or why there is none; asked again, the same."""
         if self._situation is not None:
             return self._situation
-        policy, forecast, hedges = self._scope.policy.hedging, self._forecast, self._gate.hedges
-        p50 = forecast.median
+        policy, forecast, hedges = self._scope.policy.hedging, self._prospect.forecast, self._gate.hedges
+        p50 = self._prospect.median
         situation = self._situation = HedgeSituation(
             tool=self._job.tool.name,
             n=forecast.n,
@@ -114,8 +106,7 @@ class Race:
         self._decided = policy.decide(situation)
         return situation
 
-    def over(self, *, fired: bool = False, won: bool = False) -> None:
-        """The attempt is over: however quick it was, the share of hedges counts it."""
+    def _over(self, *, fired: bool = False, won: bool = False) -> None:
         self._gate.hedged(self._scope.policy.hedging, self._decided, fired=fired, won=won)
 
     async def run(self, tries: list[Attempt]) -> None:
@@ -123,12 +114,12 @@ class Race:
         first = tries[0]
         situation = self._decide(first.granted)
         if not isinstance(self._decided, Hedge):
-            self.over()
+            self._over()
             await self._runner.first_result(tries)
             return
         await self._runner.any_of(tries, max(0.0, first.began + self._decided.after - self._scope.now()))
         if first.future.done():
-            self.over()
+            self._over()
             return
         second = self._begin(first, situation, self._decided)
         if second is not None:
@@ -137,7 +128,7 @@ class Race:
             await self._runner.first_result(tries)
         finally:
             won = second is not None and second.good and not first.good
-            self.over(fired=second is not None, won=won)
+            self._over(fired=second is not None, won=won)
 
     def _begin(self, first: Attempt, situation: HedgeSituation, decided: Hedge) -> Attempt | None:
         """The hedge under way, or nothing: then the first attempt is alone after all, and is cut as one."""
@@ -146,7 +137,7 @@ class Race:
         def told() -> None:
             trace.decision("hedge", "hedge", decided.reason, situation, call=call)
 
-        second = self._runner.second(first, self._forecast, told)
+        second = self._runner.second(first, self._prospect, told)
         if not isinstance(second, Skipped):
             return second
         trace.decision("hedge", "refused", second.reason, tool=self._job.tool.name, call=call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
 
@@ -10,8 +11,9 @@ from ..policies.attempts import GiveUp, RetrySituation
 from ..policies.outcome import Failed, Ok, Skipped, TimedOut
 from .attempt import Job
 from .attempts import Attempts
-from .landing import Landed, ended
+from .landing import Landed
 from .lent import Scope
+from .tool import Tool
 
 BACKOFF = wait_random_exponential(multiplier=0.05, max=2.0)
 """Full jitter between attempts, as the gRPC retry design asks (A6): 0 to 50 ms, doubling, at most 2 s."""
@@ -23,29 +25,48 @@ def may_pass(landed: Landed) -> bool:
     return isinstance(outcome, TimedOut) or (isinstance(outcome, Failed) and outcome.retryable)
 
 
-class Retries:
-    """One call of a tool that may be attempted again.
+async def attempted(scope: Scope, attempts: Attempts, job: Job, allowed: int) -> tuple[Landed, int]:
+    """How a call's last attempt landed, and how many were started, hedges included.
 
     Args:
         scope: what the run lends.
         attempts: makes the attempts.
         job: the call.
-        allowed: attempts that may follow the first.
+        allowed: attempts that may follow the first, 1 or more.
     """
+    # Only its author says that an attempt which takes long is worth another one.
+    landed, begun = await attempts.once(job, 1, may_retry=job.tool.retry is not None)
+    # As most calls end: the machinery of retries costs more than everything else about an attempt.
+    if not _may_end_better(job.tool, landed, 1, scope.policy.attempts.refused):
+        return landed, begun
+    return await _Retries(scope, attempts, job, allowed, landed, begun).run()
 
-    def __init__(self, scope: Scope, attempts: Attempts, job: Job, allowed: int) -> None:
+
+def _may_end_better(tool: Tool, landed: Landed, made: int, refused: int) -> bool:
+    """Whether another attempt may end better: after what may pass, where the tool's author says so, else after what is
+    known to; and after a result that the checks refused, of a tool that changes nothing by it."""
+    outcome = landed.outcome
+    if isinstance(outcome, Ok):
+        return landed.verdict.outcome == "fail" and tool.read_only and made <= refused
+    return may_pass(landed) if tool.retry is not None else isinstance(outcome, Failed) and outcome.passing
+
+
+class _Retries:
+    """One call whose first attempt is followed by others."""
+
+    def __init__(self, scope: Scope, attempts: Attempts, job: Job, allowed: int, first: Landed, begun: int) -> None:
         self._scope = scope
         self._attempts = attempts
         self._job = job
         self._allowed = allowed
-        self._begun = 0
-        self._made = 0
-        self._hedged = False
+        self._made = 1
+        self._begun = begun
+        self._hedged = begun > 1
         self._over = False
-        self._last = ended(job.tool.name, Skipped("deadline", "nothing was begun"))
+        self._last = first
 
     async def run(self) -> tuple[Landed, int]:
-        """How the last attempt landed, and how many were started, hedges included."""
+        """How the last attempt landed, and how many were started."""
         retrying = AsyncRetrying(
             sleep=asyncio.sleep,
             wait=_wait,
@@ -53,12 +74,20 @@ class Retries:
             retry=retry_if_result(self._again),
             retry_error_callback=lambda state: self._last,
         )
-        landed: Landed = await retrying(self._attempt)
+        landed: Landed = await retrying(self._next(self._last))
         return landed, self._begun
+
+    def _next(self, first: Landed) -> Callable[[], Awaitable[Landed]]:
+        """What gives the attempts one after the other, beginning with the first, which was made already."""
+        made = iter((first,))
+
+        async def attempt() -> Landed:
+            return next(made, None) or await self._attempt()
+
+        return attempt
 
     async def _attempt(self) -> Landed:
         self._made += 1
-        # Only its author says that an attempt which takes long is worth another one.
         may_retry = self._job.tool.retry is not None and self._made <= self._allowed
         landed, begun = await self._attempts.once(self._job, self._begun + 1, may_retry=may_retry)
         if isinstance(landed.outcome, Skipped) and self._begun:
@@ -72,15 +101,8 @@ class Retries:
         return landed
 
     def _again(self, landed: Landed) -> bool:
-        """Whether another attempt may end better: after what may pass, where the tool's author says so, else after what
-        is known to; and after a result that the checks refused, of a tool that changes nothing by it."""
-        outcome, tool = landed.outcome, self._job.tool
-        if self._over:
-            return False
-        if isinstance(outcome, Ok):
-            refused = landed.verdict.outcome == "fail" and tool.read_only
-            return refused and self._made <= self._scope.policy.attempts.refused
-        return may_pass(landed) if tool.retry is not None else isinstance(outcome, Failed) and outcome.passing
+        refused = self._scope.policy.attempts.refused
+        return not self._over and _may_end_better(self._job.tool, landed, self._made, refused)
 
     def _give_up(self, state: RetryCallState) -> bool:
         """Whether no further attempt is made."""

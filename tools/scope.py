@@ -10,10 +10,10 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from ..policies.deadline import NEVER, Deadline
@@ -31,9 +31,9 @@ _TRACE_HEADERS = ("traceparent", "tracestate")
 _INJECTED = "shotclock_injected"
 
 
-@dataclass(frozen=True, slots=True)
-class Enclosing:
-    """The attempt that code runs in: its deadline, and the ledger of its run, where there is one.
+class Enclosing(NamedTuple):
+    """The attempt that code runs in: its deadline, and the ledger of its run, where there is one; a tuple, because
+    every attempt makes one.
 
     Attributes:
         deadline: when it must be over.
@@ -45,7 +45,7 @@ class Enclosing:
 
     deadline: Deadline = NEVER
     ledger: Ledger | None = None
-    origins: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = MappingProxyType({})
     brought: dict[str, str] | None = None
 
 
@@ -255,7 +255,7 @@ def arriving(headers: Mapping[Any, Any] | Iterable[tuple[Any, Any]]) -> Iterator
     # Stamped before the headers are read: the sender's clock has been running.
     now, sent = clock(), _sent(headers)
     outer = ENCLOSING.get()
-    token = ENCLOSING.set(replace(outer, deadline=_deadline(sent, now).earlier(outer.deadline)))
+    token = ENCLOSING.set(outer._replace(deadline=_deadline(sent, now).earlier(outer.deadline)))
     detach = _attach(sent)
     try:
         yield

@@ -83,10 +83,11 @@ class Seen:
         """Whether there is nothing to weigh: no untrusted content so far, and no text long enough to be a secret."""
         if self.origins or drawn_from:
             return False
-        return all(
-            (isinstance(value, str) and len(value) < LEAST_SECRET) or type(value) in _PLAIN
-            for value in arguments.values()
-        )
+        for value in arguments.values():
+            short = len(value) < LEAST_SECRET if isinstance(value, str) else type(value) in _PLAIN
+            if not short:
+                return False
+        return True
 
     def situation(self, tool: Tool, arguments: Mapping[str, Any], drawn_from: Mapping[str, str]) -> TrustSituation:
         """What is known of a call; `drawn_from` is the untrusted content a plan made it from, tools by origin."""

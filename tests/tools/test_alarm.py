@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from shotclock.testing.clock import VirtualClock
-from shotclock.tools.alarm import Alarm
+from shotclock.tools.alarm import LINGER, Alarm
 
 
 def rung(instants, dropped=()):
@@ -51,9 +51,26 @@ def test_waits_that_end_before_share_one_timer():
         await asyncio.sleep(1)
         alarm.set(print, loop.time() + 50)
         alarm.drop(print)
-        return once, [timer for timer in loop._scheduled if not timer.cancelled()]
+        left = [timer.when() for timer in loop._scheduled if not timer.cancelled()]
+        return once, len(left), max(left) - loop.time() <= LINGER
 
-    assert VirtualClock().run(wait()) == (1, [])
+    assert VirtualClock().run(wait()) == (1, 1, True)
+
+
+def test_what_is_far_off_is_called_then_and_forgotten_when_it_is_dropped():
+    """A wait of a minute rings twice, once for nobody; one that is dropped after a while leaves no timer behind."""
+
+    async def wait():
+        loop, told, made = asyncio.get_running_loop(), [], []
+        alarm, call_at = Alarm(loop), loop.call_at
+        loop.call_at = lambda *args, **more: made.append(args) or call_at(*args, **more)
+        alarm.set(lambda: told.append(loop.time()), 60)
+        alarm.set(print, 300)
+        await asyncio.sleep(100)
+        alarm.drop(print)
+        return told, len(made) - 1, [timer for timer in loop._scheduled if not timer.cancelled()]
+
+    assert VirtualClock().run(wait()) == ([60.0], 3, [])
 
 
 def test_what_is_set_while_the_alarm_rings_is_called_too():

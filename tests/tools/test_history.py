@@ -14,7 +14,7 @@ from shotclock.policies.calibration import Calibration
 from shotclock.policies.errors import UsageError
 from shotclock.policies.forecast import PRIORS
 from shotclock.policies.pace import PacePolicy
-from shotclock.tools.history import ENOUGH, History
+from shotclock.tools.history import BATCH, ENOUGH, History
 from shotclock.tools.records import BY_TOKENS, MOST_FRESH, WHOLE, Kept, Key
 from shotclock.tools.tool import tool
 
@@ -51,6 +51,18 @@ def handed_over(history):
     taken = {}
     history.hand_over(lambda new: taken.update({increment.key: increment for increment in new}))
     return taken
+
+
+def test_what_waits_to_be_learnt_is_not_lost():
+    """Samples of a much used tool are learnt a few at a time; a forecast lags by less than that, what is handed over by
+    none, and one that was cut is learnt at once."""
+    history = History()
+    learn(history, [0.3] * (200 + BATCH - 1))
+    assert history.forecast(search).n >= 200
+    assert len(handed_over(history)[Key("tool", "search")].samples) == 200 + BATCH - 1
+    learn(history, [0.3] * 3)
+    history.observe(search, 1.0, censored=True)
+    assert history.tool(search).whole.state.count == 200 + BATCH + 3
 
 
 def test_of_a_tool_that_declared_nothing_and_was_never_seen_nothing_is_known():
