@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from typing import Literal
 
 from langgraph.runtime import Runtime
 
 from ..policies.grounding import MAX_SOURCE, Grounding, Source, ground
 from ..policies.ledger import Claim
-from ..policies.outcome import Verdict
+from ..policies.outcome import Ok, Verdict
 from ..policies.verification import MOST_RESAMPLES, Again, AgainSituation
+from ..tools.call import Evidence
 from . import timing
 from .accord import DISPUTE, disputed
 from .inference import infer
 from .models.base import Message
-from .models.compose import compose
+from .models.compose import EMPTY, compose
 from .models.rules import Rules
 from .prompts import AGAIN
 from .run import Answer, Run
@@ -143,14 +145,10 @@ def checked(run: Run, text: str, *, composed: bool = False, unanswered: bool = F
 def _grounding(run: Run, text: str, unanswered: bool) -> Grounding:
     if unanswered:
         return _left_open("it says that the question was not answered")
-    sources = [
-        Source(id=item.id, text=_source_text(item.tool, item.arguments, item.content), origin=item.origin)
-        for item in run.evidence
-        if item.usable
-    ]
+    sources = [_source(item) for item in run.evidence]
     doubted = disputed(run.evidence)
     left = run.deadline.remaining(run.now())
-    size = min(MAX_SOURCE, sum(len(source.text) for source in sources))
+    size = min(MAX_SOURCE, sum(len(source.text) for source in sources if source.gave == "result"))
     if grounding_seconds(len(text), size) > left:
         return _left_open(f"{left:.3f} s are too little to check it against {size:,} characters")
     found = ground(text, question=run.query, sources=sources)
@@ -167,6 +165,17 @@ def _grounding(run: Run, text: str, unanswered: bool) -> Grounding:
 
 def _left_open(reason: str) -> Grounding:
     return Grounding(verdict=Verdict.unsure("grounding", reason))
+
+
+def _source(item: Evidence) -> Source:
+    """A call's result as the check reads it; of one that gave nothing usable what was asked for."""
+    content = item.content if item.usable else ""
+    gave: Literal["result", "nothing", "failure"] = "result"
+    if not item.usable:
+        gave = "nothing" if isinstance(item.outcome, Ok) and item.verdict.verifier == EMPTY else "failure"
+    return Source(
+        id=item.id, text=_source_text(item.tool, item.arguments, content), origin=item.origin, gave=gave
+    )
 
 
 def _source_text(tool: str, arguments: object, content: str) -> str:

@@ -9,8 +9,11 @@ from datetime import date
 from decimal import Decimal
 from itertools import islice
 
+from .absence import Absence, Searches
+from .actions import claimed, shows, speaks_of, told
 from .binding import Binder
 from .contradiction import flipped
+from .denials import parted
 from .extremes import exaggeration
 from .facts import extract
 from .figures import Wanted
@@ -25,7 +28,6 @@ from .quantities import same, small_wholes
 from .senses import sense
 from .sentences import (
     Stretch,
-    actions_claimed,
     clause_around,
     direction,
     foreign,
@@ -77,10 +79,10 @@ class Comparison:
         facts = extract(answer)
         self.more_facts = len(facts) > MAX_FACTS
         facts = facts[:MAX_FACTS]
-        self.stretches = list(split(answer))
+        self.stretches = [part for each in split(answer) for part in parted(each)]
         self._starts = [stretch.start for stretch in self.stretches]
         wanted, small = Wanted(facts), small_wholes(facts)
-        self.readings = _read(sources, wanted, small)
+        self.readings = _read([each for each in sources if each.gave == "result"], wanted, small)
         self.question = Reading(Source(QUESTION, question), wanted, small, MAX_ANSWER)
         self._stems = frozenset(stems(answer))
         self.asked = frozenset(stems(question[:MAX_ANSWER]))
@@ -90,7 +92,9 @@ class Comparison:
         self.asked_senses = frozenset(map(sense, words(question[:MAX_ANSWER])))
         self.doubts: list[str] = []
         self._binder = Binder(answer, self.facts, self.readings, question[:MAX_ANSWER])
+        self._searches = Searches(question[:MAX_ANSWER], self._binder.scenes, sources)
         self._falls: dict[int, bool] = {}
+        self.denying: set[int] = set()
 
     def _named(self, word: str) -> bool:
         return any(reading.page.names(word) for reading in self.readings)
@@ -187,6 +191,9 @@ class Comparison:
     def sentence(self, stretch: Stretch, facts: Sequence[GroundedFact]) -> Judged:
         """Whether a sentence is carried, given the facts found in it."""
         inside = [fact for fact in facts if stretch.start <= fact.span[0] < stretch.end]
+        absence = self._searches.judge(stretch.text)
+        if absence is not None and absence.standing != "said":
+            return self._denied(stretch, absence)
         rests = any(fact.source not in (None, QUESTION) for fact in inside)
         asked = next((fact for fact in inside if fact.kind == "name" and fact.source == QUESTION), None)
         if rests and asked is not None:
@@ -199,12 +206,9 @@ class Comparison:
             unbound = self._binder.doubt(stretch) or reversal(self._binder, claim) or exaggeration(self._binder, claim)
             if unbound:
                 self.doubts.append(unbound)
-        actions = actions_claimed(stretch.text)
-        if actions:
-            unshown = next((action for action in actions if not self._shown(action, stretch)), None)
-            if unshown is not None:
-                return _failure(stretch, 0.0, "claim", f"nothing shows that it was {unshown}")
-            return Judged(carried=True)
+        done = self._done(stretch)
+        if done is not None:
+            return done
         said = self._said(stretch, inside)
         if said is None or not (said or rests):
             return Judged()
@@ -213,10 +217,41 @@ class Comparison:
             needed = said
         return self._judge(stretch, said, needed, rests)
 
+    def _denied(self, stretch: Stretch, absence: Absence) -> Judged:
+        """A sentence that says that something could not be found; its facts verify nothing."""
+        self.denying.add(stretch.start)
+        match absence.standing:
+            case "held":
+                return _failure(stretch, 0.0, "contradicted", absence.reason)
+            case "absent":
+                return Judged(carried=True)
+            case "failed":
+                return Judged()
+        return _failure(stretch, 0.0, "weak", absence.reason)
+
+    def rests(self, fact: GroundedFact) -> bool:
+        """Whether a fact verifies something: not where it only says what could not be found."""
+        at = max(0, bisect_right(self._starts, fact.span[0]) - 1)
+        return not self.stretches or self.stretches[at].start not in self.denying
+
+    def _done(self, stretch: Stretch) -> Judged | None:
+        """A sentence that claims that something was done; `None` where it claims nothing of the kind."""
+        actions = claimed(stretch.text)
+        unshown = next((action for action in actions if not self._shown(action, stretch)), None)
+        if unshown is None and not actions:
+            strange = (each for each in told(stretch.text) if not self._shown(each, stretch))
+            unshown = next((each for each in strange if not self._spoken_of(each)), None)
+        if unshown is not None:
+            return _failure(stretch, 0.0, "claim", f"nothing shows that it was {unshown}")
+        return Judged(carried=True) if actions else None
+
+    def _spoken_of(self, action: str) -> bool:
+        return any(speaks_of(reading.page, action) for reading in self.readings)
+
     def _shown(self, action: str, stretch: Stretch) -> bool:
         whole = stretch.text.strip(" .!").lower()
         pages = [reading.page for reading in self.readings]
-        return any(page.shows(action) or (" " in whole and page.find(whole)) for page in pages)
+        return any(shows(page, action) or (" " in whole and page.find(whole)) for page in pages)
 
     def _said(self, stretch: Stretch, inside: Sequence[GroundedFact]) -> frozenset[str] | None:
         """The stems of what a sentence says beside its facts; `None` where it only reports on the run."""

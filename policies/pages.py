@@ -11,9 +11,8 @@ from functools import cached_property
 from .facts import plain
 from .figures import Figures
 from .layout import Layout
-from .lexicon import stem
 from .postings import Postings
-from .sentences import Stretch, clause_around, direction, split, words
+from .sentences import Stretch, clause_around, direction, split
 from .spans import Fact, places
 
 MAX_TRIES = 200
@@ -128,19 +127,6 @@ class Page:
                 return start, start + len(url)
         return None
 
-    def shows(self, action: str) -> bool:
-        """Whether a source shows that an action was done: its tool is named for it, or its result says so."""
-        call = _CALL.match(self.text)
-        if call is not None and stem(action) in map(stem, words(call[1])):
-            return True
-        if action.split()[0] in _BARE:
-            return _SUCCESS.search(self.lower) is not None
-        done = (
-            rf"\"[^\"\n]{{0,60}}\b{action}\b|\b(?:has|have|was|were)\s(?:been\s)?(?:successfully\s)?{action}\b"
-            rf"|\bsuccessfully\s{action}\b"
-        )
-        return action in self.lower and re.search(done, self.lower) is not None
-
 
 def signed(towards: int, fact: Fact) -> int:
     """The direction said beside a number, turned round where the number is negative: a growth of -3 is a fall."""
@@ -155,12 +141,7 @@ def trimmed(stretch: Stretch, place: int) -> Stretch:
     return Stretch(stretch.text[start - stretch.start : end - stretch.start], start, end)
 
 
-_CALL = re.compile(r"([\w.-]{1,80})[\s:(]{0,3}\{")
 _URL_ENDS = re.compile(r"/?[.,;:!?'*]{0,3}(?:[\s\"<>)\]}”»|`\\]|$)")
-_BARE = frozenset({"done", "all", "finished", "completed", "taken"})
-_SUCCESS = re.compile(
-    r"\"(?:done|ok|success|successful|completed|finished|confirmed)\"|\b(?:done|successfully|completed|finished)\b"
-)
 _PROSE = re.compile(r"\s[a-z]")
 
 
