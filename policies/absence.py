@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .denials import meant, subject_of
+from .asked import meant
+from .denials import subject_of
 from .names import senses_of
 from .passages import Source
 from .records import NO, Record
 from .scenes import Scene
 from .sentences import denied
+from .spans import places
 
 Standing = Literal["held", "absent", "failed", "unknown", "said"]
 """The evidence holds it; shows that it is not there; a call that could have found it failed; none of these; or a source
@@ -39,13 +41,22 @@ class Absence:
 
     standing: Standing
     reason: str = ""
+    value: str = ""
 
 
 class Searches:
-    """The evidence of one answer, as denials are asked of it."""
+    """The evidence of one answer, as denials are asked of it.
 
-    def __init__(self, question: str, scenes: Sequence[Scene], sources: Sequence[Source]) -> None:
+    Args:
+        question: what was asked.
+        scenes: the evidence.
+        sources: the same, and the calls that gave nothing.
+        doubts: why another check refused values of it.
+    """
+
+    def __init__(self, question: str, scenes: Sequence[Scene], sources: Sequence[Source], doubts: str = "") -> None:
         self._question = question
+        self._doubts = doubts.lower()
         self._scenes = scenes
         self._vain = [(meant(_spaced(source.text)), source.gave) for source in sources if source.gave != "result"]
 
@@ -57,9 +68,14 @@ class Searches:
         tokens = meant(subject) or meant(self._question)
         for scene in self._scenes if tokens else ():
             standing = _in_scene(scene, tokens, text)
+            if standing is not None and standing.value and self._doubted(standing.value):
+                return Absence("failed", "what the evidence says of it was called into doubt")
             if standing is not None:
                 return standing
         return self._sought(tokens)
+
+    def _doubted(self, value: str) -> bool:
+        return next(places(self._doubts, value.lower()), None) is not None
 
     def _sought(self, tokens: frozenset[str]) -> Absence:
         found = [gave for words, gave in self._vain if len(words & tokens) >= SHARE * max(1, len(tokens))]
@@ -85,7 +101,7 @@ def _in_scene(scene: Scene, tokens: frozenset[str], text: str) -> Absence | None
             return found
     content = scene.text.partition("\n")[2].strip() if given else ""
     if not rows and _BARE.fullmatch(content) and content.lower().strip('"') not in NO and tokens <= given:
-        return Absence("held", f"the evidence says {content[:60]}")
+        return Absence("held", f"the evidence says {content[:60]}", content)
     return None
 
 
@@ -114,7 +130,7 @@ def _in_row(scene: Scene, record: Record, tokens: frozenset[str], given: frozens
         if keys & tokens and tokens <= around | path:
             if value.lower() in NO - {"0", "0.0", "no", "false"}:
                 return Absence("absent")
-            return Absence("held", f"the evidence says {' '.join(cell.labels[-1:])}: {value[:60]}")
+            return Absence("held", f"the evidence says {' '.join(cell.labels[-1:])}: {value[:60]}", value)
     named = frozenset(
         each
         for cell in record.cells

@@ -38,22 +38,82 @@ _CLAIM = re.compile(
 )
 _FURTHER = re.compile(rf"(?:\band|,){_ADVERBS}\s(?:i\s|have\s)?({_VERB})\b", re.IGNORECASE)
 _YOURS = re.compile(r"\b(?:your|you|as requested|for you|now)\b", re.IGNORECASE)
-_TOLD = re.compile(rf"\b(?:is|are|was|were|has|have)\s(?:been\s|being\s|now\s)*(?P<verb>{_VERB}|informed)\b", re.IGNORECASE)
+_TOLD = re.compile(
+    rf"\b(?:is|are|was|were|has|have)\s(?:been\s|being\s|now\s)*(?P<verb>{_VERB}|informed)\b", re.IGNORECASE
+)
 _STATES = frozenset(
-    """closed placed shared signed written moved renamed assigned saved changed created published arranged enabled
-    disabled printed installed deployed merged registered approved rejected confirmed added delivered updated filed
-    posted removed""".split()
+    [
+        "closed",
+        "placed",
+        "shared",
+        "signed",
+        "written",
+        "moved",
+        "renamed",
+        "assigned",
+        "saved",
+        "changed",
+        "created",
+        "published",
+        "arranged",
+        "enabled",
+        "disabled",
+        "printed",
+        "installed",
+        "deployed",
+        "merged",
+        "registered",
+        "approved",
+        "rejected",
+        "confirmed",
+        "added",
+        "delivered",
+        "updated",
+        "filed",
+        "posted",
+        "removed",
+    ]
 )
 """Actions whose passive is as often a state of the world as something that was done on demand."""
 
-_READING = frozenset("get find list search read fetch lookup query check show view count describe track".split())
-_RECORD = frozenset("status history state log list search info details lookup".split())
+_READING = frozenset(
+    [
+        "get",
+        "find",
+        "list",
+        "search",
+        "read",
+        "fetch",
+        "lookup",
+        "query",
+        "check",
+        "show",
+        "view",
+        "count",
+        "describe",
+        "track",
+    ]
+)
+_RECORD = frozenset(["status", "history", "state", "log", "list", "search", "info", "details", "lookup"])
 _ALIKE = [
-    frozenset("sent emailed mailed messaged forwarded notified informed contacted replied transmitted".split()),
-    frozenset("booked reserved scheduled rescheduled".split()),
-    frozenset("bought purchased ordered".split()),
-    frozenset("deleted removed".split()),
-    frozenset("changed updated moved rescheduled renamed".split()),
+    frozenset(
+        [
+            "sent",
+            "emailed",
+            "mailed",
+            "messaged",
+            "forwarded",
+            "notified",
+            "informed",
+            "contacted",
+            "replied",
+            "transmitted",
+        ]
+    ),
+    frozenset(["booked", "reserved", "scheduled", "rescheduled"]),
+    frozenset(["bought", "purchased", "ordered"]),
+    frozenset(["deleted", "removed"]),
+    frozenset(["changed", "updated", "moved", "rescheduled", "renamed"]),
 ]
 """Actions of which one call may do any."""
 

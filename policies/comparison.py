@@ -74,7 +74,7 @@ class Judged:
 class Comparison:
     """One answer beside its sources: everything that is read once and asked often."""
 
-    def __init__(self, answer: str, question: str, sources: Sequence[Source]) -> None:
+    def __init__(self, answer: str, question: str, sources: Sequence[Source], doubts: str = "") -> None:
         self.answer = answer
         facts = extract(answer)
         self.more_facts = len(facts) > MAX_FACTS
@@ -92,7 +92,7 @@ class Comparison:
         self.asked_senses = frozenset(map(sense, words(question[:MAX_ANSWER])))
         self.doubts: list[str] = []
         self._binder = Binder(answer, self.facts, self.readings, question[:MAX_ANSWER])
-        self._searches = Searches(question[:MAX_ANSWER], self._binder.scenes, sources)
+        self._searches = Searches(question[:MAX_ANSWER], self._binder.scenes, sources, doubts)
         self._falls: dict[int, bool] = {}
         self.denying: set[int] = set()
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .names import codes
-from .senses import LIGHT, sense
 from .sentences import Stretch
-from .views import WORD
 
 _NOT = r"(?:could\snot|couldn['’]t|cannot|can['’]t|can\snot)"
 _SOUGHT = (
@@ -53,21 +50,11 @@ _PART = re.compile(
     r"|\s+and\s+(?=(?:i|we|no|there|nothing|the|its?)\s)",
     re.IGNORECASE,
 )
-_HINT = re.compile(r"\b(?:not|no|nothing|unknown|unclear|missing|un\w+ed|unable|failed|cannot)\b|n['’]t\b", re.IGNORECASE)
+_HINT = re.compile(
+    r"\b(?:not|no|nothing|unknown|unclear|missing|un\w+ed|unable|failed|cannot)\b|n['’]t\b", re.IGNORECASE
+)
 _LEAST = 3
 """Words of a part of a sentence that is read for itself."""
-
-_EMPTY = frozenset(
-    map(
-        sense,
-        "information data detail details value values record records entry entries answer figure figures result results"
-        " exact current anything something evidence mention available source sources tool tools mentioned found listed"
-        " given known stated specific here there it they this that these them one ones number match matches".split(),
-    )
-)
-"""Senses that say nothing of what was looked for."""
-
-_NUMBER = re.compile(r"(?<![\w.,])\d[\d.,:/-]*(?<![.,:/-])")
 
 
 def subject_of(text: str) -> str | None:
@@ -79,13 +66,6 @@ def subject_of(text: str) -> str | None:
     if found is None:
         return None
     return " ".join(part.strip() for part in found.groups() if part).strip()
-
-
-def meant(subject: str) -> frozenset[str]:
-    """The senses of its words, its codes and its numbers, without those that say nothing of what was looked for."""
-    words = (word.casefold().removesuffix("'s").removesuffix("’s") for word in WORD.findall(subject))
-    senses = {sense(word) for word in words if word not in LIGHT and len(word) > 1} - _EMPTY
-    return frozenset(senses | {code for _, code in codes(subject)} | {each for each in _NUMBER.findall(subject)})
 
 
 def parted(stretch: Stretch) -> Iterator[Stretch]:

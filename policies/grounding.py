@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from .comparison import CARRIED, FEW_WORDS, MAX_ANSWER, MAX_FACTS, MAX_SOURCE, QUESTION, WEAK, Comparison, Judged
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-def ground(answer: str, *, question: str, sources: Sequence[Source]) -> Grounding:
+def ground(answer: str, *, question: str, sources: Sequence[Source], doubts: str = "") -> Grounding:
     """Check an answer against its evidence.
 
     1. Every number, date, time, quotation, URL, citation and proper name must stand in a source or in the question. A
@@ -52,6 +53,7 @@ def ground(answer: str, *, question: str, sources: Sequence[Source]) -> Groundin
         answer: the answer as text.
         question: what was asked.
         sources: the usable evidence as texts, and what was looked for in vain.
+        doubts: why another check refused values of the sources; what it names may be left out as not found.
 
     Returns:
         `fail` where a fact is grounded nowhere, or a sentence is unsupported, contradicted or an unshown claim;
@@ -61,11 +63,14 @@ def ground(answer: str, *, question: str, sources: Sequence[Source]) -> Groundin
         of other languages in Latin letters the numbers, dates, quotations and URLs are, and other scripts are compared
         by words or pairs of characters.
     """
-    check = Comparison(answer[:MAX_ANSWER], question, sources)
+    check = Comparison(answer[:MAX_ANSWER], question, sources, doubts)
     facts = [found for fact in check.facts if (found := check.fact(fact)) is not None]
     sentences = [check.sentence(stretch, facts) for stretch in check.stretches]
     whole = len(answer) <= MAX_ANSWER and not check.more_facts
-    return _conclude(facts, [each for each in facts if check.rests(each)], sentences, check.doubts, whole)
+    resting = [each for each in facts if check.rests(each)]
+    found = _conclude(facts, resting, sentences, check.doubts, whole)
+    stands = any(each.source not in (None, QUESTION) for each in resting) or any(each.carried for each in sentences)
+    return replace(found, vain=bool(check.denying) and not stands and found.verdict.outcome == "unsure")
 
 
 def _conclude(

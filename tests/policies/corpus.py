@@ -130,7 +130,9 @@ def outcomes(items: Iterable[Item]) -> list[tuple[str, str]]:
 
 
 async def _outcome(item: Item) -> tuple[str, str]:
-    model = ScriptedModel([ask(*((tool, arguments) for tool, arguments, *_ in item.calls)), item.answer or "It is there."])
+    model = ScriptedModel(
+        [ask(*((tool, arguments) for tool, arguments, *_ in item.calls)), item.answer or "It is there."]
+    )
     agent = Agent(model, list(_tools(item.calls)), policy=POLICY)
     result = await agent.run(item.question, budget=Budget(latency=60))
     verdict = result.evidence[0].verdict if item.answer is None else result.verdict

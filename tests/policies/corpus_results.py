@@ -44,7 +44,14 @@ def invoices(rng: random.Random) -> Iterator[Returned]:
     good = {"id": rng.randrange(999), "lines": lines, "total": total}
     yield "good", "", "invoice", {"id": good["id"]}, good, ["adds_up:total:lines.amount", "echoes:id"]
     wrong = good | {"total": round(total + rng.choice([1, 10, 0.9]), 2)}
-    yield "number computed wrongly", "re-derivation", "invoice", {"id": good["id"]}, wrong, ["adds_up:total:lines.amount"]
+    yield (
+        "number computed wrongly",
+        "re-derivation",
+        "invoice",
+        {"id": good["id"]},
+        wrong,
+        ["adds_up:total:lines.amount"],
+    )
     yield "plausible wrong entity", "entity", "invoice", {"id": 1000}, good, ["echoes:id"]
 
 
@@ -63,13 +70,23 @@ def lists(rng: random.Random) -> Iterator[Returned]:
     yield "good", "", "list", {}, text, []
     yield "truncated JSON", "error-shaped", "list", {}, text[: rng.randrange(20, len(text) - 3)], []
     yield "truncated JSON", "error-shaped", "list", {}, text[: text.rindex("{")], []
-    empty: list[Any] = [{"items": []}, "[]", "{}", "", {"results": [], "count": 0}, None, {"hits": {"total": 0, "hits": []}}]
+    empty: list[Any] = [
+        {"items": []},
+        "[]",
+        "{}",
+        "",
+        {"results": [], "count": 0},
+        None,
+        {"hits": {"total": 0, "hits": []}},
+    ]
     yield "empty", "empty", "list", {}, rng.choice(empty), []
 
 
 def errors(rng: random.Random) -> Iterator[Returned]:
     """Errors that come as results."""
-    code, text = rng.choice([(401, "Unauthorized"), (404, "Not Found"), (429, "Too Many Requests"), (503, "Service Unavailable")])
+    code, text = rng.choice(
+        [(401, "Unauthorized"), (404, "Not Found"), (429, "Too Many Requests"), (503, "Service Unavailable")]
+    )
     shapes: list[Any] = [
         {"error": {"code": code, "message": text}},
         {"status": code, "message": text},

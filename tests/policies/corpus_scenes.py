@@ -59,7 +59,7 @@ def weather(rng: random.Random) -> Scene:
             },
         ],
     }
-    verb = rng.choice(["expect", "the forecast for {} is".format(city)])
+    verb = rng.choice(["expect", f"the forecast for {city} is"])
     return Scene(
         "weather",
         f"What is the weather in {city} on {_long(day)}?",
@@ -222,7 +222,11 @@ def table(rng: random.Random) -> Scene:
     """A Markdown table of cities."""
     rows = [(city, rng.randrange(40, 900), rng.randrange(1850, 1990), person) for city, person in _pairs(rng, 4)]
     text = "\n".join(
-        ["| Branch | Staff | Opened | Manager |", "|---|---|---|---|", *(f"| {a} | {b} | {c} | {d} |" for a, b, c, d in rows)]
+        [
+            "| Branch | Staff | Opened | Manager |",
+            "|---|---|---|---|",
+            *(f"| {a} | {b} | {c} | {d} |" for a, b, c, d in rows),
+        ]
     )
     (a, staff, opened, boss), (b, others, year, second) = rows[0], rows[2]
     return Scene(
@@ -252,7 +256,12 @@ def _pairs(rng: random.Random, most: int) -> list[tuple[str, str]]:
 def science(rng: random.Random) -> Scene:
     """The abstract of a study."""
     drug, control = rng.sample(["Alvexin", "Borutide", "Cetamol", "Dorvane"], 2)
-    n, better, worse, weeks = rng.randrange(200, 900), rng.randrange(45, 80), rng.randrange(15, 40), rng.randrange(8, 30)
+    n, better, worse, weeks = (
+        rng.randrange(200, 900),
+        rng.randrange(45, 80),
+        rng.randrange(15, 40),
+        rng.randrange(8, 30),
+    )
     text = (
         f"We randomised {n} adults to {drug} or {control} for {weeks} weeks. Symptoms improved in {better}% of patients "
         f"taking {drug} and in {worse}% of those taking {control}. {drug} did not affect blood pressure. The dose was "

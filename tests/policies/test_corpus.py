@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 
-import pytest
-
 from .corpus import Item, corpus, outcomes
 
 Judged = tuple[Item, str, str]
@@ -36,5 +34,7 @@ def shares(entries: Iterable[Judged]) -> tuple[float, float, float, list[str]]:
     missed = [each for each in seen if not caught(each[0], each[1])]
     failed = [each for each in good if each[1] == "fail"]
     unsure = [each for each in good if each[1] == "unsure" and each[0].checked]
-    wrong = [f"{item.what}: {item.answer or item.calls[0]} ({outcome}: {why})" for item, outcome, why in missed + failed]
+    wrong = [
+        f"{item.what}: {item.answer or item.calls[0]} ({outcome}: {why})" for item, outcome, why in missed + failed
+    ]
     return 1 - len(missed) / len(seen), len(failed) / len(good), len(unsure) / len(good), wrong
