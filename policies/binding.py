@@ -43,6 +43,7 @@ class Binder:
     def __init__(self, answer: str, facts: Sequence[Fact], readings: Sequence[Reading], question: str) -> None:
         self.answer = answer
         self.facts = facts
+        self.question = question.casefold()
         self.scenes = [Scene(reading) for reading in readings]
         asked = View(question, 0, len(question))
         self._claims: dict[int, Claim] = {}
@@ -90,7 +91,9 @@ class Binder:
     def claim(self, stretch: Stretch) -> Claim:
         """A sentence of the answer, taken apart."""
         if stretch.start not in self._claims:
-            self._claims[stretch.start] = Claim(View(self.answer, stretch.start, stretch.end), self._asked)
+            claim = Claim(View(self.answer, stretch.start, stretch.end), self._asked)
+            small = [each for each in claim.numbered if any(scene.counts(each.text) for scene in self.scenes)]
+            self._claims[stretch.start] = claim.without(small) if small else claim
         return self._claims[stretch.start]
 
     def is_data(self, reading: Reading, place: int) -> bool:

@@ -25,6 +25,7 @@ from .passages import Reading, Source
 from .polarity import denial
 from .postings import Postings, members, most
 from .quantities import same, small_wholes
+from .ranges import wrong_end
 from .senses import sense
 from .sentences import (
     Stretch,
@@ -37,6 +38,7 @@ from .sentences import (
     words,
 )
 from .spans import Fact
+from .states import misplaced
 
 MAX_ANSWER = 20_000
 """Characters of an answer, and of the question, that are read; a longer answer is at best `unsure`."""
@@ -129,6 +131,10 @@ class Comparison:
         for candidate in self.question.candidates(fact):
             if same(fact, candidate, fell=fell):
                 return _grounded(fact, self.question, (candidate.start, candidate.end))
+        for reading in self.readings:
+            place = reading.page.find_in_key(fact.text)
+            if place is not None:
+                return _grounded(fact, reading, place)
         literal = self._wording(fact) if isinstance(fact.value, str) else None
         return literal or _ungrounded(fact, f"the {fact.kind} {_cut(fact.text)} is in no source")
 
@@ -204,6 +210,7 @@ class Comparison:
                 return _failure(stretch, 0.0, "contradicted", denied)
             claim = self._binder.claim(stretch)
             unbound = self._binder.doubt(stretch) or reversal(self._binder, claim) or exaggeration(self._binder, claim)
+            unbound = unbound or wrong_end(self._binder, claim) or misplaced(self._binder, claim)
             if unbound:
                 self.doubts.append(unbound)
         done = self._done(stretch)

@@ -11,6 +11,7 @@ ALIKE = 0.6
 """Share of their words that two sentences which both deny something have in common where they are one sentence."""
 
 _DIGIT = re.compile(r"\d")
+_OPEN = re.compile(r"\b(?:is|are|was|were|be|stays?|remains?) (open|closed)\b")
 
 
 def flipped(answer: str, record: str) -> bool:
@@ -33,4 +34,7 @@ def flipped(answer: str, record: str) -> bool:
 def _antonyms(answer: str, record: str) -> bool:
     """Whether one says `approved` where the other says `rejected`."""
     ours, theirs = (frozenset(map(sense, words(each))) for each in (answer, record))
-    return any(OPPOSITE[each] & theirs for each in ours & DECISIVE - theirs if each in OPPOSITE)
+    if any(OPPOSITE[each] & theirs for each in ours & DECISIVE - theirs if each in OPPOSITE):
+        return True
+    mine, other = (set(_OPEN.findall(each.lower())) for each in (answer, record))
+    return bool(mine) and bool(other) and mine.isdisjoint(other) and not _DIGIT.search(answer + record)

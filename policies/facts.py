@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 
 from .lexicon import ABBREVIATIONS, CARDINALS, MULTIPLIERS, STOP_WORDS, unit_named
 from .moments import take_moments
@@ -24,6 +26,9 @@ _CITATION = re.compile(r"(?<![\w.-])([\w-][\w.-]{0,120}\.\w{1,5}),\s(?:pages?|pp
 _CODE = re.compile(r"[^\W_]\w*+(?:[-_./]\w++)*+")
 _WORD = re.compile(r"[^\W\d_][^\W_]*+(?:[-'’&.][^\W\d_][^\W_]*+)*+")
 _MARKER = re.compile(r"(?m)^[ \t]{0,20}(?:\d{1,3}[.)]|[-*•])[ \t]")
+_ABOUT = re.compile(
+    r"(?i)(?:\b(?:about|around|roughly|approximately|approx\.?|circa|ca\.|nearly|almost|some)|~)\s?(?:[A-Z]{3}\s|[$€£])?$"
+)
 _SPELLED = re.compile(r"(?i)\b(" + "|".join(CARDINALS[2:]) + r")\b")
 
 
@@ -38,8 +43,20 @@ def extract(text: str) -> tuple[Fact, ...]:
     found += canvas.take(_QUOTE, _quotation) + take_moments(canvas) + canvas.take(_CODE, _code)
     quantities = scan_digits(canvas.text, anything)
     canvas.blank_all(quantities)
+    quantities = [_rounded(fact, text) for fact in quantities]
     found += quantities + canvas.take(_SPELLED, _spelled)
     return tuple(with_ranges([*found, *_names(canvas)], text))
+
+
+def _rounded(fact: Fact, text: str) -> Fact:
+    """A number that is said to be about so much: its last zeros are no digits that it shows, but two are kept."""
+    if not isinstance(fact.value, Decimal) or not _ABOUT.search(text[max(0, fact.start - 24) : fact.start]):
+        return fact
+    digits = re.sub(r"\D", "", fact.text)
+    zeros = min(len(digits) - len(digits.rstrip("0")), len(digits) - 2)
+    if zeros < 1 or "." in fact.text or fact.value % 10**zeros:
+        return fact
+    return replace(fact, quantum=fact.quantum * 10**zeros, digits=len(digits) - zeros)
 
 
 def normal_url(text: str) -> str:
