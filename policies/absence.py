@@ -94,8 +94,9 @@ def _in_scene(scene: Scene, tokens: frozenset[str], text: str) -> Absence | None
     records = [each for each in scene.layout.records if not each.given][:MAX_RECORDS]
     rows = [each for each in records if each.data and each.cells]
     given = _given(scene)
+    kind = frozenset(each for each in given if not any(map(str.isdigit, each)))  # an id tells one row from others
     for record in records:
-        found = _in_row(scene, record, tokens, given if len(rows) == 1 else frozenset()) if record.data else None
+        found = _in_row(scene, record, tokens, given if len(rows) == 1 else kind) if record.data else None
         found = found or (None if record.data else _in_prose(scene, record, tokens, text))
         if found is not None:
             return found

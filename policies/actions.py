@@ -1,4 +1,4 @@
-"""What an answer claims was done by the run, and whether a source shows it: `I have booked …`, `The order is cancelled.`"""
+"""What an answer claims was done by the run, `I have booked …`, `It is cancelled.`, and whether a source shows it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from .sentences import words
 _VERB = "|".join(sorted(ACTIONS))
 _NOW = "|".join(sorted(ACTIONS_NOW))
 _ADVERBS = r"(?:\s(?:also|just|now|already|successfully|then|both|currently))*"
-_MAIL = r"(?:e-?mails?|messages?|mails?|reminders?|invitations?|confirmations?|letters?|replacements?|notifications?|invoices?)"
+_MAIL = (
+    r"(?:e-?mails?|messages?|mails?|reminders?|invitations?|confirmations?|letters?|replacements?|notifications?"
+    r"|invoices?)"
+)
 _DEED = {
     "cancellation": "cancelled", "booking": "booked", "reservation": "reserved", "payment": "paid",
     "transfer": "transferred", "refund": "refunded", "registration": "registered", "deletion": "deleted",
@@ -28,7 +31,8 @@ _CLAIM = re.compile(
     | \b(?:has|have|was|were|is|are)\s(?:(?:now|just|already|successfully)\s)?(?:been\s|being\s)?(?:successfully\s)?
         (?P<passive>{_VERB})\b
     | \bsuccessfully\s(?P<success>{_VERB})\b
-    | \b(?P<mail>{_MAIL})\b[^.;]{{0,60}}\s(?:(?:is|are)\s(?:now\s)?(?:on\s(?:its|their|the)\sway|going\sout)|(?:has|have)\sgone\sout|went\sout)
+    | \b(?P<mail>{_MAIL})\b[^.;]{{0,60}}\s(?:(?:is|are)\s(?:now\s)?(?:on\s(?:its|their|the)\sway|going\sout)
+        |(?:has|have)\sgone\sout|went\sout)
     | \b(?P<deed>{_NOUN})\b[^.;]{{0,40}}\s(?:(?:is|was|are|were|has\sbeen|have\sbeen)\s(?:now\s|being\s)?
         (?:complete|completed|done|finished|processed|through|successful|issued|set|made|on\s(?:its|the)\sway)\b)
     | ^\W*(?:(?:the|your|a)\s)?(?P<note>{_NOUN})\s(?:issued|set|sent|made|completed?|processed|done)\b
@@ -42,57 +46,17 @@ _TOLD = re.compile(
     rf"\b(?:is|are|was|were|has|have)\s(?:been\s|being\s|now\s)*(?P<verb>{_VERB}|informed)\b", re.IGNORECASE
 )
 _STATES = frozenset(
-    [
-        "closed",
-        "placed",
-        "shared",
-        "signed",
-        "written",
-        "moved",
-        "renamed",
-        "assigned",
-        "saved",
-        "changed",
-        "created",
-        "published",
-        "arranged",
-        "enabled",
-        "disabled",
-        "printed",
-        "installed",
-        "deployed",
-        "merged",
-        "registered",
-        "approved",
-        "rejected",
-        "confirmed",
-        "added",
-        "delivered",
-        "updated",
-        "filed",
-        "posted",
-        "removed",
-    ]
+    re.findall(
+        r"\w+",
+        "closed placed shared signed written moved renamed assigned saved changed created published arranged enabled"
+        " disabled printed installed deployed merged registered approved rejected confirmed added delivered updated"
+        " filed posted removed",
+    )
 )
 """Actions whose passive is as often a state of the world as something that was done on demand."""
 
 _READING = frozenset(
-    [
-        "get",
-        "find",
-        "list",
-        "search",
-        "read",
-        "fetch",
-        "lookup",
-        "query",
-        "check",
-        "show",
-        "view",
-        "count",
-        "describe",
-        "track",
-    ]
+    re.findall(r"\w+", "get find list search read fetch lookup query check show view count describe track")
 )
 _RECORD = frozenset(["status", "history", "state", "log", "list", "search", "info", "details", "lookup"])
 _ALIKE = [

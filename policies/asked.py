@@ -11,54 +11,13 @@ from .sentences import split
 _EMPTY = frozenset(
     map(
         sense,
-        [
-            "information",
-            "data",
-            "detail",
-            "details",
-            "value",
-            "values",
-            "record",
-            "records",
-            "entry",
-            "entries",
-            "answer",
-            "figure",
-            "figures",
-            "result",
-            "results",
-            "exact",
-            "current",
-            "anything",
-            "something",
-            "evidence",
-            "mention",
-            "available",
-            "source",
-            "sources",
-            "tool",
-            "tools",
-            "mentioned",
-            "found",
-            "listed",
-            "given",
-            "known",
-            "stated",
-            "specific",
-            "here",
-            "there",
-            "it",
-            "they",
-            "this",
-            "that",
-            "these",
-            "them",
-            "one",
-            "ones",
-            "number",
-            "match",
-            "matches",
-        ],
+        re.findall(
+            r"\w+",
+            "information data detail details value values record records entry entries answer figure figures result"
+            " results exact current anything something evidence mention available source sources tool tools mentioned"
+            " found listed given known stated specific here there it they this that these them one ones number match"
+            " matches",
+        ),
     )
 )
 """Senses that say nothing of what was looked for."""
@@ -73,7 +32,7 @@ def meant(subject: str) -> frozenset[str]:
     """The senses of its words, its codes and its numbers, without those that say nothing of what was looked for."""
     words = (word.casefold().removesuffix("'s").removesuffix("’s") for word in WORD.findall(subject))
     senses = {sense(word) for word in words if word not in LIGHT and len(word) > 1} - _EMPTY
-    return frozenset(senses | {code for _, code in codes(subject)} | {each for each in _NUMBER.findall(subject)})
+    return frozenset(senses | {code for _, code in codes(subject)} | set(_NUMBER.findall(subject)))
 
 
 def speaks_of(question: str, answer: str) -> bool:
@@ -86,9 +45,6 @@ def speaks_of(question: str, answer: str) -> bool:
 
 
 _ASKING = frozenset(
-    map(
-        sense,
-        ["find", "look", "search", "tell", "give", "list", "show", "name", "compare", "explain", "describe", "please"],
-    )
+    map(sense, re.findall(r"\w+", "find look search tell give list show name compare explain describe please"))
 )
 """Senses that say what is to be done, and not of what."""

@@ -67,7 +67,9 @@ class Claim:
         self.numbered = [each for each in self.numbered if each.text not in dropped]
         nouns = {each.rpartition(" ")[0] for each in dropped}
         self.names = [each for each in self.names if each.text.lower() not in nouns | dropped]
-        self.targets = _once([*self.values, *self.names, *self._subject()])
+        ids = {each.rpartition(" ")[2] for each in dropped}
+        values = [each for each in self.values if each.text not in ids]  # an id says which record is meant
+        self.targets = _once([*values, *self.names, *self._subject()])
         self._anchors = self._all()
         return self
 

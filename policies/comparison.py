@@ -13,8 +13,8 @@ from .absence import Absence, Searches
 from .actions import claimed, shows, speaks_of, told
 from .binding import Binder
 from .contradiction import flipped
-from .denials import parted
-from .extremes import exaggeration
+from .denials import parted, subject_of
+from .extremes import exaggeration, wrong_end
 from .facts import extract
 from .figures import Wanted
 from .grounded import GroundedFact, Problem, Sentence
@@ -25,7 +25,6 @@ from .passages import Reading, Source
 from .polarity import denial
 from .postings import Postings, members, most
 from .quantities import same, small_wholes
-from .ranges import wrong_end
 from .senses import sense
 from .sentences import (
     Stretch,
@@ -113,8 +112,10 @@ class Comparison:
         if _excused(fact, stretch):
             return None
         found = self._value(fact) if fact.kind in ("number", "date", "time") else self._wording(fact)
-        if found.source is None and fact.kind == "name" and foreign(stretch.text):
-            return None
+        if found.source is None and (
+            (fact.kind == "name" and foreign(stretch.text)) or subject_of(stretch.text) is not None
+        ):
+            return None  # what is said not to be found need not be there
         return found
 
     def _value(self, fact: Fact) -> GroundedFact:

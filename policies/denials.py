@@ -30,15 +30,17 @@ _ABSENT = re.compile(
         {_SEEK}\b(?P<sought>.*)
     | (?:i|we)(?:['’]ve|\shave)?\s(?:found|got|have|see|know)\s(?:no(?:thing)?|not\sany)\b(?P<none>.*)
     | (?:i|we)\s(?:have|did)(?:\snot|n['’]t)\s(?:found|find)\b(?P<unfound>.*)
-    | there\s(?:is|are|was|were|exists?|seems\sto\sbe)\s(?:no|not\sany|n['’]t\sany)\s(?:[\w-]+\s)?{_FOUND}\b(?P<nodata>.*)
+    | there\s(?:is|are|was|were|exists?|seems\sto\sbe)\s(?:no|not\sany|n['’]t\sany)\s(?:[\w-]+\s)?{_FOUND}\b
+        (?P<nodata>.*)
     | nothing\s(?:(?:was|is|could\sbe)\s)?(?:found|known|said|stated|given|listed)\b(?P<nothing>.*)
     | no\s(?P<no>.{{1,120}}?)\s(?:(?:was|were|is|are)|(?:has|have)\sbeen|could\sbe)\s{_GIVEN}\b(?P<rest>.*)
     | (?:the\s|my\s|a\s|our\s)?(?:[\w-]+\s)?(?:search|query|look-?up)\b(?P<searched>.{{0,120}}?)\s
-        (?:returned|gave|found|brought|yielded|came\sback\swith)\s(?:no|nothing|empty|without)\b.*
+        (?:returned|gave|found|brought|yielded|came\sback\swith)\s(?:no|nothing|empty|without)\b(?P<vain>.*)
     | .{{0,60}}?\b{_TEXT}\b.{{0,40}}?\s(?:does|do|did)(?:\snot|n['’]t)\s
         (?:say|mention|list|give|state|contain|include|specify|show|name|provide|indicate|have)\b(?P<unsaid>.*)
     | (?P<passive>.{{1,160}}?)\s{_NOT}\s(?:yet\s)?be\s{_SOUGHT}\b.*
-    | (?P<ungiven>.{{1,160}}?)\s(?:is|are|was|were|has\sbeen|have\sbeen)(?:\snot|n['’]t)\s(?:yet\s)?(?:been\s)?{_GIVEN}\b(?!\sto\b)(?P<more>.*)
+    | (?P<ungiven>.{{1,160}}?)\s(?:is|are|was|were|has\sbeen|have\sbeen)(?:\snot|n['’]t)\s(?:yet\s)?
+        (?:been\s)?{_GIVEN}\b(?!\sto\b)(?P<more>.*)
     | (?P<unknown>.{{1,160}}?)\s(?:is|are|was|were|remains?)\s(?:still\s|currently\s)?
         (?:unknown|unspecified|unclear|undisclosed|unlisted|missing)\b(?P<beside>.*)
     )""",

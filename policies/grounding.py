@@ -68,9 +68,9 @@ def ground(answer: str, *, question: str, sources: Sequence[Source], doubts: str
     sentences = [check.sentence(stretch, facts) for stretch in check.stretches]
     whole = len(answer) <= MAX_ANSWER and not check.more_facts
     resting = [each for each in facts if check.rests(each)]
-    found = _conclude(facts, resting, sentences, check.doubts, whole)
+    grounding = _conclude(facts, resting, sentences, check.doubts, whole)
     stands = any(each.source not in (None, QUESTION) for each in resting) or any(each.carried for each in sentences)
-    return replace(found, vain=bool(check.denying) and not stands and found.verdict.outcome == "unsure")
+    return replace(grounding, vain=bool(check.denying) and not stands and grounding.verdict.outcome == "unsure")
 
 
 def _conclude(

@@ -220,15 +220,15 @@ ACTIONS = frozenset(
 _PAST = (
     "booked sent emailed mailed ordered cancelled canceled scheduled rescheduled created updated deleted removed paid"
 )
-_PAST += " purchased bought reserved submitted posted uploaded transferred confirmed contacted notified added changed"
-_PAST += " placed filed registered messaged replied moved renamed published refunded invited forwarded deployed"
+_PAST += " purchased bought reserved submitted posted uploaded transferred confirmed contacted notified added"
+_PAST += " changed placed filed registered messaged replied moved renamed published refunded invited forwarded deployed"
 _PAST += " restarted assigned charged arranged transmitted"
 _NOW = (
     "booking sending emailing mailing ordering cancelling canceling scheduling rescheduling creating updating deleting"
 )
-_NOW += " removing paying purchasing buying reserving submitting posting uploading transferring confirming contacting"
-_NOW += " notifying adding changing placing filing registering messaging replying moving renaming publishing refunding"
-_NOW += " inviting forwarding deploying restarting assigning charging arranging transmitting"
+_NOW += " removing paying purchasing buying reserving submitting posting uploading transferring confirming"
+_NOW += " contacting notifying adding changing placing filing registering messaging replying moving renaming publishing"
+_NOW += " refunding inviting forwarding deploying restarting assigning charging arranging transmitting"
 ACTIONS_NOW = dict(zip(_NOW.split(), _PAST.split(), strict=True))
 """Forms of them that say that it is being done, to the past form."""
 

@@ -153,7 +153,9 @@ _URL_ENDS = re.compile(r"/?[.,;:!?'*]{0,3}(?:[\s\"<>)\]}”»|`\\]|$)")
 _PROSE = re.compile(r"\s[a-z]")
 
 
-_HTML = re.compile(r"(?:\A|\n)\s{0,9}<(?:!doctype|html|head|body|div|main|article|section|table|ul|ol|p|h[1-6])\b", re.IGNORECASE)
+_HTML = re.compile(
+    r"(?:\A|\n)\s{0,9}<(?:!doctype|html|head|body|div|main|article|section|table|ul|ol|p|h[1-6])\b", re.IGNORECASE
+)
 _TAG = re.compile(
     r"<(?P<hidden>script|style)\b[^<>]{0,400}>[^<]{0,40000}</(?P=hidden)>"
     r"|</?(?P<name>[a-z][a-z0-9]{0,15})(?P<rest>[^<>]{0,600})>",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from .binding import Binder
 from .claims import Claim, Target
 from .scenes import Slot
 
@@ -20,28 +19,17 @@ _REACH = 24
 """Characters before a value in which it is said which end it is."""
 
 
-def wrong_end(binder: Binder, claim: Claim) -> str:
-    """Why a value is the other end of its range in the sources; empty where it is not."""
-    for target in claim.values:
-        side = _side(claim, target)
-        slots = [slot for slot in binder.slots(claim, target) if not slot.given] if side else []
-        ends = [_end(slot) for slot in slots]
-        if slots and all(end not in ("", side) for end in ends):
-            return f"{target.text} is the {ends[0]} end of its range in the evidence"
-    return ""
-
-
-def _side(claim: Claim, target: Target) -> str:
+def side_of(claim: Claim, target: Target) -> str:
     """Which end the claim says a value is; empty where it says none, or names both."""
     before = claim.view.between(target.start - _REACH, target.start)
     after = claim.view.between(target.end, target.end + _NEAR)
-    if _TO.match(after) or _TO.search(before[-6:]) is not None and re.search(r"\d", before):
+    if _TO.match(after) or (_TO.search(before[-6:]) is not None and re.search(r"\d", before)):
         return ""
     found = [match.lastgroup or "" for match in _SIDE.finditer(before)]
     return found[-1] if found else ""
 
 
-def _end(slot: Slot) -> str:
+def end_of(slot: Slot) -> str:
     """Which end of a range a value of a source is; empty where it stands in none."""
     facts = slot.view.facts
     at = next((n for n, fact in enumerate(facts) if fact.start == slot.start), None)
@@ -52,6 +40,14 @@ def _end(slot: Slot) -> str:
     if at and _joined(slot, facts[at - 1].end, facts[at].start, facts[at - 1].start):
         return "last"
     return ""
+
+
+def share_range(one: Slot, two: Slot) -> bool:
+    """Whether two values are the ends of one range."""
+    first, last = sorted((one, two), key=lambda slot: slot.start)
+    if one.view is not two.view or one.view.is_data:
+        return False
+    return _joined(one, first.end, last.start, first.start)
 
 
 def _joined(slot: Slot, end: int, start: int, first: int) -> bool:

@@ -62,7 +62,9 @@ def _said_of_another(binder: Binder, claim: Claim) -> str:
         return ""
     word = subject.senses[0]
     for slot in slots:
-        views = [slot.view, *(view for _, view in slot.scene.layout.rests_on(slot.view.record))] if slot.view.record else []
+        views = (
+            [slot.view, *(view for _, view in slot.scene.layout.rests_on(slot.view.record))] if slot.view.record else []
+        )
         if any(word in view.words for view in views) or word in slot.view.text.casefold():
             return ""
     heads = (

@@ -62,7 +62,9 @@ def is_empty(value: Any) -> bool:
     `0` and `False` are values.
     """
     if isinstance(value, str | bytes):
-        return not value.strip() or (isinstance(value, str) and len(value) < 80 and _NOTHING.fullmatch(value) is not None)
+        return not value.strip() or (
+            isinstance(value, str) and len(value) < 80 and _NOTHING.fullmatch(value) is not None
+        )
     if value is None:
         return True
     if isinstance(value, Mapping):
@@ -85,8 +87,10 @@ _COUNTS = frozenset(
 ) | {"numFound", "start", "maxScore", "max_score", "timed_out", "total_count", "totalResults"}
 _WRAPPERS = frozenset({"response", "hits", "data", "result", "search", "body"})
 _NOTHING = re.compile(
-    r"\s*(?:sorry[,.]\s)?(?:no (?:\w+ ){0,2}(?:results?|matches|match|records?|rows|entries|documents?|hits|data)"
-    r"(?: (?:(?:was|were) )?(?:found|returned|available))?(?: for .{1,40})?|nothing (?:was )?found|not found|0 results?)[.!]?\s*",
+    r"\s*(?:sorry[,.]\s)?(?:no (?:\w+ ){0,2}"
+    r"(?:results?|matches|match|records?|rows|entries|documents?|hits|data)"
+    r"(?: (?:(?:was|were) )?(?:found|returned|available))?(?: for .{1,40})?|nothing (?:was )?found"
+    r"|not found|0 results?)[.!]?\s*",
     re.IGNORECASE,
 )
 

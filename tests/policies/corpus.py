@@ -58,6 +58,11 @@ class Item:
         return self.what.startswith("good")
 
     @property
+    def checked(self) -> bool:
+        """Whether anything could pass it: an answer, or a result with checks of its own."""
+        return self.answer is not None or bool(self.calls[0][3])
+
+    @property
     def held_out(self) -> bool:
         """Whether its group lies in the half that nothing is tuned on."""
         return bool(hashlib.sha256(self.group.encode()).digest()[0] & 1)

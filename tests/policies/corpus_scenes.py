@@ -162,16 +162,19 @@ def timetable(rng: random.Random) -> Scene:
     leaves, arrives, later = _clock(rng, 6, 10), _clock(rng, 11, 15), _clock(rng, 16, 20)
     fare, first = rng.randrange(19, 39), rng.randrange(59, 99)
     page = (
-        f"<html><body><h1>{start} to {end}</h1><p>Train IC {fare + 400} leaves {start} at {leaves} and arrives in {end} "
-        f"at {arrives}, with a stop in {via}.</p><p>The last train leaves at {later}.</p><ul><li>Second class: "
-        f"{fare} EUR</li><li>First class: {first} EUR</li></ul><p>Dogs are not allowed in first class.</p></body></html>"
+        f"<html><body><h1>{start} to {end}</h1><p>Train IC {fare + 400} leaves {start} at {leaves} and arrives in "
+        f"{end} at {arrives}, with a stop in {via}.</p><p>The last train leaves at {later}.</p><ul><li>Second class: "
+        f"{fare} EUR</li><li>First class: {first} EUR</li></ul><p>Dogs are not allowed in first class.</p>"
+        "</body></html>"
     )
+    train = f"Train IC {fare + 400} leaves {start} at {leaves} and arrives in {end} at {arrives}, "
+    train += f"with a stop in {via}."
     return Scene(
         "travel",
         f"How do I get from {start} to {end}?",
         [("read_page", {"url": f"https://trains.example/{start.lower()}"}, page)],
         [
-            f"Train IC {fare + 400} leaves {start} at {leaves} and arrives in {end} at {arrives}, with a stop in {via}.",
+            train,
             f"A second class ticket costs {fare} EUR and a first class one {first} EUR.",
             f"The last train leaves at {later}. Dogs are not allowed in first class.",
         ],
@@ -263,9 +266,9 @@ def science(rng: random.Random) -> Scene:
         rng.randrange(8, 30),
     )
     text = (
-        f"We randomised {n} adults to {drug} or {control} for {weeks} weeks. Symptoms improved in {better}% of patients "
-        f"taking {drug} and in {worse}% of those taking {control}. {drug} did not affect blood pressure. The dose was "
-        f"raised from {worse} mg to {better + 20} mg in week {weeks // 2}."
+        f"We randomised {n} adults to {drug} or {control} for {weeks} weeks. Symptoms improved in {better}% of "
+        f"patients taking {drug} and in {worse}% of those taking {control}. {drug} did not affect blood pressure. "
+        f"The dose was raised from {worse} mg to {better + 20} mg in week {weeks // 2}."
     )
     return Scene(
         "science",
@@ -291,9 +294,9 @@ def passages(rng: random.Random) -> Scene:
     days, fee, cap = rng.randrange(10, 29), rng.randrange(5, 40), rng.randrange(200, 900)
     page = rng.randrange(2, 30)
     text = (
-        f"[contract.pdf, page {page}] 4.2 Invoices are due within {days} days. Late payment is charged at {fee} euros a "
-        f"reminder.\n[contract.pdf, page {page + 3}] 9.1 Liability is limited to {cap},000 euros a year. The supplier may not "
-        f"assign the contract. The customer may terminate on {days + 30} days' notice."
+        f"[contract.pdf, page {page}] 4.2 Invoices are due within {days} days. Late payment is charged at {fee} "
+        f"euros a reminder.\n[contract.pdf, page {page + 3}] 9.1 Liability is limited to {cap},000 euros a year. "
+        f"The supplier may not assign the contract. The customer may terminate on {days + 30} days' notice."
     )
     return Scene(
         "pdf",
@@ -369,8 +372,8 @@ def config(rng: random.Random) -> Scene:
     """A configuration file."""
     port, workers, timeout = rng.randrange(3000, 9000), rng.randrange(2, 20), rng.randrange(21, 90)
     text = (
-        f"server:\n  port: {port}\n  workers: {workers}\n  timeout: {timeout} s\n  tls: false\nmetrics:\n  enabled: true\n"
-        f"  port: {port + 1000}"
+        f"server:\n  port: {port}\n  workers: {workers}\n  timeout: {timeout} s\n  tls: false\nmetrics:\n"
+        f"  enabled: true\n  port: {port + 1000}"
     )
     return Scene(
         "code",
