@@ -12,7 +12,7 @@ from ..policies.latency import LatencyState
 from ..policies.ledger import Claim
 from ..policies.outcome import Verdict
 from ..tools.call import Call, Evidence
-from ..tools.checks import CheckResult
+from ..tools.checking import CheckResult
 from ..tools.fields import MISSING, field_of
 from ..tools.shapes import short
 from ..tools.tool import Tool

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..policies.errors import UsageError
-from ..policies.facts import extract, normal_quote, plain
+from ..policies.facts import extract, quoted_in
 from ..policies.forecast import PRIORS, Forecast
 from ..policies.latency import LatencyState
 from ..policies.ledger import Claim
 from ..policies.outcome import Verdict
 from ..policies.sentences import split
 from ..tools.call import Call
-from ..tools.checks import CheckResult
+from ..tools.checking import CheckResult
 from ..tools.shapes import short
 from .run import Run
 from .verifiers import Answered, Terms
@@ -62,8 +62,7 @@ class Refetch:
             )
             if not page.usable:
                 return Verdict.unsure(self.__name__, f"{url} could not be fetched: {short(page.content)}")
-            flat = plain(page.content)
-            bad = next((each for each in quotations if not _stands(each, flat)), None)
+            bad = next((each for each in quotations if not quoted_in(each, page.content)), None)
             if bad is not None:
                 return f"{url} does not say {short(bad)!r}"
         return True
@@ -91,18 +90,9 @@ def _cited(answered: Answered) -> Iterator[tuple[str, str]]:
 
 def _origin(answered: Answered, quotation: str) -> str:
     for item in answered.evidence:
-        if item.usable and item.origin.startswith(("http://", "https://")) and _stands(quotation, plain(item.content)):
+        if item.usable and item.origin.startswith(("http://", "https://")) and quoted_in(quotation, item.content):
             return item.origin
     return ""
-
-
-def _stands(quotation: str, flat: str) -> bool:
-    """Whether a normalised quotation stands in a text, whatever the case of its first letter."""
-    return (
-        quotation in flat
-        or normal_quote(quotation[:1].upper() + quotation[1:]) in flat
-        or (quotation[:1].upper() + quotation[1:] in flat)
-    )
 
 
 def refetch(tool: str = "fetch_url", *, argument: str = "url", most: int = 3) -> Refetch:

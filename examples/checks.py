@@ -7,7 +7,8 @@ from typing import Any
 from shotclock import Agent, Budget, Verdict, tool
 from shotclock.agent.recheck import recheck
 from shotclock.testing import ScriptedModel, ask
-from shotclock.tools.checks import agrees_with, echoes, in_range, in_unit, one_of, quotes, recomputed, run_checks
+from shotclock.tools.checking import run_checks
+from shotclock.tools.checks import agrees_with, echoes, in_range, in_unit, one_of, quotes, recomputed
 
 INVOICE = [
     echoes("number"),  # it is the invoice that was asked for

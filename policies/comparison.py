@@ -5,8 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from decimal import Decimal
 from itertools import islice
 
 from .absence import Absence, Searches
@@ -14,13 +12,26 @@ from .actions import claimed, shows, speaks_of, told
 from .binding import Binder
 from .contradiction import flipped
 from .denials import parted, subject_of
+from .derivation import derived, is_year
 from .extremes import exaggeration, wrong_end
 from .facts import extract
 from .figures import Wanted
+from .findings import (
+    excused,
+    grounded,
+    is_lone,
+    is_share,
+    place_of,
+    shortened,
+    ungrounded,
+    unplaced,
+    without_first,
+    wrong_weekday,
+)
 from .grounded import GroundedFact, Problem, Sentence
 from .lexicon import CURRENCIES, MONTHS, UNIT_ALIASES, WEEKDAYS
 from .order import reversal
-from .pages import Page, signed, trimmed
+from .pages import signed, trimmed
 from .passages import Reading, Source
 from .polarity import denial
 from .postings import Postings, members, most
@@ -89,7 +100,7 @@ class Comparison:
         self.asked = frozenset(stems(question[:MAX_ANSWER]))
         asked = [fact for fact in extract(question[:MAX_ANSWER]) if not fact.initial]
         surely = {fact.text for fact in (*facts, *asked) if fact.kind == "name" and not fact.initial}
-        self.facts = [fact for fact in facts if not _is_lone(fact) or fact.text in surely or self._named(fact.text)]
+        self.facts = [fact for fact in facts if not is_lone(fact) or fact.text in surely or self._named(fact.text)]
         self.asked_senses = frozenset(map(sense, words(question[:MAX_ANSWER])))
         self.doubts: list[str] = []
         self._binder = Binder(answer, self.facts, self.readings, question[:MAX_ANSWER])
@@ -109,9 +120,12 @@ class Comparison:
     def fact(self, fact: Fact) -> GroundedFact | None:
         """The fact with its source; `None` where it needs none, such as a tool's name in a report on the run."""
         stretch = self.stretch_of(fact)
-        if _excused(fact, stretch):
+        if excused(fact, stretch):
             return None
         found = self._value(fact) if fact.kind in ("number", "date", "time") else self._wording(fact)
+        if found.source is None and (doubt := derived(fact, self.answer, self.readings)):
+            self.doubts.append(doubt)
+            return None
         if found.source is None and (
             (fact.kind == "name" and foreign(stretch.text)) or subject_of(stretch.text) is not None
         ):
@@ -128,16 +142,16 @@ class Comparison:
             if not problem:
                 return self._match(fact, reading, candidate)
         if problem:
-            return _ungrounded(fact, problem)
+            return ungrounded(fact, problem)
         for candidate in self.question.candidates(fact):
             if same(fact, candidate, fell=fell):
-                return _grounded(fact, self.question, (candidate.start, candidate.end))
+                return grounded(fact, self.question, (candidate.start, candidate.end))
         for reading in self.readings:
             place = reading.page.find_in_key(fact.text)
             if place is not None:
-                return _grounded(fact, reading, place)
+                return grounded(fact, reading, place)
         literal = self._wording(fact) if isinstance(fact.value, str) else None
-        return literal or _ungrounded(fact, f"the {fact.kind} {_cut(fact.text)} is in no source")
+        return literal or ungrounded(fact, f"the {fact.kind} {shortened(fact.text)} is in no source")
 
     def _fell(self, stretch: Stretch) -> bool:
         if stretch.start not in self._falls:
@@ -145,12 +159,12 @@ class Comparison:
         return self._falls[stretch.start]
 
     def _match(self, fact: Fact, reading: Reading, candidate: Fact) -> GroundedFact:
-        wrong = _wrong_weekday(fact, candidate)
+        wrong = wrong_weekday(fact, candidate)
         if wrong:
-            return _ungrounded(fact, wrong)
-        if fact.unit and candidate.unit is None and not _is_share(fact, candidate) and not self._unit_seen(fact.unit):
-            self.doubts.append(f"the unit of {_cut(fact.text)} is in no source")
-        return _grounded(fact, reading, (candidate.start, candidate.end))
+            return ungrounded(fact, wrong)
+        if fact.unit and candidate.unit is None and not is_share(fact, candidate) and not self._unit_seen(fact.unit):
+            self.doubts.append(f"the unit of {shortened(fact.text)} is in no source")
+        return grounded(fact, reading, (candidate.start, candidate.end))
 
     def _unit_seen(self, unit: str) -> bool:
         spellings = UNIT_ALIASES.get(unit, (unit,))
@@ -159,20 +173,22 @@ class Comparison:
 
     def _conflict(self, reading: Reading, found: Fact, fact: Fact, stretch: Stretch) -> str:
         """Why a number that stands in a source went the other way there; empty where it did not."""
+        if is_year(fact):
+            return ""
         first, last = clause_around(stretch.text, fact.start - stretch.start, fact.end - stretch.start)
         if signed(direction(stretch.text[first:last]), fact) * reading.page.direction_at(found) < 0:
-            return f"{_cut(fact.text)} went the other way, or bounds the other side, in the evidence"
+            return f"{shortened(fact.text)} went the other way, or bounds the other side, in the evidence"
         return ""
 
     def _wording(self, fact: Fact) -> GroundedFact:
         for reading in (*self.readings, self.question):
-            place = _place(fact, reading.page)
+            place = place_of(fact, reading.page)
             if place is not None:
-                return _grounded(fact, reading, place)
+                return grounded(fact, reading, place)
         if fact.kind == "name" and fact.initial and " " in fact.text and not self._named(fact.text.split()[0]):
-            return self._wording(_without_first(fact))
+            return self._wording(without_first(fact))
         calendar = self._calendar(fact) if fact.kind == "name" else None
-        return calendar or _ungrounded(fact, f"the {fact.kind} {_cut(fact.text)} is in no source")
+        return calendar or ungrounded(fact, f"the {fact.kind} {shortened(fact.text)} is in no source")
 
     def _calendar(self, fact: Fact) -> GroundedFact | None:
         """A weekday beside a date, or a month of a date: it follows from the date."""
@@ -181,16 +197,12 @@ class Comparison:
             dates = [
                 each for each in self.facts if each.kind == "date" and 0 < each.start - fact.start < 14 + len(word)
             ]
-            grounded = self._value(dates[0]) if dates else None
-            ok = grounded is not None and grounded.source is not None and dates[0].weekday == WEEKDAYS.index(word)
-            return (
-                replace(_from(fact), source=grounded.source, source_span=grounded.source_span)
-                if ok and grounded
-                else None
-            )
+            dated = self._value(dates[0]) if dates else None
+            ok = dated is not None and dated.source is not None and dates[0].weekday == WEEKDAYS.index(word)
+            return replace(unplaced(fact), source=dated.source, source_span=dated.source_span) if ok and dated else None
         for reading in (*self.readings, self.question) if word in MONTHS else ():
             for found in reading.moments.in_month(MONTHS.index(word) + 1):
-                return _grounded(fact, reading, (found.start, found.end))
+                return grounded(fact, reading, (found.start, found.end))
         return None
 
     # -- sentences --------------------------------------------------------------------------------------------------
@@ -204,7 +216,7 @@ class Comparison:
         rests = any(fact.source not in (None, QUESTION) for fact in inside)
         asked = next((fact for fact in inside if fact.kind == "name" and fact.source == QUESTION), None)
         if rests and asked is not None:
-            self.doubts.append(f"{_cut(asked.text)} is in the question, but in no source")
+            self.doubts.append(f"{shortened(asked.text)} is in the question, but in no source")
         if without_report(stretch.text) != "":
             denied = denial(self._binder, stretch)
             if denied:
@@ -277,13 +289,15 @@ class Comparison:
         if coverage < CARRIED and rests:
             coverage = max(coverage, self._binder.covers(stretch, self.asked_senses))
         if best is not None and coverage >= CARRIED and self._opposite(stretch, *best):
-            return _failure(stretch, coverage, "contradicted", f"a source says the opposite: {_cut(best[1].text, 120)}")
+            return _failure(
+                stretch, coverage, "contradicted", f"a source says the opposite: {shortened(best[1].text, 120)}"
+            )
         if coverage >= CARRIED:
             return Judged(carried=True)
         if foreign(stretch.text):
             return Judged(carried=rests)
         problem: Problem = "weak" if coverage >= WEAK or len(needed) < FEW_WORDS else "unsupported"
-        return _failure(stretch, coverage, problem, f"no source says {_cut(stretch.text.strip(), 120)}")
+        return _failure(stretch, coverage, problem, f"no source says {shortened(stretch.text.strip(), 120)}")
 
     def _opposite(self, stretch: Stretch, reading: Reading, record: Stretch) -> bool:
         """Whether a sentence denies what a sentence of a source says; of data the flags have been asked."""
@@ -330,76 +344,8 @@ def _read(sources: Sequence[Source], wanted: Wanted, small: Sequence[int]) -> li
     return readings
 
 
-def _excused(fact: Fact, stretch: Stretch) -> bool:
-    """Names, and times it took, in a report on the run: they say nothing of the world."""
-    rest = without_report(stretch.text)
-    if rest is None or fact.start >= stretch.end - len(rest):
-        return False
-    return fact.kind in ("name", "quotation") or fact.unit in ("s", "ms", "minute")
-
-
-def _place(fact: Fact, page: Page) -> tuple[int, int] | None:
-    value = str(fact.value)
-    if fact.kind == "quotation":
-        return page.find_quote(value)
-    if fact.kind == "citation":
-        return page.find(value) or page.find(value.replace(", page ", ", p. "))
-    if fact.kind == "url":
-        return page.find_url(value)
-    return _place_name(value, page)
-
-
-def _place_name(value: str, page: Page) -> tuple[int, int] | None:
-    parts = value.split()
-    return page.find(value) or (page.find_together(parts) if len(parts) > 1 else None)
-
-
-def _is_share(fact: Fact, candidate: Fact) -> bool:
-    """Whether a percentage was found as a share of one: `0.175` for `17.5%`."""
-    return fact.unit == "percent" and isinstance(candidate.value, Decimal) and abs(candidate.value) <= 1
-
-
-def _is_lone(fact: Fact) -> bool:
-    """Whether a name is one word that begins its sentence, and so may be an ordinary word."""
-    one_word = fact.kind == "name" and fact.initial and fact.text.isalpha()
-    return one_word and (fact.value == "may" or fact.value not in (*MONTHS, *WEEKDAYS))
-
-
-def _without_first(fact: Fact) -> Fact:
-    """The name without the first word, which begins the sentence."""
-    rest = fact.text.partition(" ")[2]
-    return replace(fact, text=rest, value=rest.lower(), start=fact.end - len(rest), initial=False)
-
-
-def _wrong_weekday(fact: Fact, candidate: Fact) -> str:
-    if fact.weekday < 0 or not isinstance(candidate.value, tuple) or 0 in candidate.value:
-        return ""
-    try:
-        weekday = date(*candidate.value).weekday()
-    except ValueError:
-        return f"the date {fact.text} does not exist"
-    return "" if weekday == fact.weekday else f"{fact.text} is a {WEEKDAYS[weekday].title()}"
-
-
-def _from(fact: Fact) -> GroundedFact:
-    return GroundedFact(kind=fact.kind, text=fact.text, span=(fact.start, fact.end))
-
-
-def _grounded(fact: Fact, reading: Reading, place: tuple[int, int]) -> GroundedFact:
-    return replace(_from(fact), source=reading.id, source_span=reading.page.original(*place))
-
-
-def _ungrounded(fact: Fact, problem: str) -> GroundedFact:
-    return replace(_from(fact), problem=problem)
-
-
 def _failure(stretch: Stretch, coverage: float, problem: Problem, reason: str) -> Judged:
     text = stretch.text.strip()
     start = stretch.start + stretch.text.index(text)
     span = (start, start + len(text))
     return Judged(failure=Sentence(text=text, span=span, coverage=round(coverage, 3), problem=problem, reason=reason))
-
-
-def _cut(text: str, most: int = 60) -> str:
-    text = " ".join(text[: 2 * most].split())
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -16,7 +16,7 @@ from .moments import take_moments
 from .quantities import URL, anything, is_cased, number_in_words, scan_digits, with_ranges
 from .spans import Canvas, Fact, FactKind
 
-__all__ = ["Fact", "FactKind", "extract", "normal_quote", "normal_url", "plain"]
+__all__ = ["Fact", "FactKind", "extract", "normal_quote", "normal_url", "plain", "quoted_in"]
 
 _EMAIL = re.compile(r"(?<![\w.+@-])[\w.+-]{1,64}+@[\w-]{1,64}+(?:\.[\w-]{1,64}+){1,8}+")
 _QUOTE = re.compile(
@@ -68,6 +68,12 @@ def normal_quote(text: str) -> str:
     """A quotation with plain quote marks and single spaces, its first letter in lower case."""
     text = plain(text).rstrip(".,;:!?…")
     return text[:1].lower() + text[1:]
+
+
+def quoted_in(quotation: str, text: str) -> bool:
+    """Whether a quotation stands in a text word for word, whatever its spaces, quotation marks and first letter."""
+    words, flat = normal_quote(plain(quotation).strip("\"'")), plain(text)
+    return bool(words) and (words in flat or words[:1].upper() + words[1:] in flat)
 
 
 def plain(text: str) -> str:

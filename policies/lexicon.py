@@ -201,7 +201,7 @@ RISE = frozenset(
 FALL = frozenset(
     _words(
         """fall falls fell fallen falling decrease decreases decreased decreasing decline declines declined declining
-        drop drops dropped shrank shrink shrinks lower down loss lost reduced reduction below"""
+        drop drops dropped shrank shrink shrinks lower down loss lost losing loses reduced reduction below"""
     )
 )
 """Words that say a quantity went down or is low."""

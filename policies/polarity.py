@@ -10,10 +10,12 @@ from .binding import Binder
 from .claims import Claim
 from .lexicon import STOP_WORDS
 from .names import senses_of
+from .quantities import anything, same, scan
 from .records import NO, YES, Cell, Record
 from .scenes import Scene
 from .senses import OPPOSITE, sense
 from .sentences import Stretch
+from .spans import Fact
 
 _PART = re.compile(r"[,;.]\s|\s(?:but|and|while|though|although|yet)\s|:\s")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -50,7 +52,7 @@ def denial(binder: Binder, stretch: Stretch) -> str:
         flags = _telling(list(_flags(binder, part)))
         best = _nearest(claim, flags)
         wrong = [each for each in best if _agrees(part, each) is False]
-        if wrong and not any(_agrees(part, each) or _says_another(part, each) for each in best):
+        if wrong and not any(_agrees(part, each) or _says_another(claim, part, each) for each in best):
             flag = wrong[0]
             key, value = " ".join(flag.cell.labels[-1:]), flag.scene.text[flag.cell.start : flag.cell.end]
             return f"the evidence says {key}: {value}"
@@ -75,15 +77,21 @@ def _telling(flags: list[Flag]) -> list[Flag]:
     return named or flags
 
 
-def _says_another(part: str, flag: Flag) -> bool:
+def _says_another(claim: Claim, part: str, flag: Flag) -> bool:
     """Whether a part gives the value that another record has under the same key, where one says that it has none."""
     label, small = flag.cell.labels[-1:], part.casefold()
     for record in flag.scene.layout.records[:_ROWS] if flag.scene.text[flag.cell.start : flag.cell.end] else ():
         for cell in record.cells if record.data and not record.given and record is not flag.record else ():
             value = flag.scene.text[cell.start : cell.end].strip('" ').casefold()
-            if cell.labels[-1:] == label and value not in NO | YES and len(value) > 1 and value in small:
+            if cell.labels[-1:] != label or value in NO | YES or len(value) < 2:
+                continue
+            if value in small or any(each.fact is not None and _stands(each.fact, value) for each in claim.values):
                 return True
     return False
+
+
+def _stands(fact: Fact, value: str) -> bool:
+    return any(same(fact, each) for each in scan(value.upper(), anything))
 
 
 def _names(cell: Cell) -> frozenset[str]:

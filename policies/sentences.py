@@ -120,7 +120,10 @@ def denied(text: str) -> frozenset[str]:
     found: set[str] = set()
     for match in _NEGATION.finditer(text):
         clause = _CLAUSE.split(text[match.end() : match.end() + 160], maxsplit=1)[0]
-        found.update(stems(clause)[:NEGATION_REACH])
+        after = stems(clause)[:NEGATION_REACH]
+        if not after and match[0] in ("nothing", "none", "nobody"):  # `they pay nothing`
+            after = stems(_CLAUSE.split(text[: match.start()])[-1])[-1:]
+        found.update(after)
     return frozenset(found)
 
 
