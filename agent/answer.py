@@ -74,8 +74,8 @@ async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
         if turn.text.split() == best.text.split():
             return best  # it says the same again, and has been refused that
         unanswered = turn.finish is not None and turn.finish.unanswered
-        again = checked(run, turn.text, unanswered=unanswered, refused=best.verdict)
-        other = await verified(run, again, _stake(run, made, number + 1))
+        anew = checked(run, turn.text, unanswered=unanswered, refused=best.verdict)
+        other = await verified(run, anew, _stake(run, made, number + 1))
         if _RANK[other.verdict.outcome] > _RANK[best.verdict.outcome]:
             best = run.answer = other
     return best
