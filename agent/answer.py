@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from typing import Literal
 
 from langgraph.runtime import Runtime
 
+from ..policies.asked import speaks_of
 from ..policies.grounding import MAX_SOURCE, Grounding, Source, ground
 from ..policies.ledger import Claim
-from ..policies.outcome import Verdict
+from ..policies.outcome import Ok, Verdict
 from ..policies.verification import MOST_RESAMPLES, Again, AgainSituation
+from ..tools.call import Evidence
 from . import timing
 from .accord import DISPUTE, disputed
 from .inference import infer
 from .models.base import Message
-from .models.compose import compose
+from .models.compose import EMPTY, compose
 from .models.rules import Rules
 from .prompts import AGAIN
 from .run import Answer, Run
@@ -71,7 +74,8 @@ async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
         if turn.text.split() == best.text.split():
             return best  # it says the same again, and has been refused that
         unanswered = turn.finish is not None and turn.finish.unanswered
-        other = await verified(run, checked(run, turn.text, unanswered=unanswered), _stake(run, made, number + 1))
+        anew = checked(run, turn.text, unanswered=unanswered, refused=best.verdict)
+        other = await verified(run, anew, _stake(run, made, number + 1))
         if _RANK[other.verdict.outcome] > _RANK[best.verdict.outcome]:
             best = run.answer = other
     return best
@@ -130,30 +134,32 @@ def composed(run: Run) -> Answer:
     return checked(run, composition.text, composed=True, unanswered=composition.unanswered)
 
 
-def checked(run: Run, text: str, *, composed: bool = False, unanswered: bool = False) -> Answer:
-    """The answer with the verdict of its check against the evidence."""
+def checked(
+    run: Run, text: str, *, composed: bool = False, unanswered: bool = False, refused: Verdict | None = None
+) -> Answer:
+    """The answer with the verdict of its check against the evidence; `refused` says what was said against another."""
     text = run.cleaned(text)
     span = run.trace.verify("answer", verifier="grounding", node="answer")
-    grounding = _grounding(run, text, unanswered)
+    doubts = "" if refused is None or refused.verifier == "grounding" else refused.reason
+    grounding = _grounding(run, text, unanswered, doubts)
+    if composed and grounding.verdict.outcome == "pass" and not speaks_of(run.query, text):
+        grounding = replace(_left_open("it states what was found, and nothing of what was asked"), vain=True)
     span.end(grounding.verdict)
     boasts = any(sentence.problem == "claim" for sentence in grounding.sentences)
+    unanswered = unanswered or grounding.vain
     return Answer(text=text, verdict=grounding.verdict, composed=composed, unanswered=unanswered, boasts=boasts)
 
 
-def _grounding(run: Run, text: str, unanswered: bool) -> Grounding:
+def _grounding(run: Run, text: str, unanswered: bool, doubts: str) -> Grounding:
     if unanswered:
         return _left_open("it says that the question was not answered")
-    sources = [
-        Source(id=item.id, text=_source_text(item.tool, item.arguments, item.content), origin=item.origin)
-        for item in run.evidence
-        if item.usable
-    ]
+    sources = [_source(item) for item in run.evidence]
     doubted = disputed(run.evidence)
     left = run.deadline.remaining(run.now())
-    size = min(MAX_SOURCE, sum(len(source.text) for source in sources))
+    size = min(MAX_SOURCE, sum(len(source.text) for source in sources if source.gave == "result"))
     if grounding_seconds(len(text), size) > left:
         return _left_open(f"{left:.3f} s are too little to check it against {size:,} characters")
-    found = ground(text, question=run.query, sources=sources)
+    found = ground(text, question=run.query, sources=sources, doubts=doubts)
     if found.verdict.outcome != "pass" or not doubted:
         return found
     ids = {item.id for item in doubted}
@@ -167,6 +173,15 @@ def _grounding(run: Run, text: str, unanswered: bool) -> Grounding:
 
 def _left_open(reason: str) -> Grounding:
     return Grounding(verdict=Verdict.unsure("grounding", reason))
+
+
+def _source(item: Evidence) -> Source:
+    """A call's result as the check reads it; of one that gave nothing usable what was asked for."""
+    content = item.content if item.usable else ""
+    gave: Literal["result", "nothing", "failure"] = "result"
+    if not item.usable:
+        gave = "nothing" if isinstance(item.outcome, Ok) and item.verdict.verifier == EMPTY else "failure"
+    return Source(id=item.id, text=_source_text(item.tool, item.arguments, content), origin=item.origin, gave=gave)
 
 
 def _source_text(tool: str, arguments: object, content: str) -> str:

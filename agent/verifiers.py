@@ -28,7 +28,7 @@ from ..policies.outcome import Verdict
 from ..policies.pace import PUBLISHED, PacePolicy
 from ..policies.verification import Buy, RungSituation, together
 from ..tools.call import Evidence
-from ..tools.checks import CheckResult, check_name, verdict_of
+from ..tools.checking import CheckResult, check_name, verdict_of
 from ..tools.history import ModelHistory
 from ..tools.isolation import POOL, abandon, spawn
 from ..tools.landing import message_of

@@ -14,6 +14,7 @@ from .claims import Claim, Target, alike, overlaps
 from .names import kind_of_name
 from .passages import Reading
 from .quantities import same
+from .ranges import end_of, share_range, side_of
 from .records import Record
 from .scenes import Scene, Slot
 from .senses import LEAST, MOST, RELATED, sense
@@ -43,6 +44,7 @@ class Binder:
     def __init__(self, answer: str, facts: Sequence[Fact], readings: Sequence[Reading], question: str) -> None:
         self.answer = answer
         self.facts = facts
+        self.question = question.casefold()
         self.scenes = [Scene(reading) for reading in readings]
         asked = View(question, 0, len(question))
         self._claims: dict[int, Claim] = {}
@@ -90,7 +92,9 @@ class Binder:
     def claim(self, stretch: Stretch) -> Claim:
         """A sentence of the answer, taken apart."""
         if stretch.start not in self._claims:
-            self._claims[stretch.start] = Claim(View(self.answer, stretch.start, stretch.end), self._asked)
+            claim = Claim(View(self.answer, stretch.start, stretch.end), self._asked)
+            small = [each for each in claim.numbered if any(scene.counts(each.text) for scene in self.scenes)]
+            self._claims[stretch.start] = claim.without(small) if small else claim
         return self._claims[stretch.start]
 
     def is_data(self, reading: Reading, place: int) -> bool:
@@ -175,9 +179,12 @@ class Binder:
         if most <= best + MARGIN or (claim.is_called(target) and not any(slot.view.is_data for slot in own)):
             return ""
         least = max(self._inner(slot, anchors) for slot in near)
+        side = side_of(claim, target)
         for rival in self._rivals(claim, target, anchors, [slot for _, slot in scores], least, best + MARGIN):
             if target.kind != "fact" and not _plays(rival, own, anchors):
                 continue
+            if side and any(end_of(slot) == side and share_range(slot, rival) for slot in own):
+                continue  # the claim says which end of the range it means
             if self._exceeds(rival, anchors, best + MARGIN):
                 return f"the evidence says {' '.join(rival.text.split())[:60]} there, not {target.text}"
         return ""

@@ -61,6 +61,18 @@ class Claim:
         self.own: dict[Target, list[Slot]] = {}
         self._asked = asked if not self.names else ()
 
+    def without(self, numbered: Sequence[Anchor]) -> Claim:
+        """The claim without some names with a number, which are common nouns in the sources."""
+        dropped = {each.text for each in numbered}
+        self.numbered = [each for each in self.numbered if each.text not in dropped]
+        nouns = {each.rpartition(" ")[0] for each in dropped}
+        self.names = [each for each in self.names if each.text.lower() not in nouns | dropped]
+        ids = {each.rpartition(" ")[2] for each in dropped}
+        values = [each for each in self.values if each.text not in ids]  # an id says which record is meant
+        self.targets = _once([*values, *self.names, *self._subject()])
+        self._anchors = self._all()
+        return self
+
     def _name(self, name: Name) -> Target:
         text = self.view.text[name.start - self.view.start : name.end - self.view.start]
         text = text.removesuffix("'s").removesuffix("’s")

@@ -5,19 +5,33 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from decimal import Decimal
 from itertools import islice
 
+from .absence import Absence, Searches
+from .actions import claimed, shows, speaks_of, told
 from .binding import Binder
 from .contradiction import flipped
-from .extremes import exaggeration
+from .denials import parted, subject_of
+from .derivation import derived, is_year
+from .extremes import exaggeration, wrong_end
 from .facts import extract
 from .figures import Wanted
+from .findings import (
+    excused,
+    grounded,
+    is_lone,
+    is_share,
+    place_of,
+    shortened,
+    ungrounded,
+    unplaced,
+    without_first,
+    wrong_weekday,
+)
 from .grounded import GroundedFact, Problem, Sentence
 from .lexicon import CURRENCIES, MONTHS, UNIT_ALIASES, WEEKDAYS
 from .order import reversal
-from .pages import Page, signed, trimmed
+from .pages import signed, trimmed
 from .passages import Reading, Source
 from .polarity import denial
 from .postings import Postings, members, most
@@ -25,7 +39,6 @@ from .quantities import same, small_wholes
 from .senses import sense
 from .sentences import (
     Stretch,
-    actions_claimed,
     clause_around,
     direction,
     foreign,
@@ -35,6 +48,7 @@ from .sentences import (
     words,
 )
 from .spans import Fact
+from .states import misplaced
 
 MAX_ANSWER = 20_000
 """Characters of an answer, and of the question, that are read; a longer answer is at best `unsure`."""
@@ -72,25 +86,27 @@ class Judged:
 class Comparison:
     """One answer beside its sources: everything that is read once and asked often."""
 
-    def __init__(self, answer: str, question: str, sources: Sequence[Source]) -> None:
+    def __init__(self, answer: str, question: str, sources: Sequence[Source], doubts: str = "") -> None:
         self.answer = answer
         facts = extract(answer)
         self.more_facts = len(facts) > MAX_FACTS
         facts = facts[:MAX_FACTS]
-        self.stretches = list(split(answer))
+        self.stretches = [part for each in split(answer) for part in parted(each)]
         self._starts = [stretch.start for stretch in self.stretches]
         wanted, small = Wanted(facts), small_wholes(facts)
-        self.readings = _read(sources, wanted, small)
+        self.readings = _read([each for each in sources if each.gave == "result"], wanted, small)
         self.question = Reading(Source(QUESTION, question), wanted, small, MAX_ANSWER)
         self._stems = frozenset(stems(answer))
         self.asked = frozenset(stems(question[:MAX_ANSWER]))
         asked = [fact for fact in extract(question[:MAX_ANSWER]) if not fact.initial]
         surely = {fact.text for fact in (*facts, *asked) if fact.kind == "name" and not fact.initial}
-        self.facts = [fact for fact in facts if not _is_lone(fact) or fact.text in surely or self._named(fact.text)]
+        self.facts = [fact for fact in facts if not is_lone(fact) or fact.text in surely or self._named(fact.text)]
         self.asked_senses = frozenset(map(sense, words(question[:MAX_ANSWER])))
         self.doubts: list[str] = []
         self._binder = Binder(answer, self.facts, self.readings, question[:MAX_ANSWER])
+        self._searches = Searches(question[:MAX_ANSWER], self._binder.scenes, sources, doubts)
         self._falls: dict[int, bool] = {}
+        self.denying: set[int] = set()
 
     def _named(self, word: str) -> bool:
         return any(reading.page.names(word) for reading in self.readings)
@@ -104,11 +120,16 @@ class Comparison:
     def fact(self, fact: Fact) -> GroundedFact | None:
         """The fact with its source; `None` where it needs none, such as a tool's name in a report on the run."""
         stretch = self.stretch_of(fact)
-        if _excused(fact, stretch):
+        if excused(fact, stretch):
             return None
         found = self._value(fact) if fact.kind in ("number", "date", "time") else self._wording(fact)
-        if found.source is None and fact.kind == "name" and foreign(stretch.text):
+        if found.source is None and (doubt := derived(fact, self.answer, self.readings)):
+            self.doubts.append(doubt)
             return None
+        if found.source is None and (
+            (fact.kind == "name" and foreign(stretch.text)) or subject_of(stretch.text) is not None
+        ):
+            return None  # what is said not to be found need not be there
         return found
 
     def _value(self, fact: Fact) -> GroundedFact:
@@ -121,12 +142,16 @@ class Comparison:
             if not problem:
                 return self._match(fact, reading, candidate)
         if problem:
-            return _ungrounded(fact, problem)
+            return ungrounded(fact, problem)
         for candidate in self.question.candidates(fact):
             if same(fact, candidate, fell=fell):
-                return _grounded(fact, self.question, (candidate.start, candidate.end))
+                return grounded(fact, self.question, (candidate.start, candidate.end))
+        for reading in self.readings:
+            place = reading.page.find_in_key(fact.text)
+            if place is not None:
+                return grounded(fact, reading, place)
         literal = self._wording(fact) if isinstance(fact.value, str) else None
-        return literal or _ungrounded(fact, f"the {fact.kind} {_cut(fact.text)} is in no source")
+        return literal or ungrounded(fact, f"the {fact.kind} {shortened(fact.text)} is in no source")
 
     def _fell(self, stretch: Stretch) -> bool:
         if stretch.start not in self._falls:
@@ -134,12 +159,12 @@ class Comparison:
         return self._falls[stretch.start]
 
     def _match(self, fact: Fact, reading: Reading, candidate: Fact) -> GroundedFact:
-        wrong = _wrong_weekday(fact, candidate)
+        wrong = wrong_weekday(fact, candidate)
         if wrong:
-            return _ungrounded(fact, wrong)
-        if fact.unit and candidate.unit is None and not _is_share(fact, candidate) and not self._unit_seen(fact.unit):
-            self.doubts.append(f"the unit of {_cut(fact.text)} is in no source")
-        return _grounded(fact, reading, (candidate.start, candidate.end))
+            return ungrounded(fact, wrong)
+        if fact.unit and candidate.unit is None and not is_share(fact, candidate) and not self._unit_seen(fact.unit):
+            self.doubts.append(f"the unit of {shortened(fact.text)} is in no source")
+        return grounded(fact, reading, (candidate.start, candidate.end))
 
     def _unit_seen(self, unit: str) -> bool:
         spellings = UNIT_ALIASES.get(unit, (unit,))
@@ -148,20 +173,22 @@ class Comparison:
 
     def _conflict(self, reading: Reading, found: Fact, fact: Fact, stretch: Stretch) -> str:
         """Why a number that stands in a source went the other way there; empty where it did not."""
+        if is_year(fact):
+            return ""
         first, last = clause_around(stretch.text, fact.start - stretch.start, fact.end - stretch.start)
         if signed(direction(stretch.text[first:last]), fact) * reading.page.direction_at(found) < 0:
-            return f"{_cut(fact.text)} went the other way, or bounds the other side, in the evidence"
+            return f"{shortened(fact.text)} went the other way, or bounds the other side, in the evidence"
         return ""
 
     def _wording(self, fact: Fact) -> GroundedFact:
         for reading in (*self.readings, self.question):
-            place = _place(fact, reading.page)
+            place = place_of(fact, reading.page)
             if place is not None:
-                return _grounded(fact, reading, place)
+                return grounded(fact, reading, place)
         if fact.kind == "name" and fact.initial and " " in fact.text and not self._named(fact.text.split()[0]):
-            return self._wording(_without_first(fact))
+            return self._wording(without_first(fact))
         calendar = self._calendar(fact) if fact.kind == "name" else None
-        return calendar or _ungrounded(fact, f"the {fact.kind} {_cut(fact.text)} is in no source")
+        return calendar or ungrounded(fact, f"the {fact.kind} {shortened(fact.text)} is in no source")
 
     def _calendar(self, fact: Fact) -> GroundedFact | None:
         """A weekday beside a date, or a month of a date: it follows from the date."""
@@ -170,16 +197,12 @@ class Comparison:
             dates = [
                 each for each in self.facts if each.kind == "date" and 0 < each.start - fact.start < 14 + len(word)
             ]
-            grounded = self._value(dates[0]) if dates else None
-            ok = grounded is not None and grounded.source is not None and dates[0].weekday == WEEKDAYS.index(word)
-            return (
-                replace(_from(fact), source=grounded.source, source_span=grounded.source_span)
-                if ok and grounded
-                else None
-            )
+            dated = self._value(dates[0]) if dates else None
+            ok = dated is not None and dated.source is not None and dates[0].weekday == WEEKDAYS.index(word)
+            return replace(unplaced(fact), source=dated.source, source_span=dated.source_span) if ok and dated else None
         for reading in (*self.readings, self.question) if word in MONTHS else ():
             for found in reading.moments.in_month(MONTHS.index(word) + 1):
-                return _grounded(fact, reading, (found.start, found.end))
+                return grounded(fact, reading, (found.start, found.end))
         return None
 
     # -- sentences --------------------------------------------------------------------------------------------------
@@ -187,24 +210,25 @@ class Comparison:
     def sentence(self, stretch: Stretch, facts: Sequence[GroundedFact]) -> Judged:
         """Whether a sentence is carried, given the facts found in it."""
         inside = [fact for fact in facts if stretch.start <= fact.span[0] < stretch.end]
+        absence = self._searches.judge(stretch.text)
+        if absence is not None and absence.standing != "said":
+            return self._denied(stretch, absence)
         rests = any(fact.source not in (None, QUESTION) for fact in inside)
         asked = next((fact for fact in inside if fact.kind == "name" and fact.source == QUESTION), None)
         if rests and asked is not None:
-            self.doubts.append(f"{_cut(asked.text)} is in the question, but in no source")
+            self.doubts.append(f"{shortened(asked.text)} is in the question, but in no source")
         if without_report(stretch.text) != "":
             denied = denial(self._binder, stretch)
             if denied:
                 return _failure(stretch, 0.0, "contradicted", denied)
             claim = self._binder.claim(stretch)
             unbound = self._binder.doubt(stretch) or reversal(self._binder, claim) or exaggeration(self._binder, claim)
+            unbound = unbound or wrong_end(self._binder, claim) or misplaced(self._binder, claim)
             if unbound:
                 self.doubts.append(unbound)
-        actions = actions_claimed(stretch.text)
-        if actions:
-            unshown = next((action for action in actions if not self._shown(action, stretch)), None)
-            if unshown is not None:
-                return _failure(stretch, 0.0, "claim", f"nothing shows that it was {unshown}")
-            return Judged(carried=True)
+        done = self._done(stretch)
+        if done is not None:
+            return done
         said = self._said(stretch, inside)
         if said is None or not (said or rests):
             return Judged()
@@ -213,10 +237,41 @@ class Comparison:
             needed = said
         return self._judge(stretch, said, needed, rests)
 
+    def _denied(self, stretch: Stretch, absence: Absence) -> Judged:
+        """A sentence that says that something could not be found; its facts verify nothing."""
+        self.denying.add(stretch.start)
+        match absence.standing:
+            case "held":
+                return _failure(stretch, 0.0, "contradicted", absence.reason)
+            case "absent":
+                return Judged(carried=True)
+            case "failed":
+                return Judged()
+        return _failure(stretch, 0.0, "weak", absence.reason)
+
+    def rests(self, fact: GroundedFact) -> bool:
+        """Whether a fact verifies something: not where it only says what could not be found."""
+        at = max(0, bisect_right(self._starts, fact.span[0]) - 1)
+        return not self.stretches or self.stretches[at].start not in self.denying
+
+    def _done(self, stretch: Stretch) -> Judged | None:
+        """A sentence that claims that something was done; `None` where it claims nothing of the kind."""
+        actions = claimed(stretch.text)
+        unshown = next((action for action in actions if not self._shown(action, stretch)), None)
+        if unshown is None and not actions:
+            strange = (each for each in told(stretch.text) if not self._shown(each, stretch))
+            unshown = next((each for each in strange if not self._spoken_of(each)), None)
+        if unshown is not None:
+            return _failure(stretch, 0.0, "claim", f"nothing shows that it was {unshown}")
+        return Judged(carried=True) if actions else None
+
+    def _spoken_of(self, action: str) -> bool:
+        return any(speaks_of(reading.page, action) for reading in self.readings)
+
     def _shown(self, action: str, stretch: Stretch) -> bool:
         whole = stretch.text.strip(" .!").lower()
         pages = [reading.page for reading in self.readings]
-        return any(page.shows(action) or (" " in whole and page.find(whole)) for page in pages)
+        return any(shows(page, action) or (" " in whole and page.find(whole)) for page in pages)
 
     def _said(self, stretch: Stretch, inside: Sequence[GroundedFact]) -> frozenset[str] | None:
         """The stems of what a sentence says beside its facts; `None` where it only reports on the run."""
@@ -234,13 +289,15 @@ class Comparison:
         if coverage < CARRIED and rests:
             coverage = max(coverage, self._binder.covers(stretch, self.asked_senses))
         if best is not None and coverage >= CARRIED and self._opposite(stretch, *best):
-            return _failure(stretch, coverage, "contradicted", f"a source says the opposite: {_cut(best[1].text, 120)}")
+            return _failure(
+                stretch, coverage, "contradicted", f"a source says the opposite: {shortened(best[1].text, 120)}"
+            )
         if coverage >= CARRIED:
             return Judged(carried=True)
         if foreign(stretch.text):
             return Judged(carried=rests)
         problem: Problem = "weak" if coverage >= WEAK or len(needed) < FEW_WORDS else "unsupported"
-        return _failure(stretch, coverage, problem, f"no source says {_cut(stretch.text.strip(), 120)}")
+        return _failure(stretch, coverage, problem, f"no source says {shortened(stretch.text.strip(), 120)}")
 
     def _opposite(self, stretch: Stretch, reading: Reading, record: Stretch) -> bool:
         """Whether a sentence denies what a sentence of a source says; of data the flags have been asked."""
@@ -287,76 +344,8 @@ def _read(sources: Sequence[Source], wanted: Wanted, small: Sequence[int]) -> li
     return readings
 
 
-def _excused(fact: Fact, stretch: Stretch) -> bool:
-    """Names, and times it took, in a report on the run: they say nothing of the world."""
-    rest = without_report(stretch.text)
-    if rest is None or fact.start >= stretch.end - len(rest):
-        return False
-    return fact.kind in ("name", "quotation") or fact.unit in ("s", "ms", "minute")
-
-
-def _place(fact: Fact, page: Page) -> tuple[int, int] | None:
-    value = str(fact.value)
-    if fact.kind == "quotation":
-        return page.find_quote(value)
-    if fact.kind == "citation":
-        return page.find(value) or page.find(value.replace(", page ", ", p. "))
-    if fact.kind == "url":
-        return page.find_url(value)
-    return _place_name(value, page)
-
-
-def _place_name(value: str, page: Page) -> tuple[int, int] | None:
-    parts = value.split()
-    return page.find(value) or (page.find_together(parts) if len(parts) > 1 else None)
-
-
-def _is_share(fact: Fact, candidate: Fact) -> bool:
-    """Whether a percentage was found as a share of one: `0.175` for `17.5%`."""
-    return fact.unit == "percent" and isinstance(candidate.value, Decimal) and abs(candidate.value) <= 1
-
-
-def _is_lone(fact: Fact) -> bool:
-    """Whether a name is one word that begins its sentence, and so may be an ordinary word."""
-    one_word = fact.kind == "name" and fact.initial and fact.text.isalpha()
-    return one_word and (fact.value == "may" or fact.value not in (*MONTHS, *WEEKDAYS))
-
-
-def _without_first(fact: Fact) -> Fact:
-    """The name without the first word, which begins the sentence."""
-    rest = fact.text.partition(" ")[2]
-    return replace(fact, text=rest, value=rest.lower(), start=fact.end - len(rest), initial=False)
-
-
-def _wrong_weekday(fact: Fact, candidate: Fact) -> str:
-    if fact.weekday < 0 or not isinstance(candidate.value, tuple) or 0 in candidate.value:
-        return ""
-    try:
-        weekday = date(*candidate.value).weekday()
-    except ValueError:
-        return f"the date {fact.text} does not exist"
-    return "" if weekday == fact.weekday else f"{fact.text} is a {WEEKDAYS[weekday].title()}"
-
-
-def _from(fact: Fact) -> GroundedFact:
-    return GroundedFact(kind=fact.kind, text=fact.text, span=(fact.start, fact.end))
-
-
-def _grounded(fact: Fact, reading: Reading, place: tuple[int, int]) -> GroundedFact:
-    return replace(_from(fact), source=reading.id, source_span=reading.page.original(*place))
-
-
-def _ungrounded(fact: Fact, problem: str) -> GroundedFact:
-    return replace(_from(fact), problem=problem)
-
-
 def _failure(stretch: Stretch, coverage: float, problem: Problem, reason: str) -> Judged:
     text = stretch.text.strip()
     start = stretch.start + stretch.text.index(text)
     span = (start, start + len(text))
     return Judged(failure=Sentence(text=text, span=span, coverage=round(coverage, 3), problem=problem, reason=reason))
-
-
-def _cut(text: str, most: int = 60) -> str:
-    text = " ".join(text[: 2 * most].split())
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -11,6 +11,8 @@ ALIKE = 0.6
 """Share of their words that two sentences which both deny something have in common where they are one sentence."""
 
 _DIGIT = re.compile(r"\d")
+_WHOLE = re.compile(r"\b(?:nothing|none|nobody|neither)\b", re.IGNORECASE)
+_OPEN = re.compile(r"\b(?:is|are|was|were|be|stays?|remains?) (open|closed)\b")
 
 
 def flipped(answer: str, record: str) -> bool:
@@ -23,6 +25,8 @@ def flipped(answer: str, record: str) -> bool:
     mine, theirs = denied(answer), denied(record)
     if not (mine or theirs):
         return _antonyms(answer, record)
+    if any(_WHOLE.search(one) and negations(other) for one, other in ((answer, record), (record, answer))):
+        return False  # `nothing` and `neither` deny what cannot be told from their place
     ours, others = frozenset(stems(answer)), frozenset(stems(record))
     if mine & theirs:  # both deny something: one more negation counts only where they are as good as one sentence
         alike = len(ours & others) >= ALIKE * len(ours | others)
@@ -33,4 +37,7 @@ def flipped(answer: str, record: str) -> bool:
 def _antonyms(answer: str, record: str) -> bool:
     """Whether one says `approved` where the other says `rejected`."""
     ours, theirs = (frozenset(map(sense, words(each))) for each in (answer, record))
-    return any(OPPOSITE[each] & theirs for each in ours & DECISIVE - theirs if each in OPPOSITE)
+    if any(OPPOSITE[each] & theirs for each in ours & DECISIVE - theirs if each in OPPOSITE):
+        return True
+    mine, other = (set(_OPEN.findall(each.lower())) for each in (answer, record))
+    return bool(mine) and bool(other) and mine.isdisjoint(other) and not _DIGIT.search(answer + record)

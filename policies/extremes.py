@@ -1,4 +1,4 @@
-"""Which is the most or the least: a superlative of a claim beside the column of values it speaks of."""
+"""Which is the most or the least, and which end of a range: what a claim says beside the values it speaks of."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from .binding import Binder
 from .claims import Claim, Target
+from .ranges import end_of, side_of
 from .scenes import Slot
 from .senses import LEAST, MOST, sense
 
@@ -51,3 +52,14 @@ def _is_extreme(slot: Slot, target: Target, most: bool) -> bool:
         return False
     mine = [value for start, value in column if cell.start <= start < cell.end]
     return bool(mine) and mine[0] == (max if most else min)(value for _, value in column)
+
+
+def wrong_end(binder: Binder, claim: Claim) -> str:
+    """Why a value is the other end of its range in the sources; empty where it is not."""
+    for target in claim.values:
+        side = side_of(claim, target)
+        slots = [slot for slot in binder.slots(claim, target) if not slot.given] if side else []
+        ends = [end_of(slot) for slot in slots]
+        if slots and all(end not in ("", side) for end in ends):
+            return f"{target.text} is the {ends[0]} end of its range in the evidence"
+    return ""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 
 from .lexicon import ABBREVIATIONS, CARDINALS, MULTIPLIERS, STOP_WORDS, unit_named
 from .moments import take_moments
 from .quantities import URL, anything, is_cased, number_in_words, scan_digits, with_ranges
 from .spans import Canvas, Fact, FactKind
 
-__all__ = ["Fact", "FactKind", "extract", "normal_quote", "normal_url", "plain"]
+__all__ = ["Fact", "FactKind", "extract", "normal_quote", "normal_url", "plain", "quoted_in"]
 
 _EMAIL = re.compile(r"(?<![\w.+@-])[\w.+-]{1,64}+@[\w-]{1,64}+(?:\.[\w-]{1,64}+){1,8}+")
 _QUOTE = re.compile(
@@ -24,6 +26,9 @@ _CITATION = re.compile(r"(?<![\w.-])([\w-][\w.-]{0,120}\.\w{1,5}),\s(?:pages?|pp
 _CODE = re.compile(r"[^\W_]\w*+(?:[-_./]\w++)*+")
 _WORD = re.compile(r"[^\W\d_][^\W_]*+(?:[-'’&.][^\W\d_][^\W_]*+)*+")
 _MARKER = re.compile(r"(?m)^[ \t]{0,20}(?:\d{1,3}[.)]|[-*•])[ \t]")
+_ABOUT = re.compile(
+    r"(?i)(?:\b(?:about|around|roughly|approximately|approx\.?|circa|ca\.|nearly|almost|some)|~)\s?(?:[A-Z]{3}\s|[$€£])?$"
+)
 _SPELLED = re.compile(r"(?i)\b(" + "|".join(CARDINALS[2:]) + r")\b")
 
 
@@ -38,8 +43,20 @@ def extract(text: str) -> tuple[Fact, ...]:
     found += canvas.take(_QUOTE, _quotation) + take_moments(canvas) + canvas.take(_CODE, _code)
     quantities = scan_digits(canvas.text, anything)
     canvas.blank_all(quantities)
+    quantities = [_rounded(fact, text) for fact in quantities]
     found += quantities + canvas.take(_SPELLED, _spelled)
     return tuple(with_ranges([*found, *_names(canvas)], text))
+
+
+def _rounded(fact: Fact, text: str) -> Fact:
+    """A number that is said to be about so much: its last zeros are no digits that it shows, but two are kept."""
+    if not isinstance(fact.value, Decimal) or not _ABOUT.search(text[max(0, fact.start - 24) : fact.start]):
+        return fact
+    digits = re.sub(r"\D", "", fact.text)
+    zeros = min(len(digits) - len(digits.rstrip("0")), len(digits) - 2)
+    if zeros < 1 or "." in fact.text or fact.value % 10**zeros:
+        return fact
+    return replace(fact, quantum=fact.quantum * 10**zeros, digits=len(digits) - zeros)
 
 
 def normal_url(text: str) -> str:
@@ -51,6 +68,12 @@ def normal_quote(text: str) -> str:
     """A quotation with plain quote marks and single spaces, its first letter in lower case."""
     text = plain(text).rstrip(".,;:!?…")
     return text[:1].lower() + text[1:]
+
+
+def quoted_in(quotation: str, text: str) -> bool:
+    """Whether a quotation stands in a text word for word, whatever its spaces, quotation marks and first letter."""
+    words, flat = normal_quote(plain(quotation).strip("\"'")), plain(text)
+    return bool(words) and (words in flat or words[:1].upper() + words[1:] in flat)
 
 
 def plain(text: str) -> str:

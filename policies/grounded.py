@@ -54,8 +54,16 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grounding:
-    """What was found of an answer: the verdict, every fact, and the sentences that are not carried."""
+    """What was found of an answer.
+
+    Attributes:
+        verdict: what follows.
+        facts: every fact.
+        sentences: the sentences that are not carried.
+        vain: whether all it says is that something could not be found, and no search shows that it is not there.
+    """
 
     verdict: Verdict
     facts: tuple[GroundedFact, ...] = ()
     sentences: tuple[Sentence, ...] = ()
+    vain: bool = False

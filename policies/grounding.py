@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from .comparison import CARRIED, FEW_WORDS, MAX_ANSWER, MAX_FACTS, MAX_SOURCE, QUESTION, WEAK, Comparison, Judged
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-def ground(answer: str, *, question: str, sources: Sequence[Source]) -> Grounding:
+def ground(answer: str, *, question: str, sources: Sequence[Source], doubts: str = "") -> Grounding:
     """Check an answer against its evidence.
 
     1. Every number, date, time, quotation, URL, citation and proper name must stand in a source or in the question. A
@@ -41,13 +42,18 @@ def ground(answer: str, *, question: str, sources: Sequence[Source]) -> Groundin
     3. A sentence's content words (stems, without stop words and the question's words) must be held by one source, at
        least `CARRIED` of them within a record and its neighbours. It is `weak` above `WEAK`, and unsupported below. It
        must not deny what the best record says, or say what that denies, or turn a rise into a fall.
-    4. A claim that something was done (`I have booked …`, `Done.`) takes a source that shows it.
-    5. Sentences that report on the run (`I could not finish search (timed out).`) are allowed and verify nothing.
+    4. A claim that something was or is being done (`I have booked …`, `It is cancelled.`, `Done.`) takes a source that
+       shows it.
+    5. What is said not to be found (`The price could not be found.`, `There is no data on Oslo.`) fails where a source
+       holds it, and is carried where a call that looked for it found nothing. Where such a call failed it is allowed
+       and verifies nothing; where nothing shows that it was looked for, it is weak.
+    6. Sentences that report on the run (`I could not finish search (timed out).`) are allowed and verify nothing.
 
     Args:
         answer: the answer as text.
         question: what was asked.
-        sources: the usable evidence as texts.
+        sources: the usable evidence as texts, and what was looked for in vain.
+        doubts: why another check refused values of the sources; what it names may be left out as not found.
 
     Returns:
         `fail` where a fact is grounded nowhere, or a sentence is unsupported, contradicted or an unshown claim;
@@ -57,35 +63,49 @@ def ground(answer: str, *, question: str, sources: Sequence[Source]) -> Groundin
         of other languages in Latin letters the numbers, dates, quotations and URLs are, and other scripts are compared
         by words or pairs of characters.
     """
-    check = Comparison(answer[:MAX_ANSWER], question, sources)
+    check = Comparison(answer[:MAX_ANSWER], question, sources, doubts)
     facts = [found for fact in check.facts if (found := check.fact(fact)) is not None]
     sentences = [check.sentence(stretch, facts) for stretch in check.stretches]
     whole = len(answer) <= MAX_ANSWER and not check.more_facts
-    return _conclude(facts, sentences, check.doubts, whole)
+    resting = [each for each in facts if check.rests(each)]
+    grounding = _conclude(facts, resting, sentences, check.doubts, whole)
+    stands = any(each.source not in (None, QUESTION) for each in resting) or any(each.carried for each in sentences)
+    return replace(grounding, vain=bool(check.denying) and not stands and grounding.verdict.outcome == "unsure")
 
 
-def _conclude(facts: Sequence[GroundedFact], judged: Sequence[Judged], doubts: Sequence[str], whole: bool) -> Grounding:
+def _conclude(
+    facts: Sequence[GroundedFact],
+    resting: Sequence[GroundedFact],
+    judged: Sequence[Judged],
+    doubts: Sequence[str],
+    whole: bool,
+) -> Grounding:
     failures = tuple(each.failure for each in judged if each.failure is not None)
     carried = sum(each.carried for each in judged)
     good = sum(fact.source is not None for fact in facts) + carried
     score = good / max(1, len(facts) + carried + len(failures))
-    outcome, reason = _outcome(facts, failures, carried, doubts, whole)
+    outcome, reason = _outcome(facts, resting, failures, carried, doubts, whole)
     verdict = Verdict(outcome=outcome, reason=reason, verifier="grounding", score=round(score, 3))
     return Grounding(verdict=verdict, facts=tuple(facts), sentences=failures)
 
 
 def _outcome(
-    facts: Sequence[GroundedFact], failures: Sequence[Sentence], carried: int, doubts: Sequence[str], whole: bool
+    facts: Sequence[GroundedFact],
+    resting: Sequence[GroundedFact],
+    failures: Sequence[Sentence],
+    carried: int,
+    doubts: Sequence[str],
+    whole: bool,
 ) -> tuple[Literal["pass", "fail", "unsure"], str]:
     missing = next((fact for fact in facts if fact.source is None), None)
     wrong = next((each for each in failures if each.problem != "weak"), None)
     if missing is not None or wrong is not None:
         return "fail", missing.problem if missing is not None else wrong.reason if wrong is not None else ""
-    if not facts and not carried and not failures:
+    if not resting and not carried and not failures:
         return "unsure", "nothing in the answer could be checked"
     if failures:
         return "unsure", failures[0].reason
-    if not carried and all(fact.source == QUESTION for fact in facts):
+    if not carried and all(fact.source == QUESTION for fact in resting):
         return "unsure", "everything the answer says is in the question, and no source bears it out"
     if doubts:
         return "unsure", doubts[0]

@@ -201,7 +201,7 @@ RISE = frozenset(
 FALL = frozenset(
     _words(
         """fall falls fell fallen falling decrease decreases decreased decreasing decline declines declined declining
-        drop drops dropped shrank shrink shrinks lower down loss lost reduced reduction below"""
+        drop drops dropped shrank shrink shrinks lower down loss lost losing loses reduced reduction below"""
     )
 )
 """Words that say a quantity went down or is low."""
@@ -212,10 +212,25 @@ ACTIONS = frozenset(
     saved paid purchased bought reserved submitted posted uploaded transferred confirmed contacted notified added
     changed placed filed registered signed messaged replied moved renamed published refunded invited shared
     forwarded enabled disabled installed deployed restarted approved rejected closed reopened assigned printed
-    charged subscribed unsubscribed merged written arranged transmitted delivered"""
+    charged subscribed unsubscribed merged written arranged transmitted delivered informed"""
     )
 )
 """Past forms of verbs that change something in the world: to claim one takes evidence of it."""
+
+_PAST = (
+    "booked sent emailed mailed ordered cancelled canceled scheduled rescheduled created updated deleted removed paid"
+)
+_PAST += " purchased bought reserved submitted posted uploaded transferred confirmed contacted notified added"
+_PAST += " changed placed filed registered messaged replied moved renamed published refunded invited forwarded deployed"
+_PAST += " restarted assigned charged arranged transmitted"
+_NOW = (
+    "booking sending emailing mailing ordering cancelling canceling scheduling rescheduling creating updating deleting"
+)
+_NOW += " removing paying purchasing buying reserving submitting posting uploading transferring confirming"
+_NOW += " contacting notifying adding changing placing filing registering messaging replying moving renaming publishing"
+_NOW += " refunding inviting forwarding deploying restarting assigning charging arranging transmitting"
+ACTIONS_NOW = dict(zip(_NOW.split(), _PAST.split(), strict=True))
+"""Forms of them that say that it is being done, to the past form."""
 
 _IRREGULAR = dict(
     pair.split("=")

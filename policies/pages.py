@@ -11,9 +11,8 @@ from functools import cached_property
 from .facts import plain
 from .figures import Figures
 from .layout import Layout
-from .lexicon import stem
 from .postings import Postings
-from .sentences import Stretch, clause_around, direction, split, words
+from .sentences import Stretch, clause_around, direction, split
 from .spans import Fact, places
 
 MAX_TRIES = 200
@@ -31,6 +30,8 @@ class Page:
         if origin and origin not in text:
             text = f"{text}\n{origin}"
         self.text, self._shifts = _unescaped(text)
+        if _HTML.search(self.text):
+            self.text = _TAG.sub(_blank, self.text)
         self.lower = _lower(self.text)
         self.records = list(split(self.text))
         self._starts = [record.start for record in self.records]
@@ -77,6 +78,11 @@ class Page:
         other = text[:-1] if text.endswith("s") else text + "s"
         start = next(places(self.lower, other), None) if len(text) > 4 else None
         return None if start is None else (start, start + len(other))
+
+    def find_in_key(self, number: str) -> tuple[int, int] | None:
+        """Where a year stands as a part of a key, such as `visitors_2024`."""
+        found = re.search(rf"[A-Za-z]_?({number})\b", self.text) if _YEAR.fullmatch(number) else None
+        return None if found is None else found.span(1)
 
     def find_quote(self, text: str) -> tuple[int, int] | None:
         """Where a normalised quotation stands verbatim, whatever its spaces, quote marks and first letter."""
@@ -128,19 +134,6 @@ class Page:
                 return start, start + len(url)
         return None
 
-    def shows(self, action: str) -> bool:
-        """Whether a source shows that an action was done: its tool is named for it, or its result says so."""
-        call = _CALL.match(self.text)
-        if call is not None and stem(action) in map(stem, words(call[1])):
-            return True
-        if action.split()[0] in _BARE:
-            return _SUCCESS.search(self.lower) is not None
-        done = (
-            rf"\"[^\"\n]{{0,60}}\b{action}\b|\b(?:has|have|was|were)\s(?:been\s)?(?:successfully\s)?{action}\b"
-            rf"|\bsuccessfully\s{action}\b"
-        )
-        return action in self.lower and re.search(done, self.lower) is not None
-
 
 def signed(towards: int, fact: Fact) -> int:
     """The direction said beside a number, turned round where the number is negative: a growth of -3 is a fall."""
@@ -155,13 +148,35 @@ def trimmed(stretch: Stretch, place: int) -> Stretch:
     return Stretch(stretch.text[start - stretch.start : end - stretch.start], start, end)
 
 
-_CALL = re.compile(r"([\w.-]{1,80})[\s:(]{0,3}\{")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _URL_ENDS = re.compile(r"/?[.,;:!?'*]{0,3}(?:[\s\"<>)\]}”»|`\\]|$)")
-_BARE = frozenset({"done", "all", "finished", "completed", "taken"})
-_SUCCESS = re.compile(
-    r"\"(?:done|ok|success|successful|completed|finished|confirmed)\"|\b(?:done|successfully|completed|finished)\b"
-)
 _PROSE = re.compile(r"\s[a-z]")
+
+
+_HTML = re.compile(
+    r"(?:\A|\n)\s{0,9}<(?:!doctype|html|head|body|div|main|article|section|table|ul|ol|p|h[1-6])\b", re.IGNORECASE
+)
+_TAG = re.compile(
+    r"<(?P<hidden>script|style)\b[^<>]{0,400}>[^<]{0,40000}</(?P=hidden)>"
+    r"|</?(?P<name>[a-z][a-z0-9]{0,15})(?P<rest>[^<>]{0,600})>",
+    re.IGNORECASE,
+)
+_CELLS = frozenset({"td", "th"})
+_INLINE = frozenset({"a", "b", "i", "em", "strong", "span", "code", "u", "small", "sup", "sub", "abbr", "mark", "time"})
+
+
+def _blank(match: re.Match[str]) -> str:
+    """A tag as what it does on a page, in as many characters: an end of a line, of a cell, or nothing."""
+    whole, name = match[0], (match["name"] or "").lower()
+    if "http" in whole and not match["hidden"]:
+        return whole  # an address that may be cited
+    if name in _INLINE:
+        return " " * len(whole)
+    if name in _CELLS:
+        return ("|" if whole[1] == "/" else " ") + " " * (len(whole) - 1)
+    if name == "table" or (name in ("tr", "thead", "tbody") and whole[1] != "/"):
+        return " " * len(whole)
+    return "\n" + " " * (len(whole) - 1)
 
 
 def _lower(text: str) -> str:

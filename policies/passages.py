@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 from .figures import Wanted
 from .quantities import magnitudes
@@ -22,11 +23,14 @@ class Source:
         text: what an answer may rest on: for a tool its name, its arguments as JSON and its content; for a passage its
             words and where it stands.
         origin: the file, URL or tool it came from; it may be cited, and is read as a part of the text.
+        gave: whether the call gave a `result`; of one that found `nothing`, or ended in `failure`, the text is its name
+            and arguments: it grounds nothing, and says what was looked for in vain.
     """
 
     id: str
     text: str
     origin: str = ""
+    gave: Literal["result", "nothing", "failure"] = "result"
 
 
 class Reading:

@@ -10,10 +10,12 @@ from .binding import Binder
 from .claims import Claim
 from .lexicon import STOP_WORDS
 from .names import senses_of
-from .records import YES, Cell, Record
+from .quantities import anything, same, scan
+from .records import NO, YES, Cell, Record
 from .scenes import Scene
 from .senses import OPPOSITE, sense
 from .sentences import Stretch
+from .spans import Fact
 
 _PART = re.compile(r"[,;.]\s|\s(?:but|and|while|though|although|yet)\s|:\s")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -24,7 +26,9 @@ _DENIES = re.compile(
 _AFFIX = re.compile(r"(?:un|in|non|dis)-?")
 _CLOSED = frozenset({"close", "absent", "unavailabl"})
 _EMPTY = frozenset({"is", "has", "at", "on", "in", "of", "by", "to", "was", "can", "flag", "num", "number", "count"})
+_ON = frozenset(map(sense, ["enabled", "active", "available", "on", "enable"]))
 _MOST = 50
+_ROWS = 300
 _COUNTS = re.compile(r"(?<!\w)\d")
 
 
@@ -45,10 +49,10 @@ def denial(binder: Binder, stretch: Stretch) -> str:
         return ""
     claim = binder.claim(stretch)
     for part in _PART.split(claim.view.text):
-        flags = list(_flags(binder, part))
+        flags = _telling(list(_flags(binder, part)))
         best = _nearest(claim, flags)
         wrong = [each for each in best if _agrees(part, each) is False]
-        if wrong and not any(_agrees(part, each) for each in best):
+        if wrong and not any(_agrees(part, each) or _says_another(claim, part, each) for each in best):
             flag = wrong[0]
             key, value = " ".join(flag.cell.labels[-1:]), flag.scene.text[flag.cell.start : flag.cell.end]
             return f"the evidence says {key}: {value}"
@@ -65,6 +69,29 @@ def _flags(binder: Binder, part: str) -> Iterator[Flag]:
             for record, cell in scene.layout.flags[word]:
                 value = scene.text[cell.start : cell.end].strip('" ').lower()
                 yield Flag(scene, record, cell, value in YES, value in ("0", "0.0"))
+
+
+def _telling(flags: list[Flag]) -> list[Flag]:
+    """The flags without `enabled` and its like, where the part names another key: `TLS is enabled`."""
+    named = [each for each in flags if not _names(each.cell) <= _ON]
+    return named or flags
+
+
+def _says_another(claim: Claim, part: str, flag: Flag) -> bool:
+    """Whether a part gives the value that another record has under the same key, where one says that it has none."""
+    label, small = flag.cell.labels[-1:], part.casefold()
+    for record in flag.scene.layout.records[:_ROWS] if flag.scene.text[flag.cell.start : flag.cell.end] else ():
+        for cell in record.cells if record.data and not record.given and record is not flag.record else ():
+            value = flag.scene.text[cell.start : cell.end].strip('" ').casefold()
+            if cell.labels[-1:] != label or value in NO | YES or len(value) < 2:
+                continue
+            if value in small or any(each.fact is not None and _stands(each.fact, value) for each in claim.values):
+                return True
+    return False
+
+
+def _stands(fact: Fact, value: str) -> bool:
+    return any(same(fact, each) for each in scan(value.upper(), anything))
 
 
 def _names(cell: Cell) -> frozenset[str]:

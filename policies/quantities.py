@@ -354,6 +354,9 @@ def _key_unit(key: str) -> str | None:
     parts = re.sub(r"([a-z])([A-Z])", r"\1_\2", key).lower().split("_")
     if parts[-1] in LABELS:
         return parts[-1]
+    rate = unit_named("/".join(parts[-2:])) if len(parts) > 2 else None
+    if rate is not None:
+        return rate  # wind_m_s
     tail = {"c": "celsius", "f": "fahrenheit"}.get(parts[-1]) if len(parts) > 1 else None
     return tail or (unit_named(parts[-1]) if len(parts) > 1 or len(parts[-1]) > 2 else None)
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from .anchors import Anchor, Key, Kind
 from .layout import PARENT, once
+from .lexicon import stem
 from .names import senses_of
 from .passages import Reading
 from .quantities import same
 from .records import Record, refers
-from .spans import beginnings
+from .spans import beginnings, places
 from .views import View
 
 MAX_RIVALS = 16
@@ -21,7 +22,9 @@ MAX_RIVALS = 16
 VERBATIM = 20
 """Characters of the shortest sentence that needs no more than to stand in a source as it is."""
 
-_BEFORE = re.compile(r"(?:\A|\n|[.!?]\s)\Z")
+_BEFORE = re.compile(r"(?:\A|\n|[.!?]\s) *\Z")
+_DIGIT = re.compile(r"\d")
+_PRONOUN = re.compile(r"\b(?:it|its|them|they|their|he|his|him|she|her|there|this|that|these|those)\b")
 _AFTER = re.compile(r"[.!](?:\s|\Z)|\Z|\n")
 
 GIVEN = 0.25
@@ -79,14 +82,32 @@ class Scene:
             if at + len(word) < len(self.text)
         )
 
+    def knows(self, word: str) -> bool:
+        """Whether a word in lower case stands here in any form, or as a part of another word or a key."""
+        root = stem(word)
+        return root in self.lower or word[:4] in self.lower or bool(self.reading.page.postings.holding(root))
+
+    def counts(self, text: str) -> bool:
+        """Whether a name with a number stands here as a common noun with a number: `job 7`, and never `Job 7`."""
+        at = next(places(self.lower, text, 20), None)
+        return at is not None and self.text[at].islower() and text.capitalize() not in self.text
+
     def says(self, sentence: str) -> bool:
         """Whether a whole sentence with its own subject stands here word for word."""
         words = sentence.strip().rstrip(".!").lower()
-        if len(words) < VERBATIM or refers(sentence):
+        if len(words) < VERBATIM or (refers(sentence) and not self._alone(words)):
             return False
         at = self.lower.find(words)
         ends = self.text[at + len(words) : at + len(words) + 2]
-        return at >= 0 and _BEFORE.search(self.text[max(0, at - 3) : at]) is not None and _AFTER.match(ends) is not None
+        return (
+            at >= 0 and _BEFORE.search(self.text[max(0, at - 12) : at]) is not None and _AFTER.match(ends) is not None
+        )
+
+    def _alone(self, words: str) -> bool:
+        """Whether a sentence of a common noun is the only one that begins so: `The last train leaves at …`."""
+        first = _DIGIT.search(words)
+        head = words[: first.start()] if first is not None else ""
+        return len(head) >= VERBATIM - 4 and not _PRONOUN.search(words) and self.lower.count(head) == 1
 
     def weights(self, anchors: Sequence[Anchor]) -> dict[int, float]:
         """The weight of the anchors that each record holds, by the record's identity."""

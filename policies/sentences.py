@@ -1,4 +1,4 @@
-"""Sentences of an answer or a source: where they lie, what they say in stems, what they deny and claim to have done."""
+"""Sentences of an answer or a source: where they lie, what they say in stems, and what they deny."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .lexicon import ABBREVIATIONS, ACTIONS, FALL, FOREIGN_WORDS, NEGATIONS, RISE, STOP_WORDS, stem
+from .lexicon import ABBREVIATIONS, FALL, FOREIGN_WORDS, NEGATIONS, RISE, STOP_WORDS, stem
 
 NEGATION_REACH = 4
 """Content words after a negation that it is taken to deny, within its clause."""
@@ -59,19 +59,6 @@ _REPORT = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _TURN = re.compile(r";|,?\s(?:but|however|yet|so|and the|and it)\b|\.\s")
-_VERB = "|".join(sorted(ACTIONS))
-_ADVERBS = r"(?:\s(?:also|just|now|already|successfully|then|both))*"
-_CLAIM = re.compile(
-    rf"""\b(?:i|we)(?:['’]ve|\shave|\shad)?{_ADVERBS}\s(?P<mine>{_VERB})\b
-    | \b(?:has|have|was|were|is|are)\s(?:(?:now|just|already|successfully)\s)?(?:been\s(?:successfully\s)?)?
-        (?P<passive>{_VERB})\b
-    | \bsuccessfully\s(?P<success>{_VERB})\b
-    | ^\W*(?:it['’]s\s|it\sis\s|all\s|that['’]s\s)?
-        (?P<bare>done|all\sset|finished|completed|taken\scare\sof|{_VERB})\s*(?:[.!]|$)""",
-    re.VERBOSE | re.IGNORECASE,
-)
-_FURTHER = re.compile(rf"(?:\band|,){_ADVERBS}\s(?:i\s|have\s)?({_VERB})\b", re.IGNORECASE)
-_YOURS = re.compile(r"\b(?:your|you|as requested|for you|now)\b", re.IGNORECASE)
 
 
 def split(text: str) -> Iterator[Stretch]:
@@ -133,7 +120,10 @@ def denied(text: str) -> frozenset[str]:
     found: set[str] = set()
     for match in _NEGATION.finditer(text):
         clause = _CLAUSE.split(text[match.end() : match.end() + 160], maxsplit=1)[0]
-        found.update(stems(clause)[:NEGATION_REACH])
+        after = stems(clause)[:NEGATION_REACH]
+        if not after and match[0] in ("nothing", "none", "nobody"):  # `they pay nothing`
+            after = stems(_CLAUSE.split(text[: match.start()])[-1])[-1:]
+        found.update(after)
     return frozenset(found)
 
 
@@ -162,12 +152,6 @@ def clause_around(text: str, start: int, end: int) -> tuple[int, int]:
     return first, last
 
 
-def _is_news(passive: str) -> bool:
-    """Whether a passive says that something has happened, not that it does happen."""
-    words_ = passive.lower().split()
-    return words_[0] in ("has", "have") or not {"successfully", "now", "just", "already"}.isdisjoint(words_)
-
-
 def negations(text: str) -> int:
     """How many negations a sentence has."""
     return len(_NEGATION.findall(_BOUND.sub(" ", text.lower())))
@@ -188,12 +172,3 @@ def without_report(text: str) -> str | None:
         return None
     turn = _TURN.search(text, match.end())
     return text[turn.end() :] if turn else ""
-
-
-def actions_claimed(text: str) -> tuple[str, ...]:
-    """The actions that a sentence claims were done by the run: `booked`, `sent`, `done`, or several."""
-    for match in _CLAIM.finditer(text):
-        if match["passive"] is None or _is_news(match[0]) or (len(text.split()) < 7 and _YOURS.search(text)):
-            action = next(group for group in match.groups() if group is not None).lower()
-            return (action, *(each.lower() for each in _FURTHER.findall(text, match.end())))
-    return ()

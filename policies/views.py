@@ -440,7 +440,9 @@ def _labelled(cell: Cell, fact: Fact) -> bool:
 @lru_cache(maxsize=4096)
 def _facts_in(labels: tuple[str, ...]) -> tuple[Fact, ...]:
     """The values that stand in some keys."""
-    return tuple(each for label in labels if any(map(str.isdigit, label)) for each in scan(label, anything))
+    return tuple(
+        each for label in labels if any(map(str.isdigit, label)) for each in scan(label.replace("_", " "), anything)
+    )
 
 
 def _without(text: str, start: int, end: int, inner: Sequence[tuple[int, int]]) -> str:

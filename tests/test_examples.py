@@ -25,6 +25,14 @@ EXPECTED = {
         "model calls: 4",
         "again: the answer was refused .it must name the price in euros",
     ],
+    "checks": [
+        "another one +fail +asked for number 7, got 8",
+        r"wrong total +fail +total is 45.2, recomputed it is 42.5",
+        "wrong unit +fail",
+        "altered quotation +fail",
+        r"is 42.50. verified: True",
+        r"could not be found. verified: False .the evidence says total: 42.5",
+    ],
     "control": [
         "40 of 40 answers are verified",
         r"retry, 5 times\n  first: attempt 1 of 3 failed",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..policies.errors import ToolError
 from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut, Verdict
-from .checks import run_checks
+from .checking import run_checks
 from .content import Content, render
 from .refusal import is_final, is_throttled, passes, wait_of
 from .tool import Tool

@@ -23,7 +23,9 @@ _ERROR_TEXT = re.compile(
     r"|payment required|forbidden|not found|method not allowed|request timeout|conflict|gone|too many requests"
     r"|internal server error|not implemented|bad gateway|service unavailable|gateway time-?out)"
     r"|(?:internal server error|bad gateway|service unavailable|gateway time-?out|too many requests|rate limit exceeded"
-    r"|access denied|permission denied)\b)",
+    r"|access denied|permission denied)\b"
+    r"|(?:sorry,? |oops[,!.]? ){0,2}(?:something went wrong|an (?:unexpected |internal )?error (?:has )?occurred)"
+    r"|checking your browser before|please enable (?:javascript|cookies)|you have been blocked\b)",
     re.IGNORECASE,
 )
 _TRACEBACK = "Traceback (most recent call last):"
@@ -35,8 +37,14 @@ _HTML_ERROR = re.compile(
 )
 _STATUS_KEYS = ("status", "status_code", "statusCode", "code")
 _FLAGS = ("isError", "is_error")
+_WENT = ("success", "ok")
+_OF_ERRORS = frozenset(
+    {"status", "status_code", "code", "message", "messages", "detail", "details", "reason", "error", "errors", "msg"}
+) | {"error_code", "error_message", "type", "title", "timestamp", "time", "path", "request_id", "trace_id", "data"}
+"""Keys of an error that say nothing of anything else."""
+
 _MESSAGES = ("error", "errors", "error_message", "exception")
-_LISTS = ("results", "result", "items", "data", "rows", "hits", "matches", "records", "documents", "passages")
+_LISTS = ("results", "result", "items", "data", "rows", "hits", "matches", "records", "documents", "docs", "passages")
 
 
 def looks_like_error(value: Any) -> str | None:
@@ -54,18 +62,36 @@ def is_empty(value: Any) -> bool:
     `0` and `False` are values.
     """
     if isinstance(value, str | bytes):
-        return not value.strip()
+        return not value.strip() or (
+            isinstance(value, str) and len(value) < 80 and _NOTHING.fullmatch(value) is not None
+        )
     if value is None:
         return True
     if isinstance(value, Mapping):
         lists = [value[key] for key in _LISTS if key in value]
         others = [key for key in value if key not in _LISTS and key not in _COUNTS]
-        return not value or (bool(lists) and not others and all(map(is_empty, lists)))
+        empty = bool(lists) and not others and all(map(is_empty, lists))
+        return not value or empty or _wraps_nothing(value)
     return isinstance(value, Collection) and len(value) == 0
+
+
+def _wraps_nothing(value: Mapping[Any, Any]) -> bool:
+    """Whether all it holds is an object around a list of nothing, as `{"response": {"docs": [], "numFound": 0}}`."""
+    inner = [value[key] for key in value if key in _WRAPPERS]
+    others = [key for key in value if key not in _WRAPPERS and key not in _COUNTS]
+    return bool(inner) and not others and all(isinstance(each, Mapping) and is_empty(each) for each in inner)
 
 
 _COUNTS = frozenset(
     {"count", "total", "next", "page", "took", "query", "status", "ok", "success", "has_more", "truncated"}
+) | {"numFound", "start", "maxScore", "max_score", "timed_out", "total_count", "totalResults"}
+_WRAPPERS = frozenset({"response", "hits", "data", "result", "search", "body"})
+_NOTHING = re.compile(
+    r"\s*(?:sorry[,.]\s)?(?:no (?:\w+ ){0,2}"
+    r"(?:results?|matches|match|records?|rows|entries|documents?|hits|data)"
+    r"(?: (?:(?:was|were) )?(?:found|returned|available))?(?: for .{1,40})?|nothing (?:was )?found"
+    r"|not found|0 results?)[.!]?\s*",
+    re.IGNORECASE,
 )
 
 
@@ -160,10 +186,17 @@ def _error_mapping(value: Mapping[Any, Any]) -> str | None:
     for key in _MESSAGES:
         if value.get(key) and not data:
             return short(value[key])
+    if any(value.get(key) is False for key in _WENT) and not data and value.get("message"):
+        return short(value["message"])
     for key in _STATUS_KEYS:
-        if _is_bad_status(value.get(key), key) and not data:
+        if _is_bad_status(value.get(key), key) and not data and not _is_record(value, key):
             return short(value.get("message") or value.get("detail") or f"{key} {value[key]}")
     return None
+
+
+def _is_record(value: Mapping[Any, Any], key: str) -> bool:
+    """Whether a status in words is that of the thing that was asked about, such as a job that failed."""
+    return not str(value.get(key)).isdecimal() and any(each not in _OF_ERRORS for each in value)
 
 
 def _is_bad_status(status: Any, key: str) -> bool:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from shotclock.policies.errors import UsageError
 from shotclock.policies.outcome import Verdict
+from shotclock.tools.checking import Check, run_checks
 from shotclock.tools.checks import (
-    Check,
     has_fields,
     in_range,
     in_unit,
@@ -26,7 +26,6 @@ from shotclock.tools.checks import (
     monotone,
     not_older_than,
     one_of,
-    run_checks,
 )
 
 
