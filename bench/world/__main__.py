@@ -17,9 +17,10 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..peers.process import interpreter
 from .faults import FAULTS
 from .report import drawing, figures, text
-from .systems.register import PEERS
+from .systems.register import LIBRARIES, PEERS
 from .table import SEEDS, Size, fill
 from .wall import main as wall
 
@@ -31,7 +32,8 @@ def main() -> None:
         print(wall(asked.queries or 12))
         return
     began = time.monotonic()
-    systems = ("ours", "ours-turns", "ours-retry", *PEERS) if asked.full else ("ours", "loop")
+    full = ("ours", "ours-turns", "ours-retry", *(name for name in PEERS if name not in LIBRARIES or interpreter(name)))
+    systems = full if asked.full else ("ours", "loop")
     size = Size(
         systems=_names(asked.systems, systems),
         faults=_names(asked.faults, FAULTS),
