@@ -49,14 +49,14 @@ class Process:
         if python is None:
             raise PeerError(f"{name} has no environment under {ENVIRONMENTS}: make it with `make peers`")
         self.name = name
-        # What other tracing and accounts this user has set up stays out of it.
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("LANGSMITH_", "LANGCHAIN_"))}
-        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        # What tracing and paths this user has set up stays out of another library's environment.
+        strange = ("LANGSMITH_", "LANGCHAIN_") if name in OWN else ("LANGSMITH_", "LANGCHAIN_", "PYTHONPATH")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(strange)}
         self._errors = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115  # lives as long as the process
         self._process = subprocess.Popen(
             [python, "-m", "bench.peers.worker", name],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, cwd=ROOT,
-            env=kept | {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore"},
+            env=kept | {"PYTHONWARNINGS": "ignore"},
         )  # fmt: skip
 
     def ask(self, do: str, **values: Any) -> Any:
