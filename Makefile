@@ -8,7 +8,7 @@ QUESTION ?= What is the mean amount of the orders in the North?
 FILES ?= examples/data/orders.csv
 LATENCY ?= 2s
 
-.PHONY: ask test test-slow lint types check dev clean
+.PHONY: ask test test-slow lint types check dev bench peers clean
 
 ask: .venv/.ask ## answer a question over real files, then show where the time went
 	@$(BIN)/shotclock ask "$(QUESTION)" $(FILES) --latency $(LATENCY)
@@ -33,8 +33,23 @@ check: test lint types
 dev: .venv/.python ## an editable install, for work on the project
 	$(BIN)/pip install -q -c constraints.txt -e ".[test,check]" -C editable_mode=strict
 
+bench: .venv/.test ## every benchmark in a short form, in under ten minutes; other libraries where `make peers` was run
+	$(BIN)/python -m bench.pipeline 50
+	$(BIN)/python -m bench.forecast_calibration 30
+	$(BIN)/python -m bench.startup 2
+	$(BIN)/python -m bench.plans 8
+	$(BIN)/python -m bench.hedging 1 200
+	$(BIN)/python -m bench.verification 60
+	$(BIN)/python -m bench.overhead --rounds 2 --starts 1 --cells 1x1,4x4,16x16
+	$(BIN)/python -m bench.many --rounds 1 --runs 1,100
+	$(BIN)/python -m bench.world --queries 20
+	@test ! -d .venv-peers || $(BIN)/python -m bench.world --peers --faults all --queries 20
+
+peers: ## an environment for each library that the benchmarks compare with, under .venv-peers
+	PYTHON=$(PYTHON) bench/peers/setup
+
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-peers build *.egg-info
 
 .venv/.python:
 	$(PYTHON) -m venv .venv 2>/dev/null || { $(PYTHON) -m pip install -q virtualenv && $(PYTHON) -m virtualenv -q .venv; }

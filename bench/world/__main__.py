@@ -4,6 +4,7 @@
 
     python -m bench.world                       # a short table in under three minutes
     python -m bench.world --full                # five seeds, more systems, tens of thousands of queries
+    python -m bench.world --peers               # other libraries too, those that have an environment (make peers)
     python -m bench.world --out FOLDER          # figures.json and curves.svg as well
     python -m bench.world --systems ours,loop --faults none,hangs --seeds 101,102 --queries 100
     python -m bench.world --wall                # the wall clock at 1:10, a few queries, tools that block the loop too
@@ -17,9 +18,10 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..peers.process import interpreter
 from .faults import FAULTS
 from .report import drawing, figures, text
-from .systems.register import PEERS
+from .systems.register import LIBRARIES
 from .table import SEEDS, Size, fill
 from .wall import main as wall
 
@@ -31,7 +33,9 @@ def main() -> None:
         print(wall(asked.queries or 12))
         return
     began = time.monotonic()
-    systems = ("ours", "ours-turns", "ours-retry", *PEERS) if asked.full else ("ours", "loop")
+    there = tuple(name for name in LIBRARIES if interpreter(name))
+    systems = ("ours", "ours-turns", "ours-retry", "loop", "loop-plain") if asked.full else ("ours", "loop")
+    systems += there if asked.full or asked.peers else ()
     size = Size(
         systems=_names(asked.systems, systems),
         faults=_names(asked.faults, FAULTS),
@@ -50,6 +54,7 @@ def main() -> None:
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.world", description="What answers by a deadline are worth.")
     parser.add_argument("--full", action="store_true", help="five seeds, all systems, 200 queries a row")
+    parser.add_argument("--peers", action="store_true", help="other libraries too, those that have an environment")
     parser.add_argument("--wall", action="store_true", help="on the wall clock at 1:10, a few queries")
     parser.add_argument("--out", type=Path, help="a folder for figures.json and curves.svg")
     parser.add_argument("--queries", type=int, help="queries a row")

@@ -14,7 +14,7 @@ from .systems.register import PEERS
 from .table import CAUSAL, ORACLE, Table, only
 
 COLOURS = {ORACLE: "#333333", CAUSAL: "#999999", "ours": "#0b6bcb", "loop": "#d9480f"}
-_MORE = ("#2b8a3e", "#9c36b5", "#e67700", "#c2255c", "#1098ad")
+_MORE = ("#2b8a3e", "#9c36b5", "#e67700", "#c2255c", "#1098ad", "#868e00", "#7048e8", "#a0522d")
 POOLED = "pooled"
 """All rows together."""
 
@@ -39,6 +39,7 @@ def figures(table: Table, rounds: int = 1_000) -> dict[str, Any]:
             for name in table.size.systems
         },
         "endings": {name: _endings(table, name) for name in table.size.systems},
+        "tuned": {f"{name} {fault}": found for (name, fault), found in table.tuned.items()},
     }
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from ..peers.process import kept
 from .faults import FAULTS
 from .run import WARM_UP, Record, play
 from .score import MULTIPLES, Query, Worth
 from .stage import Stage
 from .systems.oracle import Foreseen, causal, clairvoyant
-from .systems.register import SYSTEMS
+from .systems.register import LIBRARIES, SYSTEMS
 from .tape import Tape
 from .task import make
 
@@ -41,7 +43,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One row: a system under a fault, a deadline and a seed."""
+    """One row: a system under a fault, a deadline and a seed; another library with what it was tuned to."""
 
     system: str
     fault: str
@@ -49,14 +51,19 @@ class Job:
     seed: int
     median: float
     size: Size
+    tuned: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
 
     def run(self) -> list[Record]:
-        """Its answers."""
+        """Its answers; another library gives them in its own environment."""
+        deadline, ample, warm_up = self.multiple * self.median, 10 * self.median, range(self.size.warm_up)
+        if self.system in LIBRARIES:
+            return self._elsewhere(deadline)
         stage = Stage(self.seed, FAULTS[self.fault])
-        system = SYSTEMS[self.system](stage)
-        return play(
-            system, stage, self.size.indices, self.multiple * self.median, range(self.size.warm_up), 10 * self.median
-        )
+        return play(SYSTEMS[self.system](stage), stage, self.size.indices, deadline, warm_up, ample)
+
+    def _elsewhere(self, deadline: float) -> list[Record]:
+        asked = {"seed": self.seed, "fault": self.fault, "deadline": deadline, "indices": list(self.size.indices)}
+        return [Record(**row) for row in kept(self.system).ask("play", **asked, **self.tuned)]
 
 
 def median(size: Size) -> float:
@@ -74,6 +81,8 @@ class Table:
     size: Size
     median: float
     records: dict[str, list[tuple[Job, Record]]]
+    tuned: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    """What other libraries were tuned to, by system and fault."""
 
     def good(self, system: str) -> dict[Query, dict[float, float]]:
         """Whether each query was answered rightly, on time and within the limits."""
@@ -98,18 +107,26 @@ def only(worth: Worth, fault: str | None) -> Worth:
 def fill(size: Size, workers: int = 2) -> Table:
     """Run everything."""
     middle = median(size)
-    jobs = [
-        Job(system, fault, multiple, seed, middle, size)
-        for system in size.systems
-        for fault in size.faults
-        for seed in size.seeds
-        for multiple in MULTIPLES
-    ]
     table = Table(size, middle, {name: _foreseen(name, size, middle) for name in _ORACLES})
     with ProcessPoolExecutor(workers) as pool:
+        ways = [(system, fault) for system in size.systems if system in LIBRARIES for fault in size.faults]
+        table.tuned = dict(zip(ways, pool.map(_tune, ways), strict=True))
+        jobs = [
+            Job(system, fault, multiple, seed, middle, size, table.tuned.get((system, fault), {}))
+            for system in size.systems
+            for fault in size.faults
+            for seed in size.seeds
+            for multiple in MULTIPLES
+        ]
         for job, records in zip(jobs, pool.map(Job.run, jobs), strict=True):
             table.records.setdefault(job.system, []).extend((job, record) for record in records)
     return table
+
+
+def _tune(way: tuple[str, str]) -> dict[str, Any]:
+    system, fault = way
+    found: dict[str, Any] = kept(system).ask("tune", fault=fault)
+    return found
 
 
 def _foreseen(name: str, size: Size, middle: float) -> list[tuple[Job, Record]]:

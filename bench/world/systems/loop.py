@@ -12,17 +12,15 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..mind import Asked, Mind, Ready, Refused, Said, Text, Wait
+from ..mind import Asked, Said
 from ..stage import Reply, Scene, Stage, sound
 from ..tape import CLASSES
+from .client import BACKOFF, Turn, patiently
 
 TURNS = 12
 RETRIES = 2
 MARGIN = 0.01
 """Real seconds before the deadline at which it stops, to say what there is."""
-
-BACKOFF = 0.05
-"""Seconds before the first retry, doubling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +64,12 @@ class Loop:
         messages = [Said("user", scene.query.text)]
         refusals = 0
         for _ in range(TURNS):
-            text, calls = await self._ask(scene, messages)
-            messages.append(Said("assistant", text, tuple(calls)))
-            if calls:
-                messages += await asyncio.gather(*(self._call(scene, call, found) for call in calls))
+            turn = await self._ask(scene, messages)
+            messages.append(Said("assistant", turn.text, turn.calls))
+            if turn.calls:
+                messages += await asyncio.gather(*(self._call(scene, call, found) for call in turn.calls))
                 continue
-            found.text, found.verified = text, False
+            found.text, found.verified = turn.text, False
             refused = await self._audited(scene, found)
             if refused is None or refusals:
                 return
@@ -86,15 +84,11 @@ class Loop:
         found.verified = refused is None
         return refused
 
-    async def _ask(self, scene: Scene, messages: list[Said]) -> tuple[str, list[Asked]]:
-        for attempt in range(RETRIES + 1):
-            try:
-                return await asyncio.wait_for(
-                    _turn(scene.mind, messages, scene.scale), self._timeouts.model * scene.scale
-                )
-            except (TimeoutError, ConnectionError):
-                await asyncio.sleep(BACKOFF * 2**attempt * scene.scale)
-        return "I could not answer: the model failed.", []
+    async def _ask(self, scene: Scene, messages: list[Said]) -> Turn:
+        try:
+            return await patiently(scene.mind, messages, CLASSES.keys(), scene.scale, self._timeouts.model)
+        except (TimeoutError, ConnectionError):
+            return Turn("I could not answer: the model failed.")
 
     async def _call(self, scene: Scene, call: Asked, found: _Found) -> Said:
         key, wanted = call.arguments["key"], call.arguments["field"]
@@ -115,18 +109,3 @@ class Loop:
                 found.rows.append(f"{call.tool} says {result}")
                 return Said("tool", str(result), call_id=call.id)
         return Said("tool", f"{call.tool} gave nothing: {problem}.", call_id=call.id)
-
-
-async def _turn(mind: Mind, messages: list[Said], scale: float) -> tuple[str, list[Asked]]:
-    """The whole of a model's turn, as a client gives it that does not stream."""
-    text, calls = "", []
-    for event in mind.respond(messages, CLASSES.keys()):
-        if isinstance(event, Wait):
-            await asyncio.sleep(event.seconds * scale)
-        elif isinstance(event, Refused):
-            raise ConnectionError("429 Too Many Requests")
-        elif isinstance(event, Text):
-            text += event.text
-        elif isinstance(event, Ready):
-            calls.append(event.call)
-    return text, calls

@@ -7,6 +7,7 @@ from typing import Any
 
 from shotclock import Policy
 
+from ...peers.register import WORLD as LIBRARIES
 from ..stage import Stage
 from .base import System
 from .loop import Loop
@@ -55,7 +56,7 @@ composed; calls begun however slim their chance; hedges at p60 of any tool; a sl
 model asked all the same."""
 
 SYSTEMS: dict[str, Callable[[Stage], System]] = {"ours": Ours, "loop": _loop, "loop-plain": _plain} | CHANGED
-"""Every system that runs; the oracles are reckoned."""
+"""Every system that runs here; the oracles are reckoned, and other libraries run in environments of their own."""
 
-PEERS = ("loop", "loop-plain")
+PEERS = ("loop", "loop-plain", *LIBRARIES)
 """Those that ours are compared with."""

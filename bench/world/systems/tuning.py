@@ -1,13 +1,20 @@
-"""The timeouts of the hand-written loop: quantiles of a training tape, the best of a few on training queries."""
+"""Timeouts of the hand-written loop and of peers: quantiles of a training tape, the best of a few on its queries."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import product
 
 from ..faults import Faults
+from ..run import Clock, play
 from ..stage import Stage
 from ..tape import AUDIT_P50, AUDIT_SIGMA, CLASSES, Tape
+from .base import System
 from .loop import Loop, Timeouts
+
+Build = Callable[[Stage, Timeouts], System]
+"""How a system with timeouts is made."""
 
 TRAINING_SEED = 90_001
 """No reporting seed."""
@@ -22,17 +29,21 @@ _DEADLINE = 12.0
 
 @cache
 def tuned(faults: Faults) -> Timeouts:
-    """The timeouts that answered most training queries under these faults."""
-    from ..run import play
+    """The timeouts with which the loop answered most training queries under these faults."""
+    return best(faults, (Loop,))[1]
 
-    options = [timeouts(faults, tools, model) for tools in _SHARES for model in _MODEL_SHARES]
 
-    def worth(option: Timeouts) -> float:
+def best(faults: Faults, builds: Sequence[Build], clock: Clock | None = None) -> tuple[Build, Timeouts]:
+    """Of several ways to build a system and eight settings of its timeouts, those that answered most."""
+
+    def worth(way: tuple[Build, Timeouts]) -> float:
+        build, option = way
         stage = Stage(TRAINING_SEED, faults)
-        records = play(Loop(stage, option), stage, range(_QUERIES), _DEADLINE)
+        records = play(build(stage, option), stage, range(_QUERIES), _DEADLINE, clock=clock)
         return sum(record.credit - 0.01 * record.elapsed / _DEADLINE for record in records)
 
-    return max(options, key=worth)
+    options = [timeouts(faults, tools, model) for tools in _SHARES for model in _MODEL_SHARES]
+    return max(product(builds, options), key=worth)
 
 
 def timeouts(faults: Faults, tools: float, model: float) -> Timeouts:
