@@ -91,7 +91,7 @@ def tell(feedback: Feedback, span_id: int, provider: TracerProvider | None) -> N
     tracer = otel.get_tracer("shotclock", tracer_provider=provider)
     with tracer.start_as_current_span(SPAN, links=links) as span:
         event: dict[str, Any] = {names.EVALUATION_NAME: SPAN, names.EVALUATION_SCORE: feedback.score}
-        if feedback.comment is not None and ContentRule.from_environment().capture:
+        if feedback.comment is not None and ContentRule.of().capture:
             event[names.EVALUATION_EXPLANATION] = feedback.comment
         span.add_event(names.EVALUATION_RESULT, event)
 
