@@ -5,7 +5,7 @@ whose spans go into the trace store, and with metrics beside it, each against th
 
     python -m bench.tracing            # 300 rounds, interleaved, after 30
 
-A round runs every way once, in turn, in one loop and one process, so that a noisy machine slows all; a ratio is the
+A round runs every way once, in an order of its own, in one loop and one process, so that a noisy machine slows all; a ratio is the
 median of the ratios round by round. *Run* is the CPU time of the thread that runs the loop, which is what delays an
 answer; *process* counts the thread that writes the store too. Decisions are kept in every way, because results hold
 them.
@@ -14,6 +14,7 @@ them.
 from __future__ import annotations
 
 import asyncio
+import random
 import statistics
 import sys
 import tempfile
@@ -112,7 +113,8 @@ async def main(rounds: int) -> None:
         agents = {name: make() for name, make in ways.items()}
         rows = []
         for at in range(rounds + WARM_UP):
-            row = {name: await one(each) for name, each in agents.items()}
+            order = random.sample(list(agents), len(agents))
+            row = {name: await one(agents[name]) for name in order}
             if at >= WARM_UP:
                 rows.append(row)
         tracing.flush(5.0)

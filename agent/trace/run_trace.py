@@ -14,7 +14,7 @@ from ...policies.forecast import Forecast
 from . import conventions as names
 from .attributes import Attributes, consumed, known
 from .content import ContentRule, content, conversation, message, redact
-from .decisions import Decision
+from .decisions import Decision, event_of
 from .handles import ChatSpan, SpanHandle, ToolSpan, VerifySpan
 from .tree import SpanTree
 
@@ -195,7 +195,7 @@ class RunTrace:
             tree.meter.decided(tree.timeline.instant(), kind, choice, situation, figures, tree.context_of(None))
         # That a call was admitted is what its span says: as an event it would only bury the others.
         if tree.recording and kind != "admit":
-            tree.event(*Decision.of(*made).to_event())
+            tree.event(*event_of(*made))
 
     def budget_tick(self, elapsed: float, left: Mapping[str, float], *, reserve: float | None = None) -> None:
         """Write what is left of the budget as an event: one point of the burn-down.
