@@ -5,10 +5,9 @@ whose spans go into the trace store, and with metrics beside it, each against th
 
     python -m bench.tracing            # 300 rounds, interleaved, after 30
 
-A round runs every way once, in an order of its own, in one loop and one process: a noisy machine slows all. A ratio is the
-median of the ratios round by round. *Run* is the CPU time of the thread that runs the loop, which is what delays an
-answer; *process* counts the thread that writes the store too. Decisions are kept in every way, because results hold
-them.
+A round runs every way once, in an order of its own, in one loop and one process: a noisy machine slows all. A ratio is
+the median of the ratios round by round. *Run* is the CPU time of the thread that runs the loop, which is what delays an
+answer; *process* counts the thread that writes the store too. Decisions are kept in every way, as results hold them.
 """
 
 from __future__ import annotations
