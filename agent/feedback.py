@@ -25,7 +25,7 @@ SPAN: Final = "feedback"
 MOST_AUTHOR: Final = 200
 """Characters of an author's name."""
 
-_EXPORTER: Final = f"{__package__}.trace.exporter"
+_LOCAL: Final = f"{__package__}.trace.local"
 
 
 def read_feedback(trace_id: str, score: float, comment: str | None, author: str) -> Feedback:
@@ -110,7 +110,7 @@ def _to(feedback: Feedback, trace_id: str) -> Feedback:
 def _file_of(provider: Any) -> Path | None:
     """The file that an agent's traces are kept in; `None` where it is none of ours."""
     # The module is loaded where there is such a provider; loading it costs what the SDK costs.
-    module = sys.modules.get(_EXPORTER)
+    module = sys.modules.get(_LOCAL)
     if module is None or not isinstance(provider, module.LocalTracerProvider):
         return None
     path: Path = provider.path
