@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from ..policies.budget import Budget
@@ -55,6 +56,7 @@ class Agent:
             (`policy.verification`), and else marked.
         checkpointer: a LangGraph checkpointer; runs of one `thread_id` then share a conversation.
         tracer_provider: where spans go; by default the process's global provider, and nowhere if there is none.
+        meter_provider: where metrics go; likewise.
 
     Raises:
         UnknownModel: nobody serves the model, or its key is missing.
@@ -74,6 +76,7 @@ class Agent:
         verify: Iterable[Verifier] = (),
         checkpointer: Any = None,
         tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
     ) -> None:
         self.model = resolve(model)
         self.toolbox = Toolbox(tools)
@@ -89,6 +92,8 @@ class Agent:
         self.verifiers = verifiers_of(verify)
         self._tally = Tally()
         self._tracer_provider = tracer_provider
+        tool_names = [each.name for each in self.toolbox]
+        self._recorder = Recorder(tracer_provider, meter_provider, agent=name, model=self.model.name, tools=tool_names)
         self.memory = Memory.under(self.policy)
         """What its runs have learnt of the tools and the model: latencies, health, results that are kept."""
         self._threads = checkpointer is not None
@@ -246,20 +251,20 @@ class Agent:
         answer = answer_forecast(self.memory.history, self.model)
         reserve = ReserveSituation(latency=latency, answer_q95=answer.quantile(0.95))
         plan = self.policy.reserve.plan(reserve)
-        recorder = Recorder(self._tracer_provider, agent=self.name, model=self.model.name, clock=now)
         run = Run(
             query=text,
             budget=limits,
             policy=self.policy,
             model=self.model,
             toolbox=self.toolbox,
-            trace=recorder.start_run(
+            trace=self._recorder.start_run(
                 text,
                 limits.replace(latency=latency),
                 metadata,
                 thread_id=thread_id,
                 reserve=plan.seconds,
                 begun=started,
+                clock=now,
             ),
             now=now,
             started=started,

@@ -276,12 +276,12 @@ def _answer(
 
     from . import forecasts, quality
     from .agent import Agent
-    from .trace.exporter import LocalTracerProvider
+    from .trace import exporter
     from .trace.provider import local_tracing
 
     gc.enable()
     # What the store logs is handed back as the problem, and said once.
-    for module in (LocalTracerProvider.__module__, forecasts.__name__, quality.__name__):
+    for module in (exporter.__name__, forecasts.__name__, quality.__name__):
         logging.getLogger(module).addHandler(logging.NullHandler())
     tracing = local_tracing()
     agent = Agent(model, tools, name="ask", policy=policy, tracer_provider=tracing)

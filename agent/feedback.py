@@ -25,7 +25,7 @@ SPAN: Final = "feedback"
 MOST_AUTHOR: Final = 200
 """Characters of an author's name."""
 
-_EXPORTER: Final = f"{__package__}.trace.exporter"
+_LOCAL: Final = f"{__package__}.trace.local"
 
 
 def read_feedback(trace_id: str, score: float, comment: str | None, author: str) -> Feedback:
@@ -91,7 +91,7 @@ def tell(feedback: Feedback, span_id: int, provider: TracerProvider | None) -> N
     tracer = otel.get_tracer("shotclock", tracer_provider=provider)
     with tracer.start_as_current_span(SPAN, links=links) as span:
         event: dict[str, Any] = {names.EVALUATION_NAME: SPAN, names.EVALUATION_SCORE: feedback.score}
-        if feedback.comment is not None and ContentRule.from_environment().capture:
+        if feedback.comment is not None and ContentRule.of().capture:
             event[names.EVALUATION_EXPLANATION] = feedback.comment
         span.add_event(names.EVALUATION_RESULT, event)
 
@@ -110,7 +110,7 @@ def _to(feedback: Feedback, trace_id: str) -> Feedback:
 def _file_of(provider: Any) -> Path | None:
     """The file that an agent's traces are kept in; `None` where it is none of ours."""
     # The module is loaded where there is such a provider; loading it costs what the SDK costs.
-    module = sys.modules.get(_EXPORTER)
+    module = sys.modules.get(_LOCAL)
     if module is None or not isinstance(provider, module.LocalTracerProvider):
         return None
     path: Path = provider.path

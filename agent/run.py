@@ -266,7 +266,7 @@ class Run:
         if stubborn:
             names = ", ".join(sorted({_name(f) for f in stubborn}))
             self.trace.decision("abandon", "abandoned", f"still running after its cancellation: {names}",
-                                count=len(stubborn))  # fmt: skip
+                                count=len(stubborn), tools=sum(map(_is_tool, stubborn)))  # fmt: skip
 
     def close(self, answer: Answer) -> Result:
         """The result with `answer`, made once; later calls, from any thread, return the same."""
@@ -369,6 +369,11 @@ def _stop_reason(limit: str) -> StopReason:
         return "tool_calls"
     names: dict[str, StopReason] = {"cost_usd": "cost"}
     return names.get(limit, limit)  # type: ignore[arg-type]  # every other limit and reason has the same name
+
+
+def _is_tool(future: asyncio.Future[Any]) -> bool:
+    """Whether it is an attempt of a tool: in the loop by its name, else in a thread or a process."""
+    return _name(future).partition(" ")[0] in ("tool", "thread")
 
 
 def _name(future: asyncio.Future[Any]) -> str:

@@ -23,7 +23,7 @@ from .loops import OWN_LOOPS, LoopThread
 from .process import Job
 from .processes import PROCESSES, warm
 from .promise import Promise, busy
-from .scope import ENCLOSING, remaining
+from .scope import ENCLOSING, carried, remaining
 from .threads import MAX_THREADS, POOL, ThreadPool
 
 __all__ = ["MAX_THREADS", "POOL", "Flight", "ThreadPool", "abandon", "busy", "run_on_loop", "spawn", "start", "warm"]
@@ -209,6 +209,7 @@ def _run_in_process(flight: Flight) -> Promise[Landed]:
         arguments=flight.arguments,
         limits=flight.process,
         until=time.monotonic() + left,
+        trace=carried(),
         begin=flight.begin,
         done=done,
         ended=flight.end,

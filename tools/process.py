@@ -46,6 +46,7 @@ class Job:
         arguments: what it is called with.
         limits: what it may take.
         until: instant of the monotonic clock by which it should end; `math.inf` is never.
+        trace: the span it is called under, as headers; empty where there is none.
         begin: asked just before; where it says no, nothing is begun.
         done: told once, in a thread, what came back: a pickled value or a failure.
         ended: told once, in a thread, when the call's code no longer runs, however that came about.
@@ -56,6 +57,7 @@ class Job:
     arguments: Mapping[str, Any]
     limits: ProcessLimits
     until: float
+    trace: Mapping[str, str]
     begin: Callable[[], bool]
     done: Callable[[memoryview | Failed], None]
     ended: Callable[[], None]
@@ -163,6 +165,7 @@ class Worker:
             "name": job.name,
             "call": payload,
             "remaining": None if math.isinf(left) else left,
+            "trace": dict(job.trace),
             "memory": job.limits.memory,
             "output": job.limits.output,
         }

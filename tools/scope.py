@@ -180,6 +180,23 @@ def _headers(deadline: Deadline | None) -> dict[str, str]:
     return headers
 
 
+def carried() -> dict[str, str]:
+    """The span that is current, as the headers of the W3C trace context; empty where there is none."""
+    headers: dict[str, str] = {}
+    _inject(headers)
+    return headers
+
+
+@contextmanager
+def carried_here(headers: Mapping[str, str]) -> Iterator[None]:
+    """Make a span of another process, as `carried` gave it there, the current one."""
+    detach = _attach({name: [value] for name, value in headers.items()})
+    try:
+        yield
+    finally:
+        detach()
+
+
 def _inject(headers: dict[str, str]) -> None:
     # Only the W3C trace context, not every propagator that is configured: baggage is the product's own to send.
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator

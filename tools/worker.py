@@ -134,7 +134,7 @@ def _attempt(name: str, job: Mapping[str, Any]) -> bytes:
         message = f"{name} cannot be loaded in a worker process: {type(error).__name__}: {error}"
         return _failure(Failed("NotImportable", message[:500], retryable=False))
     try:
-        value = _run(function, arguments, job["remaining"])
+        value = _run(function, arguments, job["remaining"], job["trace"])
     except MemoryError:
         raise
     except BaseException as error:  # a tool may raise anything, SystemExit included, and it costs one call only
@@ -144,14 +144,18 @@ def _attempt(name: str, job: Mapping[str, Any]) -> bytes:
     return _value(name, value, job["output"])
 
 
-def _run(function: Callable[..., Any], arguments: dict[str, Any], remaining: float | None) -> Any:
+def _run(
+    function: Callable[..., Any], arguments: dict[str, Any], remaining: float | None, trace: Mapping[str, str]
+) -> Any:
     from ..policies.deadline import Deadline
-    from .scope import ENCLOSING, Enclosing
+    from .scope import ENCLOSING, Enclosing, carried_here
 
     token = ENCLOSING.set(Enclosing(Deadline.after(time.monotonic(), remaining)))
     try:
-        value = function(**arguments)
-        return _await(value) if hasattr(type(value), "__await__") else value
+        # Spans that the tool makes here, where it has set up who records them, belong to its attempt.
+        with carried_here(trace):
+            value = function(**arguments)
+            return _await(value) if hasattr(type(value), "__await__") else value
     finally:
         ENCLOSING.reset(token)
 

@@ -1,4 +1,4 @@
-"""The names Shotclock writes into spans and events, in one place.
+"""The names Shotclock writes into spans, events and metrics, in one place.
 
 Source of the `gen_ai.*` and `mcp.*` names: the OpenTelemetry semantic conventions for generative AI (the repository
 `open-telemetry/semantic-conventions-genai`) as read in November 2026, all of status *Development*. They are vendored
@@ -95,11 +95,34 @@ SITUATION: Final = "shotclock.situation"
 FIGURE: Final = "shotclock.figure."
 """What the name of a decision's input begins with: `shotclock.figure.remaining`."""
 
+# Metrics. The buckets stand with the instruments, in `metrics`.
+CLIENT_OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
+CLIENT_TIME_TO_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
+CLIENT_TOKEN_USAGE: Final = "gen_ai.client.token.usage"
+EXECUTE_TOOL_DURATION: Final = "gen_ai.execute_tool.duration"
+INVOKE_AGENT_DURATION: Final = "gen_ai.invoke_agent.duration"
+INVOKE_AGENT_TOOL_CALLS: Final = "gen_ai.invoke_agent.tool_calls"
+INVOKE_AGENT_INFERENCE_CALLS: Final = "gen_ai.invoke_agent.inference_calls"
+BUDGET_UTILIZATION: Final = "shotclock.budget.utilization"
+BUDGET_EXHAUSTIONS: Final = "shotclock.budget.exhaustions"
+RUN_OVERRUN_DURATION: Final = "shotclock.run.overrun.duration"
+RUN_CRITICAL_PATH_TIME: Final = "shotclock.run.critical_path.time"
+TOOL_SKIPS: Final = "shotclock.tool.skips"
+TOOL_ABANDONED: Final = "shotclock.tool.abandoned"
+VERIFIER_VERDICTS: Final = "shotclock.verifier.verdicts"
+
+# What only metrics are told apart by.
+TOKEN_TYPE: Final = "gen_ai.token.type"
+BUDGET_TYPE: Final = "shotclock.budget.type"
+SKIP_REASON: Final = "shotclock.skip.reason"
+PHASE: Final = "shotclock.phase"
+
 # OpenInference, for viewers that know only its kinds; off unless the variable is `true`.
 OPENINFERENCE_ENV: Final = "SHOTCLOCK_OPENINFERENCE"
 OPENINFERENCE_KIND: Final = "openinference.span.kind"
 OPENINFERENCE_INPUT: Final = "input.value"
 OPENINFERENCE_OUTPUT: Final = "output.value"
+OPENINFERENCE_TOKENS: Final = ("llm.token_count.prompt", "llm.token_count.completion", "llm.token_count.total")
 OPENINFERENCE_KINDS: Final = {INVOKE_AGENT: "AGENT", CHAT: "LLM", EXECUTE_TOOL: "TOOL", VERIFY: "EVALUATOR"}
 
 

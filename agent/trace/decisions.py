@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import conventions as names
-from .attributes import Attributes, known
+from .attributes import Attributes
 from .content import redact
 
 
@@ -53,19 +53,33 @@ class Decision:
             "situation": self.situation,
         }
 
-    def to_event(self) -> tuple[str, Attributes]:
-        """Name and attributes of its event: `shotclock.tool.skipped` for a `skip`, else `shotclock.decision`."""
-        attributes: Attributes = {
-            names.ELAPSED: self.at,
-            names.KIND: self.kind,
-            names.CHOICE: self.choice,
-            names.REASON: redact(self.reason),
-            names.SITUATION: self.situation or None,
-        }
-        if self.kind == "skip":
-            attributes[names.TOOL_NAME] = self.choice
-        attributes |= {names.FIGURE + name: _figure(value) for name, value in self.figures.items()}
-        return names.TOOL_SKIPPED if self.kind == "skip" else names.DECISION, known(attributes)
+
+def event_of(
+    at: float, kind: str, choice: str, reason: str, situation: Any, figures: Mapping[str, Any]
+) -> tuple[str, Attributes]:
+    """Name and attributes of a decision's event: `shotclock.tool.skipped` for a `skip`, else `shotclock.decision`.
+
+    Made from what a `Decision` is made from, because most are never read as one.
+    """
+    attributes: Attributes = {
+        names.ELAPSED: at,
+        names.KIND: kind,
+        names.CHOICE: choice,
+        names.REASON: redact(reason),
+    }
+    if situation is not None:
+        of = type(situation)
+        attributes[names.SITUATION] = of.__name__
+        for name in fields_of(of):
+            if (value := getattr(situation, name)) is not None:
+                attributes[names.FIGURE + name] = _figure(value)
+    for name, value in figures.items():
+        if value is not None:
+            attributes[names.FIGURE + name] = _figure(value)
+    if kind != "skip":
+        return names.DECISION, attributes
+    attributes[names.TOOL_NAME] = choice
+    return names.TOOL_SKIPPED, attributes
 
 
 def fields_of(kind: type) -> tuple[str, ...]:
@@ -75,7 +89,7 @@ def fields_of(kind: type) -> tuple[str, ...]:
 
 def _figure(value: Any) -> Any:
     # An infinite figure is an input like any other, but not every exporter can write one as a number.
-    if value is None or isinstance(value, (bool, int)):
+    if isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)

@@ -1,43 +1,30 @@
-"""From ended spans to the trace store: an exporter that never fails a run, and the processor that feeds it."""
+"""From ended spans to the trace store: an exporter that never fails a run."""
 
 from __future__ import annotations
 
-import atexit
 import logging
 import math
 import os
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from opentelemetry.context import Context
-from opentelemetry.sdk.trace import Event, ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
 from ...policies.errors import StoreError
+from .background import MAX_WAITING
 from .rows import EventRow, SpanRow
 from .schema import is_busy
 from .store import BUSY_SECONDS, TraceStore
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING: Final = 20_000
-"""Spans that wait for the store at most; past it the oldest are dropped, and it is said."""
-LINGER_SECONDS: Final = 0.1
-"""Seconds the processor gathers spans before it writes them: one transaction for many spans."""
-FLUSH_SECONDS: Final = 0.5
-"""Seconds a flush or a shutdown takes at most, unless the caller says otherwise."""
-
-MAX_EVENTS: Final = 4_096
-"""Events a span may hold. The SDK's own limit of 128 would lose the decisions of a long run; they stand on its root."""
-
 _PRUNE_EVERY: Final = 200
-_BATCH: Final = 2_000
 
 
 class StoreExporter(SpanExporter):
@@ -136,120 +123,6 @@ class StoreExporter(SpanExporter):
             f"this trace is not stored: {self.store.path} cannot be written ({error}); "
             "free or move that file, or name another with SHOTCLOCK_TRACES"
         )
-
-
-class StoreProcessor(SpanProcessor):
-    """Hands ended spans to the store's exporter on a thread of its own, off the event loop.
-
-    It stands in for the SDK's batch processor because that one ignores the timeout of a flush and may take thirty
-    seconds to shut down; here both are bounded (0.5 s unless the caller says otherwise), and the thread starts with the
-    first span, so that it also survives a fork.
-    """
-
-    def __init__(self, exporter: StoreExporter) -> None:
-        self.exporter = exporter
-        self.dropped = 0
-        """Spans that were lost because the store could not keep up."""
-        self._reset()
-
-    def _reset(self) -> None:
-        self._pid = os.getpid()
-        self._queue: deque[ReadableSpan] = deque()
-        self._condition = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._busy = False
-        self._hurry = False
-        self._closed = False
-
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Nothing: only ended spans are stored."""
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Queue an ended span; takes microseconds."""
-        if span.context is None or not span.context.trace_flags.sampled:
-            return
-        if self._pid != os.getpid():
-            self._reset()
-        with self._condition:
-            if self._closed or len(self._queue) >= MAX_WAITING:
-                self.dropped += 1
-                return
-            self._queue.append(span)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="shotclock-traces", daemon=True)
-                self._thread.start()
-            if len(self._queue) == 1:
-                self._condition.notify_all()
-
-    def force_flush(self, timeout_millis: int | None = None) -> bool:
-        """Wait until everything queued was handed to the store; `False` where the time was up first.
-
-        Args:
-            timeout_millis: the most to wait; default 500. The SDK's own default of 30 s is cut to it.
-        """
-        seconds = FLUSH_SECONDS if timeout_millis is None or timeout_millis >= 30_000 else timeout_millis / 1_000
-        with self._condition:
-            self._hurry = True
-            self._condition.notify_all()
-            idle = self._condition.wait_for(lambda: not self._queue and not self._busy, seconds)
-            self._hurry = False
-        return idle and self.exporter.problem is None
-
-    def shutdown(self) -> None:
-        """Write what is queued and stop, within 0.5 s; a store that hangs is left behind."""
-        with self._condition:
-            self._closed = True
-            self._condition.notify_all()
-        thread = self._thread
-        if thread is not None:
-            thread.join(FLUSH_SECONDS)
-
-    def _work(self) -> None:
-        while batch := self._next_batch():
-            self.exporter.export(batch)
-            with self._condition:
-                self._busy = False
-                self._condition.notify_all()
-        self.exporter.shutdown()
-
-    def _next_batch(self) -> list[ReadableSpan]:
-        """Wait for spans and gather for a moment; empty once closed with nothing left."""
-        with self._condition:
-            self._condition.wait_for(lambda: bool(self._queue) or self._closed)
-            until = time.monotonic() + LINGER_SECONDS
-            while not (self._closed or self._hurry or len(self._queue) >= _BATCH):
-                left = until - time.monotonic()
-                if left <= 0:
-                    break
-                self._condition.wait(left)
-            batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
-            self._busy = bool(batch)
-            return batch
-
-
-class LocalTracerProvider(TracerProvider):
-    """A tracer provider that writes into the trace store; see `provider.local_tracing`."""
-
-    def __init__(self, exporter: StoreExporter) -> None:
-        # The SDK's own hook at exit is not used: it would wait for every processor without a bound.
-        super().__init__(span_limits=SpanLimits(max_events=MAX_EVENTS), shutdown_on_exit=False)
-        self._processor = StoreProcessor(exporter)
-        self.add_span_processor(self._processor)
-        atexit.register(self._processor.shutdown)
-
-    @property
-    def path(self) -> Path:
-        """The store's file."""
-        return self._processor.exporter.store.path
-
-    @property
-    def problem(self) -> str | None:
-        """What keeps spans from being stored, in one sentence; `None` while all is well."""
-        return self._processor.exporter.problem
-
-    def flush(self, timeout: float = FLUSH_SECONDS) -> bool:
-        """Wait until the spans so far are stored, at most `timeout` seconds; whether they are."""
-        return self._processor.force_flush(int(timeout * 1_000))
 
 
 def row_of(span: ReadableSpan) -> SpanRow:

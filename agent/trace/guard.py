@@ -1,4 +1,5 @@
-"""Recording a run never fails it: what a tracer or its processors raise costs a span, and is said in the log."""
+"""Recording a run never fails it: what a tracer, its processors or a meter raise costs a span or a value, and is
+said in the log."""
 
 from __future__ import annotations
 
@@ -21,5 +22,5 @@ def guarded(record: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T |
     except Exception as error:  # whoever records is a stranger to the run, and may raise anything
         if type(error) not in _told:
             _told.add(type(error))
-            logger.warning("a span could not be recorded; the run goes on without it", exc_info=error)
+            logger.warning("a span or a metric could not be recorded; the run goes on without it", exc_info=error)
         return None

@@ -10,8 +10,10 @@ from opentelemetry.trace import Span, Status, StatusCode
 
 from ...policies.outcome import Failed, Outcome, Verdict
 from . import conventions as names
-from .content import ContentRule, content, redact
+from .attributes import known
+from .content import ContentRule, content, message, redact
 from .guard import guarded
+from .rows import SpanRow
 
 _NO_ERROR: Final = frozenset({"ok", "cached"})
 _ERROR_TYPES: Final = {"timed_out": "timeout", "cancelled": "cancelled", "rejected": "rejected", "skipped": "rejected"}
@@ -31,8 +33,12 @@ class Owner(Protocol):
         """The instant the handle ended, or `None` if it had ended before."""
         ...
 
-    def current(self, span: Span | None) -> AbstractContextManager[None]:
-        """Make a span current."""
+    def measure(self, handle: SpanHandle, ended: dict[str, Any], instant: int) -> None:
+        """Take in a call that has ended, where somebody measures."""
+        ...
+
+    def current(self, handle: SpanHandle) -> AbstractContextManager[None]:
+        """Make a handle's span current."""
         ...
 
 
@@ -41,17 +47,38 @@ class SpanHandle:
 
     Attributes:
         span: the span, or `None` where nobody records.
+        name: the span's name.
+        started_ns: when it was opened; 0 where nothing comes of it: nobody records or measures, or the run had ended.
     """
 
-    __slots__ = ("_run", "span")
+    __slots__ = ("_attributes", "_number", "_parent", "_run", "name", "span", "started_ns")
 
     def __init__(self, run: Owner) -> None:
         self._run = run
         self.span: Span | None = None
+        self.name = ""
+        self.started_ns = 0
+
+    def opened(
+        self, name: str, attributes: dict[str, Any], instant: int, number: int, parent: SpanHandle | None
+    ) -> None:
+        """Take note of what it was opened with."""
+        self.name = name
+        self.started_ns = instant
+        self._attributes = attributes
+        self._number = number
+        self._parent = 0 if parent is None else parent._number
+
+    def row(self, ended: dict[str, Any], instant: int) -> SpanRow:
+        """It as it has ended; spans are numbered within their run, the root is the one without a name."""
+        return SpanRow(
+            trace_id="", span_id=str(self._number), parent_id=str(self._parent or ""), name=self.name,
+            started_ns=self.started_ns, ended_ns=instant, attributes=self._attributes | ended,
+        )  # fmt: skip
 
     def context(self) -> AbstractContextManager[None]:
         """Make this span current for a while, so that spans of the tool or the HTTP client nest under it."""
-        return self._run.current(self.span)
+        return self._run.current(self)
 
     def interrupt(self, error_type: str) -> None:
         """End it as interrupted: `cancelled`, `timeout` or `abandoned` (the run ended and it had not)."""
@@ -66,22 +93,31 @@ class SpanHandle:
         usage: Mapping[str, int] | None = None,
         evaluation: Mapping[str, Any] | None = None,
     ) -> None:
-        """The one place where a span gets its status, so that span and outcome never disagree."""
-        span = self.span
-        if span is None:
-            return
-        instant = self._run.close(self, usage or {})
+        """The one place where a span gets its status and a metric its `error.type`, so that they never disagree."""
+        instant = self._run.close(self, usage or {}) if self.started_ns else None
         if instant is None:
             return
-        if evaluation is not None:
-            guarded(span.add_event, names.EVALUATION_RESULT, evaluation, instant)
         if error_type is not None:
             attributes[names.ERROR_TYPE] = error_type
+        ended = known(attributes)
+        self._run.measure(self, ended, instant)
+        if self.span is not None:
             # An error's text may quote what the tool was given, so it is content.
             text = redact(error) if error and self._run.rule.capture else None
-            guarded(span.set_status, Status(StatusCode.ERROR, text))
-        guarded(span.set_attributes, {name: value for name, value in attributes.items() if value is not None})
-        guarded(span.end, instant)
+            guarded(_end, self.span, ended, instant, text, evaluation)
+
+
+def _end(
+    span: Span, attributes: dict[str, Any], instant: int, text: str | None, evaluation: Mapping[str, Any] | None
+) -> None:
+    try:
+        if evaluation is not None:
+            span.add_event(names.EVALUATION_RESULT, evaluation, instant)
+        if names.ERROR_TYPE in attributes:
+            span.set_status(Status(StatusCode.ERROR, text))
+        span.set_attributes(attributes)
+    finally:
+        span.end(instant)
 
 
 class ChatSpan(SpanHandle):
@@ -102,6 +138,7 @@ class ChatSpan(SpanHandle):
         cost_usd: float | None = None,
         error_type: str | None = None,
         error: str | None = None,
+        text: str | None = None,
     ) -> None:
         """End the model call.
 
@@ -116,10 +153,11 @@ class ChatSpan(SpanHandle):
             cost_usd: US dollars; unknown where not given.
             error_type: what went wrong, a class name or a status; worked out from an interruption.
             error: its message; written only where the capture of content is on.
+            text: what the model wrote; likewise.
         """
-        if self.span is None:
+        if not self.started_ns:
             return
-        name, kind, text = ending(outcome, error_type, error)
+        name, kind, said = ending(outcome, error_type, error)
         usage = {names.USAGE_INPUT_TOKENS: input_tokens, names.USAGE_OUTPUT_TOKENS: output_tokens}
         reported = {key: tokens for key, tokens in usage.items() if tokens is not None}
         attributes = {
@@ -130,8 +168,12 @@ class ChatSpan(SpanHandle):
             names.RESPONSE_TIME_TO_FIRST_CHUNK: first_chunk,
             names.CALL_COST_USD: cost_usd,
             **reported,
+            **self._run.rule.tokens(input_tokens, output_tokens),
         }
-        self._finish(attributes, kind, text, usage=reported)
+        if self._run.rule.capture and text:
+            attributes[names.OUTPUT_MESSAGES] = message("assistant", text)
+            attributes |= self._run.rule.io(output=redact(text))
+        self._finish(attributes, kind, said, usage=reported)
 
 
 class ToolSpan(SpanHandle):
@@ -159,7 +201,7 @@ class ToolSpan(SpanHandle):
             error_type: what went wrong; worked out from an `Outcome` or an interruption.
             error: its message; written only where the capture of content is on.
         """
-        if self.span is None:
+        if not self.started_ns:
             return
         name, kind, text = ending(outcome, error_type, error)
         attributes: dict[str, Any] = {
@@ -184,7 +226,7 @@ class VerifySpan(SpanHandle):
 
     def end(self, verdict: Verdict | None = None, *, error_type: str | None = None, error: str | None = None) -> None:
         """End the check with its verdict, or with what kept it from one (`cancelled`, `timeout`, a class name)."""
-        if self.span is None:
+        if not self.started_ns:
             return
         attributes: dict[str, Any] = {names.VERIFIER_OUTCOME: "unsure" if verdict is None else verdict.outcome}
         if verdict is not None:

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import secrets
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
 
-from opentelemetry import context as otel_context
-from opentelemetry import trace as otel
-from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import SpanKind
 
 from ...policies.budget import Budget, Spend
 from ...policies.forecast import Forecast
 from . import conventions as names
 from .attributes import Attributes, consumed, known
-from .content import ContentRule, content, message, redact
-from .decisions import Decision
-from .guard import guarded
+from .content import ContentRule, content, conversation, message, redact
+from .decisions import Decision, event_of
 from .handles import ChatSpan, SpanHandle, ToolSpan, VerifySpan
-
-ENCLOSING_RUN: Final = otel_context.create_key("shotclock-run")
-"""The context's key that says a run is going on: a run that starts in it is nested."""
+from .tree import SpanTree
 
 
 class RunTrace:
@@ -33,40 +25,24 @@ class RunTrace:
     Attributes:
         trace_id: 32 hexadecimal digits; random where nobody records, so that a result always has one.
         recording: whether spans and events go anywhere.
-        silent: whether nothing can come of a span: nobody records, and there is none to nest under.
-        rule: what content is written.
+        silent: whether nothing can come of a span: nobody records or measures, and there is none to nest under.
     """
 
-    def __init__(
-        self,
-        tracer: Tracer,
-        root: Span,
-        budget: Budget,
-        *,
-        agent: str,
-        rule: ContentRule,
-        clock: Callable[[], float],
-        begun: float,
-    ) -> None:
-        self.rule = rule
-        self._tracer = tracer
-        self._root = root
+    def __init__(self, tree: SpanTree, budget: Budget, *, agent: str) -> None:
+        self._tree = tree
         self._budget = budget
         self._agent = agent
-        self._clock = clock
-        self._begun = begun
-        self._lock = threading.Lock()
-        self._open: dict[SpanHandle, None] = {}
         # Kept as they come and made decisions when they are read: most runs' are read once, at the end, or never.
         self._decisions: list[tuple[float, str, str, str, Any, dict[str, Any]]] = []
-        self._usage: dict[str, int] = {}
-        self._ended = False
-        context = root.get_span_context()
+        context = tree.root.get_span_context()
         self.trace_id = f"{context.trace_id:032x}" if context.is_valid else secrets.token_hex(16)
-        self.recording = root.is_recording()
-        self._nests = context.is_valid
-        self.silent = not (self.recording or self._nests)
-        self._context = self._make_current(root)
+        self.recording = tree.recording
+        self.silent = not (tree.live or tree.nests)
+
+    @property
+    def rule(self) -> ContentRule:
+        """What content is written."""
+        return self._tree.rule
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -75,7 +51,7 @@ class RunTrace:
 
     def context(self) -> AbstractContextManager[None]:
         """Make the root span current for a while, so that foreign spans nest under it."""
-        return self.current(self._root)
+        return self._tree.current(None)
 
     def chat(
         self,
@@ -91,6 +67,7 @@ class RunTrace:
         p50: float | None = None,
         p95: float | None = None,
         server: tuple[str, int] | None = None,
+        messages: Iterable[Mapping[str, Any]] = (),
         parent: SpanHandle | None = None,
     ) -> ChatSpan:
         """Start the span of a model call.
@@ -107,10 +84,11 @@ class RunTrace:
             p50: forecast of its median duration, seconds.
             p95: forecast of its 95th percentile, seconds.
             server: host and port of the endpoint.
+            messages: what it is asked; written only where the capture of content is on.
             parent: the span it belongs to, such as the `verify` of a judge; the root where not given.
         """
-        handle = ChatSpan(self)
-        if self.recording:
+        handle = ChatSpan(self._tree)
+        if self._tree.live:
             address, port = server or (None, None)
             attributes = {
                 names.OPERATION_NAME: names.CHAT,
@@ -127,7 +105,10 @@ class RunTrace:
                 names.SERVER_ADDRESS: address,
                 names.SERVER_PORT: port,
             }
-            self._start(handle, names.CHAT, model, attributes, parent, SpanKind.CLIENT)
+            if self.rule.capture:
+                attributes[names.INPUT_MESSAGES] = text = conversation(messages)
+                attributes |= self.rule.io(input=text)
+            self._tree.start(handle, names.CHAT, model, attributes, parent, SpanKind.CLIENT)
         return handle
 
     def execute_tool(
@@ -162,8 +143,8 @@ class RunTrace:
             tool_type: `function`, `extension` or `datastore`.
             parent: the span it belongs to; the root where not given.
         """
-        handle = ToolSpan(self)
-        if self.recording:
+        handle = ToolSpan(self._tree)
+        if self._tree.live:
             attributes = {
                 names.OPERATION_NAME: names.EXECUTE_TOOL,
                 names.TOOL_NAME: tool,
@@ -182,21 +163,21 @@ class RunTrace:
             if self.rule.capture and arguments is not None:
                 attributes[names.TOOL_CALL_ARGUMENTS] = text = content(arguments)
                 attributes |= self.rule.io(input=text)
-            self._start(handle, names.EXECUTE_TOOL, tool, attributes, parent)
+            self._tree.start(handle, names.EXECUTE_TOOL, tool, attributes, parent)
         return handle
 
     def verify(self, what: str, *, verifier: str, node: str = "verify", parent: SpanHandle | None = None) -> VerifySpan:
         """Start the span of a check; `what` names its object, such as `answer` or a tool, never its content."""
-        handle = VerifySpan(self, verifier)
-        if self.recording:
+        handle = VerifySpan(self._tree, verifier)
+        if self._tree.live:
             attributes = {names.OPERATION_NAME: names.VERIFY, names.VERIFIER_NAME: verifier, names.NODE: node}
-            self._start(handle, names.VERIFY, what, attributes, parent)
+            self._tree.start(handle, names.VERIFY, what, attributes, parent)
         return handle
 
     def event(self, name: str, /, **attributes: Any) -> None:
         """Add an event to the root span."""
         if self.recording:
-            guarded(self._root.add_event, name, known(attributes))
+            self._tree.event(name, known(attributes))
 
     def decision(self, kind: str, choice: str, reason: str, /, situation: Any = None, **figures: Any) -> None:
         """Keep a decision and write it as an event: `shotclock.tool.skipped` for a `skip`, else `shotclock.decision`.
@@ -207,11 +188,14 @@ class RunTrace:
         A figure named `wait` says that the run waits so many seconds from now on, unless the choice is `give_up`; the
         critical path counts them as waiting.
         """
-        made = (self._clock() - self._begun, kind, choice, reason, situation, figures)
+        tree = self._tree
+        made = (tree.timeline.elapsed(), kind, choice, reason, situation, figures)
         self._decisions.append(made)  # appending is atomic
+        if tree.meter is not None:
+            tree.meter.decided(tree.timeline.instant(), kind, choice, situation, figures, tree.context_of(None))
         # That a call was admitted is what its span says: as an event it would only bury the others.
-        if self.recording and kind != "admit":
-            guarded(self._root.add_event, *Decision.of(*made).to_event())
+        if tree.recording and kind != "admit":
+            tree.event(*event_of(*made))
 
     def budget_tick(self, elapsed: float, left: Mapping[str, float], *, reserve: float | None = None) -> None:
         """Write what is left of the budget as an event: one point of the burn-down.
@@ -221,12 +205,14 @@ class RunTrace:
             left: what is left under each limit that is set, as `Ledger.left()` gives it; `latency` is worked out.
             reserve: seconds kept back for the answer, as they are reckoned now.
         """
+        if self._tree.meter is not None:
+            self._tree.meter.mark(self._tree.timeline.instant())
         if not self.recording:
             return
         latency = {} if self._budget.latency is None else {"latency": max(0.0, self._budget.latency - elapsed)}
         attributes: Attributes = {names.remaining(limit): value for limit, value in (latency | dict(left)).items()}
         attributes |= {names.ELAPSED: elapsed, names.LATENCY_RESERVE: reserve}
-        guarded(self._root.add_event, names.BUDGET_TICK, known(attributes))
+        self._tree.event(names.BUDGET_TICK, known(attributes))
 
     def end_run(
         self,
@@ -249,100 +235,34 @@ class RunTrace:
                 that stopped because it was `cancelled` gets `cancelled`.
             answer: written only where the capture of content is on.
         """
-        with self._lock:
-            if self._ended:
-                return
-            self._ended = True
-            stragglers = list(self._open)
-        if not self.recording:
-            guarded(self._root.end)
+        stragglers = self._tree.take_stragglers()
+        if stragglers is None:
             return
         cancelled = stop_reason == "cancelled"
-        # The newest first, so that children end before the spans they belong to.
-        for handle in reversed(stragglers):
+        for handle in stragglers:
             handle.interrupt("cancelled" if cancelled else "abandoned")
-        self._end_root(status, stop_reason, verified, spend, error_type or ("cancelled" if cancelled else None), answer)
-
-    def _end_root(
-        self,
-        status: str,
-        stop_reason: str,
-        verified: bool,
-        spend: Spend,
-        error_type: str | None,
-        answer: str | None,
-    ) -> None:
-        attributes = {
-            names.RUN_STATUS: status,
-            names.RUN_STOP_REASON: stop_reason,
-            names.RUN_VERIFIED: verified,
-            names.ERROR_TYPE: error_type,
-            **consumed(spend),
-            # The sum of the chat spans, not the ledger's worst case: viewers add the children up and compare.
-            **self._usage,
-        }
+        if not self._tree.live:
+            self._tree.end({})
+            return
+        attributes = self._closing(status, stop_reason, verified, spend)
+        attributes[names.ERROR_TYPE] = error_type or ("cancelled" if cancelled else None)
         if self.rule.capture and answer is not None:
             attributes[names.OUTPUT_MESSAGES] = message("assistant", answer)
             attributes |= self.rule.io(output=redact(answer))
-        guarded(self._root.set_attributes, known(attributes))
-        if error_type is not None:
-            guarded(self._root.set_status, Status(StatusCode.ERROR))
-        guarded(self._root.end)
+        self._end_root(known(attributes), spend)
 
-    # What the handles need of their run.
+    def _closing(self, status: str, stop_reason: str, verified: bool, spend: Spend) -> Attributes:
+        return {
+            names.RUN_STATUS: status,
+            names.RUN_STOP_REASON: stop_reason,
+            names.RUN_VERIFIED: verified,
+            **consumed(spend),
+            **self._tree.usage(),
+        }
 
-    def elapsed(self) -> float:
-        """Seconds since the run began, on the recorder's clock."""
-        return self._clock() - self._begun
-
-    def close(self, handle: SpanHandle, usage: Mapping[str, int]) -> int | None:
-        """Take a handle out of those that are open: the instant it ended (wall clock, ns), or `None` if it had."""
-        with self._lock:
-            if handle not in self._open:
-                return None
-            del self._open[handle]
-            for name, tokens in usage.items():
-                self._usage[name] = self._usage.get(name, 0) + tokens
-            # Taken under the lock: an end that races with the run's end still lies before it.
-            return time.time_ns()
-
-    def current(self, span: Span | None) -> AbstractContextManager[None]:
-        """Make a span current; nothing at all where there is no valid span to nest under."""
-        return _attached(self._make_current(span or self._root)) if self._nests else _NOTHING
-
-    def _make_current(self, span: Span) -> Context:
-        return otel.set_span_in_context(span, otel_context.set_value(ENCLOSING_RUN, True))
-
-    def _start(
-        self,
-        handle: SpanHandle,
-        operation: str,
-        target: str,
-        attributes: Attributes,
-        parent: SpanHandle | None,
-        kind: SpanKind = SpanKind.INTERNAL,
-    ) -> None:
-        parent_span = None if parent is None else parent.span
-        context = self._context if parent_span is None else self._make_current(parent_span)
-        attributes |= self.rule.kind(operation)
-        with self._lock:
-            if self._ended:
-                return
-            handle.span = guarded(
-                self._tracer.start_span,
-                f"{operation} {target}", context, kind, known(attributes), record_exception=False,
-            )  # fmt: skip
-            if handle.span is not None:
-                self._open[handle] = None
-
-
-_NOTHING: Final = nullcontext()
-
-
-@contextmanager
-def _attached(context: Context) -> Iterator[None]:
-    token = otel_context.attach(context)
-    try:
-        yield
-    finally:
-        otel_context.detach(token)
+    def _end_root(self, attributes: Attributes, spend: Spend) -> None:
+        tree = self._tree
+        if tree.meter is not None:
+            root = tree.as_row(f"{names.INVOKE_AGENT} {self._agent}", attributes)
+            tree.meter.run_ended(root, self._budget, spend, tree.context_of(None))
+        tree.end(attributes)

@@ -7,12 +7,12 @@ built; the decisions are kept all the same, because results and replay read them
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace as otel
-from opentelemetry.trace import SpanKind
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import INVALID_SPAN, SpanKind
 
 from ...policies.budget import Budget
 from . import conventions as names
@@ -21,7 +21,10 @@ from .content import ContentRule, message, redact
 from .decisions import Decision
 from .guard import guarded
 from .handles import ChatSpan, SpanHandle, ToolSpan, VerifySpan
-from .run_trace import ENCLOSING_RUN, RunTrace
+from .metrics import Instruments, RunMeter
+from .run_trace import RunTrace
+from .timeline import Timeline
+from .tree import Around, SpanTree
 
 __all__ = ["ChatSpan", "Decision", "Recorder", "RunTrace", "SpanHandle", "ToolSpan", "VerifySpan"]
 
@@ -32,24 +35,31 @@ class Recorder:
     Args:
         tracer_provider: where spans go; `None` is the process's global provider, which records nothing unless the
             program has set one up. A global provider is never set here.
+        meter_provider: where metrics go; `None` likewise.
         agent: the agent's name.
         model: the model's name.
-        clock: seconds, for `Decision.at`; give it the run's clock. Span times are always the wall clock's.
+        tools: the names of its tools, which metrics are told apart by.
+        clock: seconds, for runs that bring no clock of their own.
     """
 
     def __init__(
         self,
         tracer_provider: otel.TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
         *,
         agent: str,
         model: str,
+        tools: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.agent = agent
         self.model = model
+        self._tools = frozenset(tools)
         self._clock = clock
-        self._rule = ContentRule.from_environment()
-        self._tracer = otel.get_tracer("shotclock", tracer_provider=tracer_provider)
+        self._provider = tracer_provider
+        tracer = guarded(otel.get_tracer, "shotclock", tracer_provider=tracer_provider)
+        self._tracer = tracer if tracer is not None else otel.NoOpTracer()
+        self._instruments = Instruments(meter_provider)
 
     def start_run(
         self,
@@ -60,6 +70,7 @@ class Recorder:
         thread_id: str | None = None,
         reserve: float | None = None,
         begun: float | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> RunTrace:
         """Start the root span, as a child of whatever span is current, and hand back the run's trace.
 
@@ -69,31 +80,36 @@ class Recorder:
             metadata: the caller's own labels; scalars are written under `shotclock.metadata.`.
             thread_id: the conversation, for `gen_ai.conversation.id`.
             reserve: seconds kept back for the answer, where they are known: the soft deadline of the waterfall.
-            begun: instant of the recorder's clock at which the run began, where that was before this call; the root
-                span and `Decision.at` count from there. Default now.
+            begun: instant of the clock at which the run began, where that was before this call; the root span and
+                `Decision.at` count from there. Default now.
+            clock: the run's clock, which the times of its spans are taken from; the recorder's where not given.
         """
+        rule = ContentRule.of(self._provider)
+        around = Around.current()
+        timeline = Timeline.of(clock or self._clock, begun, None if around is None else around.tree.timeline)
         attributes: Attributes = {
             names.OPERATION_NAME: names.INVOKE_AGENT,
             names.AGENT_NAME: self.agent,
             names.REQUEST_MODEL: self.model,
             names.CONVERSATION_ID: thread_id,
             names.LATENCY_RESERVE: reserve,
-            names.RUN_NESTED: otel_context.get_value(ENCLOSING_RUN) or None,
+            names.RUN_NESTED: None if around is None else True,
             **limits(budget),
             **labels(metadata or {}),
-            **self._rule.kind(names.INVOKE_AGENT),
+            **rule.kind(names.INVOKE_AGENT),
         }
-        if self._rule.capture:
+        if rule.capture:
             attributes[names.INPUT_MESSAGES] = message("user", query)
-            attributes |= self._rule.io(input=redact(query))
-        now = self._clock()
-        begun = now if begun is None else begun
+            attributes |= rule.io(input=redact(query))
         span = guarded(
             self._tracer.start_span,
             f"{names.INVOKE_AGENT} {self.agent}",
             kind=SpanKind.INTERNAL,
             attributes=known(attributes),
-            start_time=time.time_ns() - int(max(0.0, now - begun) * 1e9),
+            start_time=timeline.started_ns,
         )
-        span = otel.INVALID_SPAN if span is None else span
-        return RunTrace(self._tracer, span, budget, agent=self.agent, rule=self._rule, clock=self._clock, begun=begun)
+        meter = RunMeter(self._instruments, self.agent, self._tools) if self._instruments.ready() else None
+        tree = SpanTree(self._tracer, span if span is not None else INVALID_SPAN, rule, timeline, meter)
+        if around is not None:
+            around.tree.adopt(around.handle, tree)
+        return RunTrace(tree, budget, agent=self.agent)

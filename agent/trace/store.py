@@ -6,6 +6,7 @@ timeout). Writing is the exporter's affair: see `exporter`.
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import sqlite3
@@ -38,12 +39,17 @@ from .schema import (
 BUSY_SECONDS: Final = 0.25
 """Seconds a write waits for another process's write; a write takes a few milliseconds."""
 READ_BUSY_SECONDS: Final = 0.5
-KEEP_RUNS: Final = 10_000
+KEEP_RUNS: Final = 100_000
 KEEP_SECONDS: Final = 30 * 86_400.0
+KEEP_BYTES: Final = 1 << 30
+WAL_BYTES: Final = 32 << 20
+"""Bytes the write-ahead log beside the file keeps when it is not needed; a burst makes it larger for a while."""
 MIN_PREFIX: Final = 4
 """Fewest characters of an id that are looked up."""
 
 _PRUNE_AT_ONCE: Final = 500
+_VACUUM_PAGES: Final = 2_000
+"""Pages given back to the file system at once."""
 _NOT_OPENED: Final = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR)
 
 
@@ -62,16 +68,23 @@ class TraceStore:
 
     Args:
         path: the file; `None` is `default_path()`.
-        keep_runs: runs kept, the newest; default 10,000.
+        keep_runs: runs kept, the newest; default 100,000.
         keep_seconds: age at which a run is dropped, in seconds; default 30 days.
+        keep_bytes: size past which the oldest runs are dropped; default 1 GiB.
     """
 
     def __init__(
-        self, path: str | Path | None = None, *, keep_runs: int = KEEP_RUNS, keep_seconds: float = KEEP_SECONDS
+        self,
+        path: str | Path | None = None,
+        *,
+        keep_runs: int = KEEP_RUNS,
+        keep_seconds: float = KEEP_SECONDS,
+        keep_bytes: int = KEEP_BYTES,
     ) -> None:
         self.path = default_path() if path is None else Path(path).expanduser()
         self._keep_runs = keep_runs
         self._keep_seconds = keep_seconds
+        self._keep_bytes = keep_bytes
 
     # Reading.
 
@@ -193,12 +206,15 @@ class TraceStore:
             if not check_schema(connection, self.path):
                 self._create(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _create(self, connection: sqlite3.Connection) -> None:
+        # Before there is any table, else it takes rewriting the file.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         with transaction(connection):
             for statement in filter(str.strip, SCHEMA.split(";")):
@@ -220,18 +236,15 @@ class TraceStore:
         return len(runs)
 
     def prune(self, connection: sqlite3.Connection) -> int:
-        """Drop some of what is past `keep_runs` or `keep_seconds`, the oldest first; the number of runs dropped.
+        """Drop some of what is past `keep_runs`, `keep_seconds` or `keep_bytes`, the oldest first; the number of runs.
 
-        At most 500 runs go at once, so that a write never waits long; what is left goes the next time.
+        At most 500 runs go at once, so that a write never waits long; what is left goes the next time. The file gets
+        smaller, a few megabytes at once, where it was made by a version that keeps account of its free pages.
         """
         oldest = time.time_ns() - int(self._keep_seconds * 1e9)
         with transaction(connection):
-            (count,) = connection.execute("SELECT count(*) FROM runs").fetchone()
-            surplus = max(0, count - self._keep_runs)
-            (expired,) = connection.execute("SELECT count(*) FROM runs WHERE started_ns < ?", (oldest,)).fetchone()
-            doomed = connection.execute(
-                "SELECT trace_id FROM runs ORDER BY started_ns LIMIT ?", (min(_PRUNE_AT_ONCE, max(surplus, expired)),)
-            ).fetchall()
+            count = min(_PRUNE_AT_ONCE, self._past(connection, oldest))
+            doomed = connection.execute("SELECT trace_id FROM runs ORDER BY started_ns LIMIT ?", (count,)).fetchall()
             for table in ("runs", "spans"):
                 connection.executemany(f"DELETE FROM {table} WHERE trace_id = ?", doomed)
             # Spans of runs that never ended have no run to go with.
@@ -240,7 +253,25 @@ class TraceStore:
                 "(SELECT trace_id, span_id FROM spans WHERE started_ns < ? LIMIT ?)",
                 (oldest, _PRUNE_AT_ONCE),
             )
+        if doomed:
+            connection.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")  # `execute` gives one page back
         return len(doomed)
+
+    def _past(self, connection: sqlite3.Connection, oldest: int) -> int:
+        """How many runs are too many, too old, or take more room than there is."""
+        (count,) = connection.execute("SELECT count(*) FROM runs").fetchone()
+        (expired,) = connection.execute("SELECT count(*) FROM runs WHERE started_ns < ?", (oldest,)).fetchone()
+        used = self.used_bytes(connection)
+        heavy = math.ceil(count * (1 - self._keep_bytes / used)) if used > self._keep_bytes else 0
+        return max(0, int(count) - self._keep_runs, int(expired), heavy)
+
+    def used_bytes(self, connection: sqlite3.Connection) -> int:
+        """Bytes of the file that hold something; what was deleted is free for what comes."""
+        pages, free, size = (
+            int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return (pages - free) * size
 
 
 def _prefix(ident: str) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from shotclock.agent.trace.content import MAX_LENGTH, ContentRule, content, message, message_text, redact
+from shotclock.agent.trace.content import _PATTERNS, MAX_LENGTH, ContentRule, content, message, message_text, redact
 
 SECRETS = [
     ("sk-proj-abcdefghijklmnop1234", "key sk-proj-abcdefghijklmnop1234 works"),
@@ -56,11 +58,11 @@ def test_capture_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> Non
     """Content is captured only where the standard variable says so."""
     variable = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
     monkeypatch.delenv(variable, raising=False)
-    assert not ContentRule.from_environment().capture
+    assert not ContentRule.of().capture
     monkeypatch.setenv(variable, "false")
-    assert not ContentRule.from_environment().capture
+    assert not ContentRule.of().capture
     monkeypatch.setenv(variable, "True")
-    assert ContentRule.from_environment().capture
+    assert ContentRule.of().capture
 
 
 def test_a_message_is_read_back() -> None:
@@ -68,3 +70,19 @@ def test_a_message_is_read_back() -> None:
     assert message_text(message("user", 'how "far"?')) == 'how "far"?'
     assert message_text(None) is None
     assert message_text("[]") is None
+
+
+PIECES = st.sampled_from(
+    ["sk-", "password", ":", "=", " ", "Bearer ", "://u:", "@host", "AKIA", "eyJ", ".", "abcdefgh12345678",
+     "ABCDEFGHIJ123456",
+     "token", "ghp_", "the answer is 42", "\n", "-----BEGIN PRIVATE KEY-----", "api_key", "Authorization"]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=8).map("".join))
+def test_looking_for_words_first_misses_nothing(text: str) -> None:
+    """What all the patterns would take out of a text is taken out, whatever words are looked for before."""
+    expected = text
+    for _, pattern, replacement in _PATTERNS:
+        expected = pattern.sub(replacement, expected)
+    assert redact(text) == expected

@@ -371,6 +371,24 @@ def test_a_run_within_a_tool_is_nested(traced: Traced) -> None:
     assert "shotclock.run.nested" not in traced.attributes("invoke_agent desk")
 
 
+def test_a_nested_run_ends_with_the_call_it_is_in(traced: Traced) -> None:
+    """A run that still goes on when the call around it is given up ends before that call, as cancelled, all of it."""
+    outer = traced.start()
+    tool = outer.execute_tool("inner", "c1")
+    with tool.context():
+        inner = traced.recorder("inner").start_run("q", Budget())
+    chat = inner.chat("m-1", "openai", purpose="reason", node="reason")
+    tool.end(TimedOut(0.5))
+    chat.end(input_tokens=3)
+    end(inner)
+    end(outer)
+    order = [span.name for span in traced.memory.get_finished_spans()]
+    assert order == ["chat m-1", "invoke_agent inner", "execute_tool inner", "invoke_agent desk"]
+    for name in ("chat m-1", "invoke_agent inner"):
+        assert traced.attributes(name)["error.type"] == "cancelled"
+        assert traced.span(name).status.status_code is StatusCode.ERROR
+
+
 def test_content_only_where_it_is_asked_for(traced: Traced, monkeypatch: pytest.MonkeyPatch) -> None:
     """Query, arguments, results, error messages and the answer are written only with capture on, without secrets."""
 
@@ -424,6 +442,22 @@ def test_without_anybody_who_records(make: Callable[[], TracerProvider | None]) 
     assert len(run.trace_id) == 32
     assert int(run.trace_id, 16)
     assert [decision.kind for decision in run.decisions] == ["stop"]
+
+
+def test_times_are_the_runs_own(traced: Traced) -> None:
+    """Spans and events take their times from the run's clock: a wall clock that jumps, or a virtual one, bends none."""
+    run = traced.start()
+    traced.time = 1.0
+    tool = run.execute_tool("weather", "c1")
+    traced.time = 3.5
+    run.decision("stop", "enough", "because")
+    tool.end()
+    traced.time = 4.0
+    end(run)
+    root, call = traced.span("invoke_agent desk"), traced.span("execute_tool weather")
+    assert root.start_time is not None
+    times = [call.start_time, call.end_time, root.events[0].timestamp, root.end_time]
+    assert [(at or 0) - root.start_time for at in times] == [1_000_000_000, 3_500_000_000, 3_500_000_000, 4_000_000_000]
 
 
 def test_many_threads_end_one_run(traced: Traced) -> None:

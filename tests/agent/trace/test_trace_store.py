@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from shotclock.agent.trace.exporter import StoreExporter, StoreProcessor
+from shotclock.agent.trace.background import BackgroundProcessor
+from shotclock.agent.trace.exporter import StoreExporter
 from shotclock.agent.trace.provider import local_tracing
 from shotclock.agent.trace.rows import SpanRow
 from shotclock.agent.trace.spans import Recorder
@@ -184,7 +186,7 @@ def test_a_store_damaged_in_the_middle(path: Path) -> None:
 def test_a_locked_store_is_waited_for_and_then_said(locked: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A lock that another process holds too long costs no run; the spans wait and go in when it is free."""
     tracing = StoreExporter(locked)
-    processor = StoreProcessor(tracing)
+    processor = BackgroundProcessor(tracing)
     from opentelemetry.sdk.trace import TracerProvider
 
     provider = TracerProvider(shutdown_on_exit=False)
@@ -333,6 +335,50 @@ def test_old_runs_go(path: Path) -> None:
     assert spans == 6
 
 
+def test_a_store_past_its_size_drops_the_oldest(path: Path) -> None:
+    """Past `keep_bytes` the oldest runs go, until the rest fits, and the file gets smaller."""
+    store = TraceStore(path, keep_bytes=1_000_000)
+    text = "x" * 20_000
+    with closing(store.connect()) as connection:
+        for number in range(100):
+            spans = rows(f"{number:032x}", time.time_ns() - (100 - number) * SECOND)
+            store.write(connection, [replace(spans[0], description=text), spans[1]])
+        before = store.used_bytes(connection)
+        for _ in range(10):
+            store.prune(connection)
+        after = store.used_bytes(connection)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    kept = [run.trace_id for run in store.runs(limit=100)]
+    assert before > 2_000_000
+    assert 500_000 < after <= 1_000_000
+    assert kept == [f"{number:032x}" for number in range(99, 99 - len(kept), -1)]
+    assert path.stat().st_size < 1_200_000
+
+
+def test_it_is_read_while_it_is_written(path: Path) -> None:
+    """Whoever reads the store while others write sees whole runs, at once, and waits for nobody."""
+    record(path)
+    store, stop = TraceStore(path), threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            written(store, rows(f"{number:032x}"))
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    try:
+        for _ in range(50):
+            for run in store.runs(limit=5):
+                assert store.spans(run.trace_id)
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+
+
 def test_a_flush_is_bounded(path: Path) -> None:
     """A store that hangs costs a flush and a shutdown half a second each at most."""
     release = threading.Event()
@@ -345,7 +391,7 @@ def test_a_flush_is_bounded(path: Path) -> None:
     from opentelemetry.sdk.trace import TracerProvider
 
     provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(StoreProcessor(StoreExporter(Hanging(path))))
+    provider.add_span_processor(BackgroundProcessor(StoreExporter(Hanging(path))))
     Recorder(provider, agent="a", model="m").start_run("q", Budget()).end_run("complete", "x", True, Spend())
     begun = time.perf_counter()
     flushed = provider.force_flush(100)
