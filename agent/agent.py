@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,9 @@ from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from .events import Event
 from .graph import Graph, compile_graph
+from .ladder import Ladder
 from .models.base import Model
-from .models.resolve import resolve
+from .models.resolve import resolve_all
 from .prompts import BASE
 from .result import Result
 from .run import Run
@@ -43,7 +44,9 @@ class Agent:
 
     Args:
         model: `"rules"` (embedded, offline, no key), `"openai:NAME"` (any OpenAI-compatible endpoint; `OPENAI_API_KEY`
-            and `OPENAI_BASE_URL` are read), or an object with the `Model` protocol.
+            and `OPENAI_BASE_URL` are read), or an object with the `Model` protocol. Or a list of these, cheapest first:
+            the first one is asked, a stronger one goes on where there is doubt, and another one where one fails
+            (`policy.routing`).
         tools: what the model may call: `@tool` functions, or plain functions with annotations and a docstring.
         name: what traces call the agent. Default `"agent"`.
         instructions: what the model is told beside the question, after the built-in instructions.
@@ -64,7 +67,7 @@ class Agent:
 
     def __init__(
         self,
-        model: str | Model,
+        model: str | Model | Sequence[str | Model],
         tools: Iterable[Tool | Callable[..., Any]] = (),
         *,
         name: str = "agent",
@@ -75,7 +78,9 @@ class Agent:
         checkpointer: Any = None,
         tracer_provider: TracerProvider | None = None,
     ) -> None:
-        self.model = resolve(model)
+        self.models = resolve_all(model)
+        """Who may be asked, cheapest first."""
+        self.model = self.models[0]
         self.toolbox = Toolbox(tools)
         self.name = name
         self.budget = _is(Budget, "budget", budget if budget is not None else Budget(), InvalidBudget)
@@ -269,6 +274,7 @@ class Agent:
             emit=emit,
             verifiers=self.verifiers,
             tally=self._tally,
+            ladder=Ladder(self.models),
         )
         run.trace.decision("reserve", plan.answer, plan.reason, reserve)
         return run

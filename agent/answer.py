@@ -12,16 +12,18 @@ from ..policies.deadline import Deadline
 from ..policies.grounding import MAX_SOURCE, Grounding, Source, ground
 from ..policies.ledger import Claim
 from ..policies.outcome import Verdict
-from ..policies.verification import MOST_RESAMPLES, Again, AgainSituation
+from ..policies.verification import Again, AgainSituation
 from . import timing
 from .accord import DISPUTE, disputed
 from .inference import infer
 from .models.base import Message
 from .models.compose import compose
 from .models.rules import Rules
-from .prompts import AGAIN, FINAL
+from .prompts import AGAIN, FINAL, OPEN
+from .routes import rise_for, step_back
 from .run import Answer, Run
 from .state import State
+from .stream import Turn
 from .verifiers import Stake, verified
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
@@ -55,23 +57,48 @@ def _message(settled: Answer) -> Message:
 
 
 async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
-    """The model's answer as its checks leave it: one that was refused is asked for again, where another one fits."""
+    """The model's answer as its checks leave it: a stronger one writes it again where they refused it or left it open,
+    and else the same one where they refused it; each where another one fits."""
     made = 0.0 if timing.embedded(run.model) else run.tally.made(run.elapsed)
     best = run.answer = await verified(run, first, _stake(run, made, 0))
-    for number in range(MOST_RESAMPLES + 1):
-        if best.verdict.outcome != "fail" or not _again(run, best.verdict, number):
+    resampled = 0
+    while best.verdict.outcome != "pass":
+        doubted, model = best.verdict.outcome, run.model
+        risen = rise_for(run, best.verdict, messages, _last(run))
+        if risen is None and (doubted == "unsure" or not _again(run, best.verdict, resampled)):
             return best
-        told = Message(role="user", content=AGAIN.format(reason=best.verdict.reason))
-        turn = await infer(run, [*messages, told], (), "answer", _last(run))
-        if turn.error is not None or turn.refusal is not None or turn.cut or not turn.text.strip():
-            return best
-        if turn.text.split() == best.text.split():
-            return best  # it says the same again, and has been refused that
-        unanswered = turn.finish is not None and turn.finish.unanswered
-        other = await verified(run, checked(run, turn.text, unanswered=unanswered), _stake(run, made, number + 1))
-        if _RANK[other.verdict.outcome] > _RANK[best.verdict.outcome]:
-            best = run.answer = other
+        resampled += risen is None
+        told = (AGAIN if doubted == "fail" else OPEN).format(reason=best.verdict.reason)
+        until = _last(run) if risen is None else Deadline.after(run.now(), risen.seconds).earlier(_last(run))
+        asked = [*messages, Message(role="user", content=told)]
+        turn = await infer(run, asked, (), "answer", until, fall_back=risen is None)
+        best, better = await _better(run, best, turn, _stake(run, made, resampled))
+        if risen is not None:
+            run.tally.escalated("refused" if doubted == "fail" else "unsure", helped=better)
+        if not better and not _said(turn):
+            if risen is None:
+                return best
+            step_back(run, model, turn)
+        elif not better and turn.text.split() == best.text.split():
+            return best  # it says the same again, and its checks have had their say
     return best
+
+
+async def _better(run: Run, best: Answer, turn: Turn, stake: Stake) -> tuple[Answer, bool]:
+    """The better one, by its checks, of an answer and of what was written in its place, and whether that is it."""
+    if not _said(turn) or turn.text.split() == best.text.split():
+        return best, False
+    unanswered = turn.finish is not None and turn.finish.unanswered
+    other = await verified(run, checked(run, turn.text, unanswered=unanswered), stake)
+    if _RANK[other.verdict.outcome] <= _RANK[best.verdict.outcome]:
+        return best, False
+    run.answer = other
+    return other, True
+
+
+def _said(turn: Turn) -> bool:
+    """Whether a turn gave a whole answer."""
+    return turn.error is None and turn.refusal is None and not turn.cut and bool(turn.text.strip())
 
 
 def _stake(run: Run, made: float, resampled: int) -> Stake:
@@ -138,8 +165,9 @@ def checked(run: Run, text: str, *, composed: bool = False, unanswered: bool = F
     span = run.trace.verify("answer", verifier="grounding", node="answer")
     grounding = _grounding(run, text, unanswered)
     span.end(grounding.verdict)
+    by = "" if composed else run.spoke
     boasts = any(sentence.problem == "claim" for sentence in grounding.sentences)
-    return Answer(text=text, verdict=grounding.verdict, composed=composed, unanswered=unanswered, boasts=boasts)
+    return Answer(text=text, verdict=grounding.verdict, composed=composed, unanswered=unanswered, boasts=boasts, by=by)
 
 
 def _grounding(run: Run, text: str, unanswered: bool) -> Grounding:

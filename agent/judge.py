@@ -21,7 +21,7 @@ from ..tools.content import sound
 from ..tools.history import ModelHistory
 from ..tools.landing import message_of
 from ..tools.scope import ENCLOSING, clock
-from .inference import claim_of, input_tokens
+from .lane import claim_of, input_tokens
 from .models.base import Finish, Message, Model, ModelRequest, TextDelta, Usage
 from .models.resolve import resolve
 from .prompts import fence

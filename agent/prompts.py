@@ -19,6 +19,10 @@ FINAL = "No further tool calls are possible. Answer now, from what is known, and
 
 AGAIN = "That answer was refused: {reason}. Write it again, from what is known, and say plainly what is missing."
 
+OPEN = (
+    "That answer could not be checked: {reason}. Write it again, from what is known, and say plainly what is missing."
+)
+
 
 def budget_note(left: Mapping[str, float], seconds: float | None) -> str:
     """What is left, in one line, told on every turn (telling helps, and code enforces it: arXiv 2511.17006)."""

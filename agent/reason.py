@@ -15,6 +15,7 @@ from .inference import infer
 from .models.base import CallMessage, Message
 from .models.rules import Rules
 from .plan_text import offered
+from .routes import review, rise
 from .run import Ending, Run
 from .state import State
 from .stream import Turn
@@ -29,7 +30,11 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
         _recall(run, state)
     if state["turn"] == 0 and timing.can_take_over(run):
         _begin(run)
+    review(run, state["messages"])
     turn = await _think(run, state["messages"])
+    if _helpless(turn) and rise(run, "unanswered", "it has nothing to answer with", state["messages"], run.soft):
+        turn = await _think(run, state["messages"])
+        run.tally.escalated("unanswered", helped=not _helpless(turn))
     if turn.error is not None and not isinstance(run.model, Rules):
         _hand_over(run, Ending(stop_reason="model_failed", reason="the model failed"), "failed", str(turn.error))
         turn = await _think(run, state["messages"])
@@ -42,6 +47,11 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
     strand(run)
     _end(run, turn)
     return Command(goto="answer", update={"messages": [Message(role="assistant", content=turn.text)]})
+
+
+def _helpless(turn: Turn) -> bool:
+    """Whether a model says that it found nothing to answer with."""
+    return turn.finish is not None and turn.finish.unanswered
 
 
 def _begin(run: Run) -> None:

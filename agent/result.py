@@ -37,6 +37,8 @@ class Result:
 
     Attributes:
         answer: the answer, or an honest sentence that says there is none.
+        model: the name of the model that wrote it; empty where it was composed from the evidence without one. The trace
+            has every model call with its own.
         status: how the answer came about.
         stop_reason: why reasoning ended.
         verified: `True` only where the answer passed its checks.
@@ -51,6 +53,7 @@ class Result:
     """
 
     answer: str
+    model: str
     status: Status
     stop_reason: StopReason
     verified: bool
@@ -67,6 +70,7 @@ class Result:
         """As JSON values, as `shotclock ask --json` prints them."""
         return {
             "answer": self.answer,
+            "model": self.model,
             "status": self.status,
             "stop_reason": self.stop_reason,
             "verified": self.verified,

@@ -33,6 +33,7 @@ from ..tools.toolbox import Toolbox
 from .early import EarlyStarts, Started
 from .events import Event, Warned
 from .kind import note
+from .ladder import Ladder
 from .models.base import Model, ToolSpec
 from .result import Result, Status, StopReason
 from .tally import Tally
@@ -43,13 +44,14 @@ from .turns import Turns
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An answer with its verdict: `composed` where no model wrote it, `unanswered` where it says that there is none,
-    `boasts` where it says that something was done and no call shows it."""
+    `boasts` where it says that something was done and no call shows it. `by` is the name of the model that wrote it."""
 
     text: str
     verdict: Verdict
     composed: bool = False
     unanswered: bool = False
     boasts: bool = False
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,9 @@ class Run:
         query: the question.
         budget: the limits.
         policy: the policies.
-        model: who reasons; the embedded model takes its place where it fails.
+        model: who reasons; another one, and at last the embedded model, takes its place where it fails.
+        ladder: the models that could be asked, cheapest first.
+        spoke: the name of the model that gave the last turn.
         toolbox: the tools.
         trace: where spans and decisions go.
         now: the clock of `deadline` and `soft`.
@@ -108,6 +112,8 @@ class Run:
     verifiers: tuple[Callable[..., Any], ...] = ()
     tally: Tally = field(default_factory=Tally)
     verifying: float = 0.0
+    ladder: Ladder = field(default_factory=lambda: Ladder(()))
+    spoke: str = ""
     soft: Deadline = field(init=False)
     ledger: Ledger = field(init=False)
     pipeline: Pipeline = field(init=False)
@@ -272,6 +278,7 @@ class Run:
         self.trace.end_run(status, ending.stop_reason, verified, spend, answer=answer.text)
         return Result(
             answer=answer.text,
+            model=answer.by,
             status=status,
             stop_reason=ending.stop_reason,
             verified=verified,

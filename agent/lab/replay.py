@@ -13,6 +13,7 @@ from ...policies.hedging import HedgeSituation
 from ...policies.interruption import BeginSituation, StreamSituation
 from ...policies.quality import QualitySituation
 from ...policies.reserve import AnswerSituation, ReserveSituation
+from ...policies.routing import DoubtSituation, FailureSituation
 from ...policies.settings import Policy
 from ...policies.speculation import EarlySituation
 from ...policies.stopping import TurnSituation
@@ -33,8 +34,10 @@ SITUATIONS: Final[Mapping[str, tuple[type, Callable[[Policy, Any], Decided]]]] =
     "AnswerSituation": (AnswerSituation, lambda policy, s: policy.reserve.writer(s)),
     "AgainSituation": (AgainSituation, lambda policy, s: policy.verification.again(s)),
     "BeginSituation": (BeginSituation, lambda policy, s: policy.interruption.begin(s)),
+    "DoubtSituation": (DoubtSituation, lambda policy, s: policy.routing.escalate(s)),
     "EarlySituation": (EarlySituation, lambda policy, s: policy.speculation.early(s)),
     "CallSituation": (CallSituation, lambda policy, s: policy.admission.admit(s)),
+    "FailureSituation": (FailureSituation, lambda policy, s: policy.routing.fall_back(s)),
     "HedgeSituation": (HedgeSituation, lambda policy, s: policy.hedging.decide(s)),
     "QualitySituation": (QualitySituation, lambda policy, s: policy.quality.decide(s)),
     "ReserveSituation": (ReserveSituation, lambda policy, s: policy.reserve.plan(s)),
