@@ -9,10 +9,12 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from ..policies.deadline import Deadline
+from ..policies.gap import without_unborne
 from ..policies.grounding import MAX_SOURCE, Grounding, Source, ground
 from ..policies.ledger import Claim
 from ..policies.outcome import Verdict
 from ..policies.verification import Again, AgainSituation
+from ..tools.shapes import short
 from . import timing
 from .accord import DISPUTE, disputed
 from .inference import infer
@@ -45,10 +47,11 @@ async def answer(state: State, runtime: Runtime[Run]) -> dict[str, list[Message]
         run.answer = await _settled(run, state["messages"], run.answer)
         if run.answer.verdict.outcome == "fail":
             run.answer = await _instead(run, run.answer)
+        run.answer = await _with_gap(run, run.answer)
         return {"messages": [] if run.answer.text == text else [_message(run.answer)]}
     # The best answer so far stands outside the graph before anything else is awaited.
     run.answer = _from_draft(run, text) or await _written(run, state["messages"]) or composed(run)
-    run.answer = await verified(run, run.answer)
+    run.answer = await _with_gap(run, await verified(run, run.answer))
     return {"messages": [_message(run.answer)]}
 
 
@@ -124,6 +127,24 @@ async def _instead(run: Run, refused: Answer) -> Answer:
     run.trace.decision("verify", "composed", reason)
     run.warn(f"The model's answer was refused: {refused.verdict.reason}.")
     return other
+
+
+async def _with_gap(run: Run, refused: Answer) -> Answer:
+    """A refused answer without the sentences that the evidence does not bear out, where what is left passes; it says
+    that they are missing."""
+    if not run.policy.verification.omit or refused.verdict.outcome != "fail" or refused.unanswered:
+        return refused
+    gap = without_unborne(refused.text, _grounding(run, refused.text, unanswered=False))
+    if gap is None:
+        return refused
+    rest = await verified(run, checked(run, gap.text))
+    if rest.verdict.outcome != "pass":
+        return refused
+    reason = f"{len(gap.left_out)} sentences were refused ({refused.verdict.reason}), and the rest passes"
+    run.trace.decision("verify", "omitted", reason)
+    for sentence in gap.left_out:
+        run.warn(f"Left out of the answer, as the evidence does not bear it out: {short(sentence)!r}.")
+    return replace(rest, text=f"{rest.text} {gap.note}", gap=True, by=refused.by)
 
 
 _RANK = {"pass": 2, "unsure": 1, "fail": 0}

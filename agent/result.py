@@ -10,9 +10,9 @@ from ..policies.outcome import Verdict
 from ..tools.call import Evidence
 
 Status = Literal["complete", "partial", "fallback", "suspended"]
-"""`complete`: the model answered and nothing was cut. `partial`: it answered without something it wanted. `fallback`:
-the
-answer was composed from the evidence, or by the embedded model because the chosen one failed. `suspended`: waiting."""
+"""`complete`: the model answered and nothing was cut. `partial`: it answered without something it wanted, or its
+answer was refused by a check, or is given without the sentences that were. `fallback`: the answer was composed from the
+evidence, or by the embedded model because the chosen one failed. `suspended`: waiting."""
 
 StopReason = Literal[
     "answered",

@@ -44,7 +44,8 @@ from .turns import Turns
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An answer with its verdict: `composed` where no model wrote it, `unanswered` where it says that there is none,
-    `boasts` where it says that something was done and no call shows it. `by` is the name of the model that wrote it."""
+    `boasts` where it says that something was done and no call shows it. `by` is the name of the model that wrote it,
+    and `gap` says that sentences were left out."""
 
     text: str
     verdict: Verdict
@@ -52,6 +53,7 @@ class Answer:
     unanswered: bool = False
     boasts: bool = False
     by: str = ""
+    gap: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,7 +310,9 @@ class Run:
         if answer.composed or self.model_failed:
             return "fallback"
         skipped = any(item.outcome.name in ("skipped", "timed_out", "cancelled") for item in self.evidence)
-        if answer.unanswered or skipped or self._failed() or ending.stop_reason not in ("answered", "enough"):
+        if answer.unanswered or answer.gap or answer.verdict.outcome == "fail":
+            return "partial"
+        if skipped or self._failed() or ending.stop_reason not in ("answered", "enough"):
             return "partial"
         return "complete"
 

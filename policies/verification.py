@@ -145,6 +145,8 @@ class Verification:
         patience: how many times its 95th percentile a check is waited for, and longer within `share`, as far as time
             for another answer is left beside it; a quarter more is the 99th. Default 1.25.
         value_usd: what finding a wrong answer is worth, US dollars; `None` leaves money to the limits. Default `None`.
+        omit: whether the sentences that the evidence does not bear out are left out of an answer that was refused for
+            good, where the rest passes; it says that they are missing. Default true.
         marks: whether a costly check is also bought where it is too late for another answer. Default false: the answer
             is there sooner, and as often right.
     """
@@ -157,6 +159,7 @@ class Verification:
     probe: float = 0.05
     patience: float = 1.25
     value_usd: float | None = None
+    omit: bool = True
     marks: bool = False
 
     def __post_init__(self) -> None:
