@@ -29,6 +29,7 @@ from .graph import Graph, compile_graph
 from .ladder import Ladder
 from .models.base import Model
 from .models.resolve import resolve_all
+from .output import output_of
 from .prompts import BASE
 from .result import Result
 from .run import Run
@@ -50,6 +51,8 @@ class Agent:
         tools: what the model may call: `@tool` functions, or plain functions with annotations and a docstring.
         name: what traces call the agent. Default `"agent"`.
         instructions: what the model is told beside the question, after the built-in instructions.
+        output_type: what `result.answer` is: text, or a type with a JSON Schema, such as a pydantic model. The model is
+            asked for JSON of it, and what does not fit is refused like any other answer. Default `str`.
         budget: the limits of a run that gives none. Default ten seconds, nothing else limited.
         policy: what decides admission, reserve, stopping and sizes.
         verify: the product's own checks of answers, asked in their order after the check against the evidence:
@@ -62,6 +65,7 @@ class Agent:
     Raises:
         UnknownModel: nobody serves the model, or its key is missing.
         InvalidTool: a tool has no schema, or two share a name.
+        UsageError: `output_type` has no JSON Schema, or `verify` is no list of functions.
         InvalidBudget, InvalidPolicy: `budget` or `policy` is of another type.
     """
 
@@ -74,6 +78,7 @@ class Agent:
         instructions: str = "",
         budget: Budget | None = None,
         policy: Policy | None = None,
+        output_type: Any = str,
         verify: Iterable[Verifier] = (),
         checkpointer: Any = None,
         tracer_provider: TracerProvider | None = None,
@@ -92,6 +97,7 @@ class Agent:
         self._own_instructions = instructions
         self._instructions = f"{BASE}\n\n{instructions}".strip()
         self.verifiers = verifiers_of(verify)
+        self._output = output_of(output_type)
         self._tally = Tally()
         self._tracer_provider = tracer_provider
         self.memory = Memory.under(self.policy)
@@ -223,7 +229,7 @@ class Agent:
             result = await self.run(question)
             if result.verdict.outcome == "fail":
                 raise ToolError(f"{self.name} has no answer that passed its checks: {result.verdict.reason}")
-            return result.answer
+            return result.answer if self._output is None else self._output.write(result.answer)
 
         ask.__doc__ = description or self._own_instructions
         return _AgentTool(ask, name or self.name)
@@ -275,6 +281,7 @@ class Agent:
             verifiers=self.verifiers,
             tally=self._tally,
             ladder=Ladder(self.models),
+            output=self._output,
         )
         run.trace.decision("reserve", plan.answer, plan.reason, reserve)
         return run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 
@@ -10,13 +9,12 @@ from langgraph.runtime import Runtime
 
 from ..policies.deadline import Deadline
 from ..policies.gap import without_unborne
-from ..policies.grounding import MAX_SOURCE, Grounding, Source, ground
 from ..policies.ledger import Claim
 from ..policies.outcome import Verdict
 from ..policies.verification import Again, AgainSituation
 from ..tools.shapes import short
 from . import timing
-from .accord import DISPUTE, disputed
+from .grounds import grounded
 from .inference import infer
 from .models.base import Message
 from .models.compose import compose
@@ -26,16 +24,10 @@ from .routes import rise_for, step_back
 from .run import Answer, Run
 from .state import State
 from .stream import Turn
+from .typed import composed_of_type, of_type
 from .verifiers import Stake, verified
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
-
-
-def grounding_seconds(answer: int, evidence: int) -> float:
-    """Seconds the check of so many characters of an answer against so many of evidence takes at most where none of it
-    was read before, measured: 65 against 20,000 take 10 to 13 ms, 800 take 30 to 35 ms, against 100,000 some 87 ms. One
-    that does not fit is left out rather than late."""
-    return 0.001 + evidence / 1_600_000 + answer / 32_000 * (1 + evidence / 200_000)
 
 
 async def answer(state: State, runtime: Runtime[Run]) -> dict[str, list[Message]]:
@@ -93,7 +85,7 @@ async def _better(run: Run, best: Answer, turn: Turn, stake: Stake) -> tuple[Ans
         return best, False
     unanswered = turn.finish is not None and turn.finish.unanswered
     other = await verified(run, checked(run, turn.text, unanswered=unanswered), stake)
-    if _RANK[other.verdict.outcome] <= _RANK[best.verdict.outcome]:
+    if _rank(other) <= _rank(best):
         return best, False
     run.answer = other
     return other, True
@@ -134,7 +126,9 @@ async def _with_gap(run: Run, refused: Answer) -> Answer:
     that they are missing."""
     if not run.policy.verification.omit or refused.verdict.outcome != "fail" or refused.unanswered:
         return refused
-    gap = without_unborne(refused.text, _grounding(run, refused.text, unanswered=False))
+    if run.output is not None:
+        return refused  # what is left of a value would be another one
+    gap = without_unborne(refused.text, grounded(run, refused.text))
     if gap is None:
         return refused
     rest = await verified(run, checked(run, gap.text))
@@ -148,6 +142,11 @@ async def _with_gap(run: Run, refused: Answer) -> Answer:
 
 
 _RANK = {"pass": 2, "unsure": 1, "fail": 0}
+
+
+def _rank(answer: Answer) -> tuple[bool, int]:
+    """How good an answer is, by its checks; one that is of no use to the caller's program is worst."""
+    return not answer.misfit, _RANK[answer.verdict.outcome]
 
 
 def _again(run: Run, verdict: Verdict, resampled: int) -> bool:
@@ -176,57 +175,31 @@ def _last(run: Run) -> Deadline:
 
 def composed(run: Run) -> Answer:
     """An answer from the evidence without a model: it takes milliseconds, and can be made at any moment."""
+    if run.output is not None:
+        return composed_of_type(run, run.output)
     composition = compose(run.query, run.evidence)
     return checked(run, composition.text, composed=True, unanswered=composition.unanswered)
 
 
 def checked(run: Run, text: str, *, composed: bool = False, unanswered: bool = False) -> Answer:
-    """The answer with the verdict of its check against the evidence."""
+    """The answer with the verdict of its check against the evidence, as the type that answers have."""
     text = run.cleaned(text)
+    if run.output is not None and not composed:
+        return of_type(run, run.output, text)
     span = run.trace.verify("answer", verifier="grounding", node="answer")
-    grounding = _grounding(run, text, unanswered)
+    grounding = grounded(run, text, unanswered=unanswered)
     span.end(grounding.verdict)
     by = "" if composed else run.spoke
     boasts = any(sentence.problem == "claim" for sentence in grounding.sentences)
     return Answer(text=text, verdict=grounding.verdict, composed=composed, unanswered=unanswered, boasts=boasts, by=by)
 
 
-def _grounding(run: Run, text: str, unanswered: bool) -> Grounding:
-    if unanswered:
-        return _left_open("it says that the question was not answered")
-    sources = [
-        Source(id=item.id, text=_source_text(item.tool, item.arguments, item.content), origin=item.origin)
-        for item in run.evidence
-        if item.usable
-    ]
-    doubted = disputed(run.evidence)
-    left = run.deadline.remaining(run.now())
-    size = min(MAX_SOURCE, sum(len(source.text) for source in sources))
-    if grounding_seconds(len(text), size) > left:
-        return _left_open(f"{left:.3f} s are too little to check it against {size:,} characters")
-    found = ground(text, question=run.query, sources=sources)
-    if found.verdict.outcome != "pass" or not doubted:
-        return found
-    ids = {item.id for item in doubted}
-    without = ground(text, question=run.query, sources=[source for source in sources if source.id not in ids])
-    if without.verdict.outcome == "pass":
-        return found
-    return replace(
-        found, verdict=Verdict.unsure(DISPUTE, f"it rests on results that differ: {doubted[0].verdict.reason}")
-    )
-
-
-def _left_open(reason: str) -> Grounding:
-    return Grounding(verdict=Verdict.unsure("grounding", reason))
-
-
-def _source_text(tool: str, arguments: object, content: str) -> str:
-    """A call as the check reads it: its name backs what is claimed done, its arguments say what the result is of."""
-    return f"{tool} {json.dumps(arguments, ensure_ascii=False, default=str)}\n{content}"
-
-
 def _from_draft(run: Run, text: str) -> Answer | None:
-    """What a model had written of its answer when it was interrupted, up to its last whole sentence."""
+    """What a model had written of its answer when it was interrupted: up to its last whole sentence, or what fits the
+    type that answers have."""
+    if run.output is not None:
+        draft = of_type(run, run.output, text, partial=True)
+        return None if draft.misfit else draft
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
     return checked(run, text[: ends[-1]]) if ends else None
 

@@ -19,7 +19,7 @@ from ..tools.isolation import abandon, spawn
 from . import timing
 from .lane import Asked, Lane, claim_of, input_tokens
 from .models.base import Message, Model, ModelRequest, ToolSpec
-from .prompts import broken_note, budget_note
+from .prompts import broken_note, budget_note, form_note
 from .race import Race
 from .routes import FirstToken, first_token, leaves, moved_on
 from .run import Run
@@ -99,7 +99,8 @@ def _asked(ask: _Ask, model: Model) -> Asked:
     now = run.now()
     note = budget_note(run.ledger.left(), None if until.never else until.remaining(now))
     out = broken_note(run.broken()) if ask.tools else ""
-    head = "\n\n".join(part for part in (run.instructions, note, out) if part)
+    form = None if run.output is None else run.output.form
+    head = "\n\n".join(part for part in (run.instructions, form_note(form), note, out) if part)
     # Text may be written for as long as only composing and checking still fits: it is the answer.
     last = max(until, run.deadline.less(run.policy.reserve.compose + run.policy.reserve.margin))
     request = ModelRequest(
@@ -110,6 +111,7 @@ def _asked(ask: _Ask, model: Model) -> Asked:
         deadline=last,
         evidence=tuple(run.evidence),
         run=run.trace.trace_id,
+        form=form,
     )
     sent = input_tokens(request)
     most, limit = _most_tokens(run, model, sent, None if last.never else last.remaining(now))

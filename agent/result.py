@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic_core import to_jsonable_python
+
 from ..policies.budget import Budget, Spend
 from ..policies.outcome import Verdict
 from ..tools.call import Evidence
@@ -36,7 +38,8 @@ class Result:
     or models did.
 
     Attributes:
-        answer: the answer, or an honest sentence that says there is none.
+        answer: the answer as text, or an honest sentence that says there is none; of an agent with an `output_type` a
+            value of that type, or `None`, and the warnings say why.
         model: the name of the model that wrote it; empty where it was composed from the evidence without one. The trace
             has every model call with its own.
         status: how the answer came about.
@@ -52,7 +55,7 @@ class Result:
         decisions: each decision with the figures it was made from, as JSON values.
     """
 
-    answer: str
+    answer: Any
     model: str
     status: Status
     stop_reason: StopReason
@@ -69,7 +72,7 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, as `shotclock ask --json` prints them."""
         return {
-            "answer": self.answer,
+            "answer": to_jsonable_python(self.answer, fallback=str),
             "model": self.model,
             "status": self.status,
             "stop_reason": self.stop_reason,

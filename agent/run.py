@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..policies.budget import Budget, Spend
+from ..policies.budget import Budget
 from ..policies.deadline import Deadline
 from ..policies.fencing import ROLE, neutralised, smuggled
 from ..policies.ledger import Ledger
@@ -30,12 +30,14 @@ from ..tools.scope import ENCLOSING, Enclosing
 from ..tools.seen import Seen
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
+from .closing import status_of, warnings_of
 from .early import EarlyStarts, Started
 from .events import Event, Warned
 from .kind import note
 from .ladder import Ladder
 from .models.base import Model, ToolSpec
-from .result import Result, Status, StopReason
+from .output import Output
+from .result import Result, StopReason
 from .tally import Tally
 from .trace.spans import RunTrace
 from .turns import Turns
@@ -45,7 +47,8 @@ from .turns import Turns
 class Answer:
     """An answer with its verdict: `composed` where no model wrote it, `unanswered` where it says that there is none,
     `boasts` where it says that something was done and no call shows it. `by` is the name of the model that wrote it,
-    and `gap` says that sentences were left out."""
+    and `gap` says that something was left out. Where answers have a type, `value` is the answer as that, and `misfit`
+    says why there is none."""
 
     text: str
     verdict: Verdict
@@ -54,6 +57,8 @@ class Answer:
     boasts: bool = False
     by: str = ""
     gap: bool = False
+    value: Any = None
+    misfit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,7 @@ class Run:
         seen: what the model has been shown, and by whose word.
         verifiers: what the product checks answers with.
         tally: how often costly ones of them refused, over the agent's runs.
+        output: the type that answers have; `None` is text.
         verifying: seconds that costly checks have taken of the run.
         evidence: what calls gave so far.
         ending: why reasoning ended, once it has.
@@ -114,6 +120,7 @@ class Run:
     verifiers: tuple[Callable[..., Any], ...] = ()
     tally: Tally = field(default_factory=Tally)
     verifying: float = 0.0
+    output: Output | None = None
     ladder: Ladder = field(default_factory=lambda: Ladder(()))
     spoke: str = ""
     soft: Deadline = field(init=False)
@@ -269,7 +276,7 @@ class Run:
     def _make(self, answer: Answer) -> Result:
         elapsed = self.elapsed
         ending = self.ending or Ending(stop_reason="deadline", reason="the deadline came first")
-        status = self._status(answer, ending)
+        status = status_of(self, answer, ending)
         spend = self.ledger.spend(elapsed)
         verified = answer.verdict.outcome == "pass"
         self.tick()
@@ -279,7 +286,7 @@ class Run:
             self._enclosing.brought.update({item.origin: item.tool for item in self.evidence if item.untrusted})
         self.trace.end_run(status, ending.stop_reason, verified, spend, answer=answer.text)
         return Result(
-            answer=answer.text,
+            answer=answer.text if self.output is None else answer.value,
             model=answer.by,
             status=status,
             stop_reason=ending.stop_reason,
@@ -288,7 +295,7 @@ class Run:
             evidence=tuple(self.evidence),
             spend=spend,
             budget=self.budget,
-            warnings=tuple(self._closing_warnings(answer, ending, spend)),
+            warnings=tuple(warnings_of(self, answer, ending, spend)),
             elapsed=elapsed,
             trace_id=self.trace.trace_id,
             decisions=tuple(decision.to_dict() for decision in self.trace.decisions),
@@ -305,40 +312,6 @@ class Run:
             reason = f"{counts.adopted} of {counts.launched} early starts were asked for in the end"
             self.trace.decision("speculation", "account", reason, launched=counts.launched, adopted=counts.adopted,
                                 wasted=counts.wasted)  # fmt: skip
-
-    def _status(self, answer: Answer, ending: Ending) -> Status:
-        if answer.composed or self.model_failed:
-            return "fallback"
-        skipped = any(item.outcome.name in ("skipped", "timed_out", "cancelled") for item in self.evidence)
-        if answer.unanswered or answer.gap or answer.verdict.outcome == "fail":
-            return "partial"
-        if skipped or self._failed() or ending.stop_reason not in ("answered", "enough"):
-            return "partial"
-        return "complete"
-
-    def _failed(self) -> list[Evidence]:
-        """The last failure of each tool that gave nothing usable; a call that was written wrongly is the model's."""
-        gave = {item.tool for item in self.evidence if item.usable}
-        failed = [e for e in self.evidence if e.outcome.name == "error" and e.verdict.verifier != "arguments"]
-        return list({item.tool: item for item in failed if item.tool not in gave}.values())
-
-    def _closing_warnings(self, answer: Answer, ending: Ending, spend: Spend) -> list[str]:
-        warnings = list(self.warnings)
-        if ending.stop_reason not in ("answered", "enough"):
-            warnings.append(f"Reasoning ended early: {ending.reason}.")
-        if answer.composed and not answer.unanswered:
-            warnings.append("The answer was put together from the evidence, without the model.")
-        if answer.unanswered:
-            warnings.append("The question was not answered.")
-        elif answer.verdict.outcome != "pass":
-            warnings.append(f"The answer is not verified: {answer.verdict.reason}.")
-        warnings += [f"Nothing came of {item.tool}: {item.content}" for item in self._failed()]
-        if spend.cost_usd is None and self.budget.cost_usd is not None:
-            warnings.append("cost_usd could not be enforced: the price of the model is unknown.")
-        warnings += [
-            f"The result of {e.tool} was cut to {len(e.content):,} characters." for e in self.evidence if e.truncated
-        ]
-        return warnings
 
 
 def _described(tool: Tool) -> str:

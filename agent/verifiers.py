@@ -45,11 +45,13 @@ class Answered:
         text: the answer.
         query: the question.
         evidence: what the run has found.
+        value: the answer as the agent's `output_type`; `None` where that is text.
     """
 
     text: str
     query: str
     evidence: tuple[Evidence, ...] = ()
+    value: Any = None
 
 
 Verifier = Callable[[Answered], "CheckResult | Awaitable[CheckResult]"]
@@ -124,7 +126,7 @@ async def verified(run: Run, answer: Answer, stake: Stake | None = None) -> Answ
     if not run.verifiers or answer.unanswered or answer.verdict.outcome == "fail":
         return answer
     until = run.deadline.less(run.policy.reserve.compose + run.policy.reserve.margin)
-    answered = Answered(text=answer.text, query=run.query, evidence=tuple(run.evidence))
+    answered = Answered(text=answer.text, query=run.query, evidence=tuple(run.evidence), value=answer.value)
     said: list[tuple[Verdict, bool]] = []
     for verifier in run.verifiers:
         if isinstance(verifier, Costly):

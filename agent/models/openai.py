@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from ...policies.errors import ModelError, UnknownModel, UsageError
 from ...tools import http
 from . import prices
-from .base import Message, ModelEvent, ModelRequest, Pace, Price, ToolSpec
+from .base import AnswerForm, Message, ModelEvent, ModelRequest, Pace, Price, ToolSpec
 from .completion import NOT_JSON, QUOTE, Completion, error_in, explanation, loaded, status_in
 
 OFFICIAL = "https://api.openai.com/v1"
@@ -27,6 +27,10 @@ LINGER = 0.5
 DRAIN = 0.01
 """Seconds to wait for the end of the body after `[DONE]`, so that the connection can be used again."""
 _RESERVED = {"messages", "model", "stream", "tools", "max_tokens", "max_completion_tokens", "n"}
+
+_REFUSED = (400, 404, 415, 422, 501)
+_FORM = re.compile(r"response_format|json_schema|schema|structured|grammar|guided", re.IGNORECASE)
+"""Words by which endpoints say that they do not take `response_format`."""
 
 LimitField = Literal["max_tokens", "max_completion_tokens"]
 
@@ -50,6 +54,9 @@ class OpenAI:
             cannot be set here.
         limit_field: the field that carries the token limit. Default: `max_completion_tokens` at OpenAI and Azure, whose
             reasoning models refuse the older name; `max_tokens`, which others know, elsewhere.
+        structured: whether answers that have to fit a JSON Schema are asked for with `response_format`. Default: they
+            are, until the endpoint refuses the field; beside tools only at OpenAI and Azure, as other servers then
+            write no calls. The messages ask for the schema either way.
 
     Raises:
         UnknownModel: `name` is empty, `base_url` is no http(s) URL, or the key is missing or cannot be sent.
@@ -69,6 +76,7 @@ class OpenAI:
         headers: Mapping[str, str] | None = None,
         extra: Mapping[str, Any] | None = None,
         limit_field: LimitField | None = None,
+        structured: bool | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise UnknownModel(f"name must be a model's name such as 'gpt-5-mini', got {name!r}")
@@ -79,6 +87,8 @@ class OpenAI:
         self._headers = _headers(headers or {}, _key(api_key), self._origin)
         self._extra = _extra(extra or {})
         self._limit_field: LimitField = limit_field or _limit_field(self._origin)
+        self._structured = structured
+        self._official = _is_official(self._origin)
         self._url = http.beneath(self._base_url, "chat/completions")
         self.price: Price | None = price or prices.lookup(name, self._base_url)
         http.prepare()
@@ -96,6 +106,24 @@ class OpenAI:
         Raises:
             ModelError: `unreachable`, `status`, `dropped` or `malformed`; see there.
         """
+        try:
+            async with aclosing(self._stream(request)) as events:
+                async for event in events:
+                    yield event
+        except ModelError as error:
+            if not self._refuses_form(request, error):
+                raise
+            self._structured = False  # learnt once: the same request without the field, before anything was written
+            async with aclosing(self._stream(request)) as events:
+                async for event in events:
+                    yield event
+
+    def _refuses_form(self, request: ModelRequest, error: ModelError) -> bool:
+        """Whether the endpoint refused the field `response_format`, which nobody told us to send."""
+        sent = self._structured is None and "response_format" in self.body(request)
+        return sent and error.status in _REFUSED and _FORM.search(str(error)) is not None
+
+    async def _stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         content = json.dumps(self.body(request)).encode()
         connect = min(http.CONNECT_TIMEOUT, request.deadline.remaining(asyncio.get_running_loop().time()))
         taken = {call["id"] for m in request.messages for call in m.get("calls", ())}
@@ -123,10 +151,17 @@ class OpenAI:
         }
         if request.tools and request.purpose == "reason":
             fields["tools"] = [_tool(tool) for tool in request.tools]
+        if request.form is not None and self._asks_for_form("tools" in fields):
+            fields["response_format"] = _response_format(request.form)
         if request.max_tokens is not None:
             fields[self._limit_field] = request.max_tokens
         fields.update(self._extra)
         return {name: value for name, value in fields.items() if value is not None}
+
+    def _asks_for_form(self, beside_tools: bool) -> bool:
+        if self._structured is None:
+            return self._official or not beside_tools
+        return self._structured
 
     async def _read(self, reply: http.Reply, completion: Completion) -> AsyncGenerator[ModelEvent, None]:
         if await reply.looks_like_json():
@@ -233,8 +268,11 @@ def _extra(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _limit_field(origin: str) -> LimitField:
-    host = urlsplit(origin).hostname or ""
-    return "max_completion_tokens" if host.endswith((".openai.com", ".openai.azure.com")) else "max_tokens"
+    return "max_completion_tokens" if _is_official(origin) else "max_tokens"
+
+
+def _is_official(origin: str) -> bool:
+    return (urlsplit(origin).hostname or "").endswith((".openai.com", ".openai.azure.com"))
 
 
 # --- writing the request ----------------------------------------------------------------------------------------------
@@ -257,6 +295,26 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
 def _tool(tool: ToolSpec) -> dict[str, Any]:
     described = {"description": tool.description} if tool.description else {}
     return {"type": "function", "function": {"name": tool.name, **described, "parameters": tool.parameters}}
+
+
+def _response_format(form: AnswerForm) -> dict[str, Any]:
+    schema = {"name": form.name, "schema": form.schema, "strict": _is_closed(form.schema)}
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def _is_closed(schema: Any) -> bool:
+    """Whether a schema is one that `strict` takes: every object names all it holds, and requires all of it."""
+    if isinstance(schema, list):
+        return all(map(_is_closed, schema))
+    if not isinstance(schema, dict):
+        return True
+    if "default" in schema:
+        return False
+    if schema.get("type") == "object":
+        named = set(schema.get("properties", {}))
+        if schema.get("additionalProperties") is not False or set(schema.get("required", ())) != named:
+            return False
+    return all(map(_is_closed, schema.values()))
 
 
 async def _next(events: AsyncIterator[http.Event], completion: Completion) -> http.Event | None:
