@@ -46,7 +46,8 @@ class OpenAI:
         name: the model's name as the endpoint knows it.
         base_url: where `/chat/completions` lies. Default: `OPENAI_BASE_URL`, else the official API.
         api_key: the key. Default: `OPENAI_API_KEY`. Only the official API requires one.
-        price: US dollars per million tokens. Default: looked up for this endpoint (extra `prices`), else unknown.
+        price: US dollars per million tokens. Default: looked up for this endpoint (the file that `SHOTCLOCK_PRICES`
+            names, the extra `prices`, a small table that is shipped), else unknown.
         pace: how long a call takes, before anything was measured.
         headers: further headers of every request; their values count as secrets.
         extra: further fields of every request, such as `{"reasoning_effort": "low"}`; `None` removes a field, such as
