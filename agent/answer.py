@@ -54,7 +54,7 @@ def _message(settled: Answer) -> Message:
 async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
     """The model's answer as its checks leave it: a stronger one writes it again where they refused it or left it open,
     and else the same one where they refused it; each where another one fits."""
-    made = 0.0 if timing.embedded(run.model) else run.tally.made(run.elapsed)
+    made = 0.0 if timing.embedded(run.model) else run.tally.made(first.by, run.elapsed)
     best = run.answer = await verified(run, first, _stake(run, made, 0))
     resampled = 0
     while best.verdict.outcome != "pass":
@@ -101,7 +101,7 @@ def _stake(run: Run, made: float, resampled: int) -> Stake:
     could follow."""
     none = isinstance(run.model, Rules) or resampled >= run.policy.verification.resamples
     again = None if none else timing.answer_forecast(run.memory.history, run.model).median
-    return Stake(generate=made, again=again)
+    return Stake(generate=made, again=again, made_by=run.spoke)
 
 
 async def _instead(run: Run, refused: Answer) -> Answer:

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import statistics
 import threading
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 
 from ..policies.hedging import HedgeState, Hedging
 from ..policies.outcome import Verdict
 
 KEPT = 50
-"""Answers whose time is kept; the typical one of them counts."""
+"""Answers of a model whose time is kept; the typical one of them counts."""
 
 
 class Tally:
@@ -24,16 +24,17 @@ class Tally:
         self._lock = threading.Lock()
         self._asked: Counter[tuple[str, str]] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
-        self._took: deque[float] = deque(maxlen=KEPT)
+        self._took: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=KEPT))
         self._tried: Counter[str] = Counter()
         self._helped: Counter[str] = Counter()
         self._hedges: dict[str, HedgeState] = {}
 
-    def made(self, seconds: float) -> float:
-        """Note how long an answer took to make, and say how long one typically does."""
+    def made(self, model: str, seconds: float) -> float:
+        """Note how long an answer of a model took to make, and say how long one of its typically does."""
         with self._lock:
-            self._took.append(seconds)
-            return statistics.median(self._took)
+            took = self._took[model]
+            took.append(seconds)
+            return statistics.median(took)
 
     def count(self, name: str, before: Verdict, verdict: Verdict) -> None:
         """Note a verdict; one that is unsure says nothing of the answer."""

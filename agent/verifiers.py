@@ -96,10 +96,12 @@ class Stake:
     Attributes:
         generate: seconds that what it checks takes to make; 0 where that takes no time.
         again: seconds until another answer could be there; `None` where none is to be had.
+        made_by: who made it: a model, or a tool.
     """
 
     generate: float = 0.0
     again: float | None = None
+    made_by: str = ""
 
 
 def verifiers_of(verify: Any) -> tuple[Verifier, ...]:
@@ -156,13 +158,13 @@ async def consult(
     situation = _situation(run, name, forecast, claim, until, before, stake)
     decided = run.policy.verification.decide(situation)
     if not isinstance(decided, Buy):
-        run.trace.decision("verify", "not_bought", decided.reason, situation, what=what)
+        run.trace.decision("verify", "not_bought", decided.reason, situation, what=what, made_by=stake.made_by)
         return None
     reservation = run.ledger.reserve(claim)
     if isinstance(reservation, Refusal):  # another of the run's checks was quicker
         run.trace.decision("verify", "not_bought", reservation.reason, verifier=name, what=what)
         return None
-    run.trace.decision("verify", "buy", decided.reason, situation, what=what)
+    run.trace.decision("verify", "buy", decided.reason, situation, what=what, made_by=stake.made_by)
     began = run.now()
     until = until.earlier(Deadline.after(began, decided.seconds))
     span = run.trace.verify(what, verifier=name, node="answer" if what == "answer" else "verify")

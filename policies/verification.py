@@ -190,7 +190,7 @@ class Verification:
         return Buy(
             seconds,
             f"95 % of the verdicts of {s.verifier} take up to {s.q95:.2f} s, {s.slack:.2f} s are left for it, and it "
-            f"refuses {self.chance(s):.0%}",
+            f"refuses {self.chance(s):.0%}{_beside(s)}",
         )
 
     def _allowed(self, s: RungSituation) -> float:
@@ -264,6 +264,11 @@ class Verification:
         if s.remaining < s.expected:
             return Keep(f"an answer takes about {s.expected:.2f} s and {max(0.0, s.remaining):.2f} s are left")
         return Again(f"the answer was refused ({s.reason}), and another one fits")
+
+
+def _beside(s: RungSituation) -> str:
+    """How long the check takes beside what it checks, in words; empty where that takes no time."""
+    return f"; it takes {s.expected / s.generate:.2g} times as long as making what it checks" if s.generate else ""
 
 
 def together(grounding: Verdict, said: Sequence[tuple[Verdict, bool]]) -> Verdict:

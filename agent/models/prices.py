@@ -55,8 +55,8 @@ def lookup(name: str, base_url: str) -> Price | None:
 
 
 def read_table(path: str | Path) -> Table:
-    """Prices from a TOML file: a table for each host (`"*"` for every one) that holds a model's price under its name, as
-    `NAME = { input = ..., output = ... }` in US dollars per million tokens.
+    """Prices from a TOML file: a table for each host, or for `"*"`, every one. It holds each model's price under its
+    name, as `NAME = { input = ..., output = ... }` in US dollars per million tokens.
 
     Raises:
         UsageError: it cannot be read, or an entry is no price.
