@@ -16,6 +16,7 @@ from ..tools.landing import message_of
 from ..tools.pipeline import rejected
 from .early import Started
 from .events import CallFinished, CallStarted
+from .judging import held
 from .models.base import CallDelta, CallMessage
 from .plan import PlanRun, may_begin_early, plan_of
 from .plan_text import PLAN, takes_plans
@@ -120,7 +121,7 @@ def _note_early(run: Run, call: Call, task: asyncio.Task[Evidence]) -> None:
 async def _one(run: Run, call: Call) -> Evidence:
     run.tell(CallStarted(call=call, at=run.elapsed))
     try:
-        evidence = await run.pipeline.call(call)
+        evidence = await held(run, call) or await run.pipeline.call(call)
     except Exception as error:  # a fault of ours costs this call, not its siblings, and is reported as one
         evidence = rejected(call, type(error).__name__, f"{call.tool} failed inside the pipeline: {message_of(error)}")
     run.evidence.append(evidence)

@@ -16,6 +16,7 @@ from ..tools.shapes import short
 from . import timing
 from .grounds import grounded
 from .inference import infer
+from .judging import news, settle
 from .models.base import Message
 from .models.compose import compose
 from .models.rules import Rules
@@ -34,15 +35,17 @@ async def answer(state: State, runtime: Runtime[Run]) -> dict[str, list[Message]
     """Settle on the answer: the model's own, one it writes now, or one composed from the evidence."""
     run = runtime.context
     text = state["messages"][-1].get("content", "") if state["messages"][-1]["role"] == "assistant" else ""
+    await settle(run)
+    messages = [*state["messages"], *news(run)]
     if text.strip() and run.whole:
         run.answer = checked(run, text, unanswered=run.unanswered)
-        run.answer = await _settled(run, state["messages"], run.answer)
+        run.answer = await _settled(run, messages, run.answer)
         if run.answer.verdict.outcome == "fail":
             run.answer = await _instead(run, run.answer)
         run.answer = await _with_gap(run, run.answer)
         return {"messages": [] if run.answer.text == text else [_message(run.answer)]}
     # The best answer so far stands outside the graph before anything else is awaited.
-    run.answer = _from_draft(run, text) or await _written(run, state["messages"]) or composed(run)
+    run.answer = _from_draft(run, text) or await _written(run, messages) or composed(run)
     run.answer = await _with_gap(run, await verified(run, run.answer))
     return {"messages": [_message(run.answer)]}
 

@@ -12,6 +12,7 @@ from ..tools.call import Call
 from . import timing
 from .act import begin_early, strand
 from .inference import infer
+from .judging import news
 from .models.base import CallMessage, Message
 from .models.rules import Rules
 from .plan_text import offered
@@ -30,23 +31,25 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
         _recall(run, state)
     if state["turn"] == 0 and timing.can_take_over(run):
         _begin(run)
-    review(run, state["messages"])
-    turn = await _think(run, state["messages"])
-    if _helpless(turn) and rise(run, "unanswered", "it has nothing to answer with", state["messages"], run.soft):
-        turn = await _think(run, state["messages"])
+    told = news(run)
+    messages = [*state["messages"], *told]
+    review(run, messages)
+    turn = await _think(run, messages)
+    if _helpless(turn) and rise(run, "unanswered", "it has nothing to answer with", messages, run.soft):
+        turn = await _think(run, messages)
         run.tally.escalated("unanswered", helped=not _helpless(turn))
     if turn.error is not None and not isinstance(run.model, Rules):
         _hand_over(run, Ending(stop_reason="model_failed", reason="the model failed"), "failed", str(turn.error))
-        turn = await _think(run, state["messages"])
+        turn = await _think(run, messages)
     elif turn.stopped is not None and turn.stopped.then == "embedded":
         _too_slow(run, turn.stopped.reason)
-        turn = await _think(run, state["messages"])
+        turn = await _think(run, messages)
     if turn.calls and not turn.cut:
         message = Message(role="assistant", content=turn.text, calls=[_call_message(call) for call in turn.calls])
-        return Command(goto="act", update={"messages": [message], "turn": state["turn"] + 1})
+        return Command(goto="act", update={"messages": [*told, message], "turn": state["turn"] + 1})
     strand(run)
     _end(run, turn)
-    return Command(goto="answer", update={"messages": [Message(role="assistant", content=turn.text)]})
+    return Command(goto="answer", update={"messages": [*told, Message(role="assistant", content=turn.text)]})
 
 
 def _helpless(turn: Turn) -> bool:

@@ -30,6 +30,7 @@ from ..tools.scope import ENCLOSING, Enclosing
 from ..tools.seen import Seen
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
+from .aside import Aside
 from .closing import status_of, warnings_of
 from .early import EarlyStarts, Started
 from .events import Event, Warned
@@ -78,6 +79,7 @@ class Run:
         budget: the limits.
         policy: the policies.
         model: who reasons; another one, and at last the embedded model, takes its place where it fails.
+        aside: the judgements of results that are under way.
         ladder: the models that could be asked, cheapest first.
         spoke: the name of the model that gave the last turn.
         toolbox: the tools.
@@ -121,6 +123,7 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     verifying: float = 0.0
     output: Output | None = None
+    aside: Aside = field(default_factory=Aside)
     ladder: Ladder = field(default_factory=lambda: Ladder(()))
     spoke: str = ""
     soft: Deadline = field(init=False)

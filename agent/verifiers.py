@@ -45,13 +45,15 @@ class Answered:
         text: the answer.
         query: the question.
         evidence: what the run has found.
-        value: the answer as the agent's `output_type`; `None` where that is text.
+        value: the answer as the agent's `output_type`, `None` where that is text; of a result what the tool returned.
+        call: the call that it is the result of, where it is no answer; empty else.
     """
 
     text: str
     query: str
     evidence: tuple[Evidence, ...] = ()
     value: Any = None
+    call: str = ""
 
 
 Verifier = Callable[[Answered], "CheckResult | Awaitable[CheckResult]"]
@@ -155,7 +157,9 @@ async def consult(
     """What a costly verifier says and whether it vouches for it; `None` where it was not worth asking."""
     name = check_name(verifier)  # type: ignore[arg-type]  # a verifier is a callable
     forecast, claim = verifier.forecast(run), verifier.claim(run, answered)
-    situation = _situation(run, name, forecast, claim, until, before, stake)
+    counted = name if what == "answer" else f"{name} of {what}"
+    asked = run.tally.of(counted, before)
+    situation = _situation(run, name, forecast, claim, until, before, stake, asked)
     decided = run.policy.verification.decide(situation)
     if not isinstance(decided, Buy):
         run.trace.decision("verify", "not_bought", decided.reason, situation, what=what, made_by=stake.made_by)
@@ -172,15 +176,22 @@ async def consult(
     coroutine = functools.partial(_awaited, lambda: verifier.ask(run, answered, terms))
     found = await _heard(run, name, lambda: spawn(coroutine(), f"verifier {name}"), until, span)
     run.verifying += run.now() - began
-    run.tally.count(name, before, found[0])
+    run.tally.count(counted, before, found[0])
     return found
 
 
 def _situation(
-    run: Run, name: str, forecast: Forecast, claim: Claim, until: Deadline, before: Verdict, stake: Stake
+    run: Run,
+    name: str,
+    forecast: Forecast,
+    claim: Claim,
+    until: Deadline,
+    before: Verdict,
+    stake: Stake,
+    counted: tuple[int, int],
 ) -> RungSituation:
     now = run.now()
-    asked, refused = run.tally.of(name, before)
+    asked, refused = counted
     refusal = run.ledger.check(claim)
     # An answer after it takes one model call more, whatever the verdict itself takes.
     after = run.ledger.check(replace(claim, model_calls=claim.model_calls + 1))

@@ -18,7 +18,7 @@ from ...policies.settings import Policy
 from ...policies.speculation import EarlySituation
 from ...policies.stopping import TurnSituation
 from ...policies.trust import TrustSituation
-from ...policies.verification import AgainSituation, RungSituation
+from ...policies.verification import AgainSituation, HoldSituation, RungSituation
 from ..trace.decisions import fields_of
 
 
@@ -40,6 +40,7 @@ SITUATIONS: Final[Mapping[str, tuple[type, Callable[[Policy, Any], Decided]]]] =
     "FailureSituation": (FailureSituation, lambda policy, s: policy.routing.fall_back(s)),
     "HedgeSituation": (HedgeSituation, lambda policy, s: policy.hedging.decide(s)),
     "QualitySituation": (QualitySituation, lambda policy, s: policy.quality.decide(s)),
+    "HoldSituation": (HoldSituation, lambda policy, s: policy.verification.hold(s)),
     "ReserveSituation": (ReserveSituation, lambda policy, s: policy.reserve.plan(s)),
     "RetrySituation": (RetrySituation, lambda policy, s: policy.attempts.retry(s)),
     "RungSituation": (RungSituation, lambda policy, s: policy.verification.decide(s)),
