@@ -21,7 +21,7 @@ from .models.base import Message
 from .models.compose import compose
 from .models.rules import Rules
 from .prompts import AGAIN, FINAL, OPEN
-from .routes import rise_for, step_back
+from .routes import ease, rise_for, step_back
 from .run import Answer, Run
 from .state import State
 from .stream import Turn
@@ -210,6 +210,7 @@ def _from_draft(run: Run, text: str) -> Answer | None:
 async def _written(run: Run, messages: list[Message]) -> Answer | None:
     """The model's final answer, where the plan and the time allow one."""
     until = _last(run)
+    ease(run, until)
     situation = timing.final_answer(run, until.remaining(run.now()))
     writer = run.policy.reserve.writer(situation)
     run.trace.decision("answer", writer.by, writer.reason, situation)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .models.base import Model
+from .models.effort import usual
 
 
 class Ladder:
@@ -29,7 +30,7 @@ class Ladder:
 
     def fail(self, model: Model) -> None:
         """Note that a model has failed: it is not asked again in this run."""
-        self._failed.add(id(model))
+        self._failed.add(id(usual(model)))
 
     def stronger(self, model: Model) -> Model | None:
         """The next stronger one that has not failed."""
@@ -53,4 +54,4 @@ class Ladder:
 
     def _place(self, model: Model) -> int | None:
         # By identity: the same name may be served at two endpoints.
-        return next((at for at, each in enumerate(self._models) if each is model), None)
+        return next((at for at, each in enumerate(self._models) if each is usual(model)), None)

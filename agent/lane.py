@@ -9,6 +9,7 @@ from ..policies.deadline import Deadline
 from ..policies.ledger import Claim, Refusal, Reservation
 from . import timing
 from .models.base import Model, ModelRequest
+from .models.effort import usual
 from .run import Run
 from .stream import Turn
 from .trace.handles import ChatSpan
@@ -114,7 +115,7 @@ def _span(run: Run, asked: Asked, attempt: int) -> ChatSpan:
     now, model = run.now(), asked.model
     forecast = timing.of(run.memory.history, model).forecast() if run.trace.recording else None
     return run.trace.chat(
-        model.name,
+        usual(model).name,  # as the endpoint knows it
         model.provider,
         purpose=asked.request.purpose,
         node=asked.request.purpose,

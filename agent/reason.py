@@ -16,7 +16,7 @@ from .judging import news
 from .models.base import CallMessage, Message
 from .models.rules import Rules
 from .plan_text import offered
-from .routes import review, rise
+from .routes import ease, review, rise
 from .run import Ending, Run
 from .state import State
 from .stream import Turn
@@ -29,6 +29,7 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
     run.tick()
     if state["turn"] == 0:
         _recall(run, state)
+    ease(run, run.soft)
     if state["turn"] == 0 and timing.can_take_over(run):
         _begin(run)
     told = news(run)

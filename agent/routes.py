@@ -11,12 +11,13 @@ from ..policies.hedging import Hedge, HedgeSituation
 from ..policies.ledger import Claim
 from ..policies.outcome import Verdict
 from ..policies.quality import Escalate, QualitySituation
-from ..policies.routing import DoubtSituation, FailureSituation, Stay, Switch
+from ..policies.routing import DoubtSituation, EffortSituation, FailureSituation, Stay, Switch
 from . import timing
 from .act import strand
 from .kind import kind_of
 from .lane import Asked, claim_of, input_tokens
 from .models.base import Message, Model, ModelRequest
+from .models.effort import at_effort, usual
 from .run import Run
 from .stream import Turn
 
@@ -133,6 +134,31 @@ def _too_often_wrong(run: Run) -> str:
         return ""
     run.trace.decision("route", "doubt", decided.reason, situation)
     return decided.reason
+
+
+# --- effort -----------------------------------------------------------------------------------------------------------
+
+
+def ease(run: Run, until: Deadline) -> None:
+    """Before a call: ask the model at a lower effort where it would not end in time at its usual one, else at that."""
+    base = usual(run.model)
+    lower = at_effort(base, run.policy.routing.effort)
+    if lower is None:
+        return
+    known = timing.of(run.memory.history, base)
+    remaining = until.remaining(run.now())
+    situation = EffortSituation(
+        model=base.name,
+        lower=lower.name,
+        remaining=remaining,
+        chance=known.forecast().probability(remaining),
+        seen=known.n,
+        draw=int(run.trace.trace_id[16:24], 16) / 2**32,
+    )
+    decided = run.policy.routing.ease(situation)
+    eased = isinstance(decided, Switch)
+    run.trace.decision("route", "ease" if eased else "usual", decided.reason, situation)
+    run.model = lower if eased else base
 
 
 # --- failure ----------------------------------------------------------------------------------------------------------

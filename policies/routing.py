@@ -81,6 +81,27 @@ class FailureSituation:
     refusal: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffortSituation:
+    """What is known before a call of a model that can be asked to think less.
+
+    Attributes:
+        model: the model at its usual effort.
+        lower: the model at the lower effort; empty where it has none.
+        remaining: seconds the call may take; infinite where there is no deadline.
+        chance: probability that a call at the usual effort ends in them.
+        seen: calls at the usual effort that it rests on.
+        draw: a number from 0 to 1 that is the run's own.
+    """
+
+    model: str
+    lower: str
+    remaining: float
+    chance: float
+    seen: int
+    draw: float = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Stay:
     """Leave it with the model that was asked."""
@@ -117,6 +138,11 @@ class Routing:
             there; after more that one is asked at once. Default 1.
         hedge: whether another model is asked beside one whose first token is late, where `[hedging]` says that it pays;
             who speaks first goes on. Default true.
+        effort: the reasoning effort that a model is asked at where time is short and its requests can carry it; `None`
+            never asks for another than the usual one. Default `"low"`.
+        effort_chance: the probability of ending in time at the usual effort under which the lower one is asked for,
+            from 0 to 1. Default 0.8.
+        effort_from: calls at the usual effort that must have been seen before. Default 5.
 
     Raises:
         InvalidPolicy: a setting is out of range.
@@ -130,13 +156,18 @@ class Routing:
     slack: float = 1.25
     patience: float = 1.0
     hedge: bool = True
+    effort: str | None = "low"
+    effort_chance: float = 0.8
+    effort_from: int = 5
 
     def __post_init__(self) -> None:
         if not 0 <= self.escalations <= MOST_ESCALATIONS:
             raise InvalidPolicy(f"routing.escalations must be from 0 to {MOST_ESCALATIONS}, got {self.escalations!r}")
         if self.fruitless is not None and not self.fruitless >= 1:
             raise InvalidPolicy(f"routing.fruitless must be 1 or more, or None, got {self.fruitless!r}")
-        for name in ("least_gain", "probe"):
+        if self.effort_from < 1:
+            raise InvalidPolicy(f"routing.effort_from must be 1 or more, got {self.effort_from!r}")
+        for name in ("least_gain", "probe", "effort_chance"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidPolicy(f"routing.{name} must be a share from 0 to 1, got {getattr(self, name)!r}")
         if not self.slack >= 1:
@@ -178,6 +209,20 @@ class Routing:
         if self.gain(s) < self.least_gain and s.draw >= self.probe:
             return f"{s.stronger} helped {s.helped} of {s.tried} times, routing.least_gain={self.least_gain:g}"
         return ""
+
+    def ease(self, s: EffortSituation) -> Stay | Switch:
+        """Whether the model is asked at the lower effort."""
+        if not s.lower:
+            return Stay(f"{s.model} is asked at its usual effort")
+        if s.seen < self.effort_from:
+            return Stay(f"{s.seen} calls of {s.model} were seen, routing.effort_from={self.effort_from}")
+        ends = f"a call of {s.model} ends within the {max(0.0, s.remaining):.2f} s that are left with probability "
+        ends += f"{s.chance:.2f}"
+        if s.chance >= self.effort_chance:
+            return Stay(ends)
+        if s.draw < self.probe:
+            return Stay(f"{ends}, but some runs see whether that still holds")
+        return Switch(s.lower, f"{ends}; routing.effort_chance={self.effort_chance:g} asks for {s.lower}")
 
     def fall_back(self, s: FailureSituation) -> Stay | Switch:
         """Whether another model takes over from one that failed."""

@@ -13,7 +13,7 @@ from ...policies.hedging import HedgeSituation
 from ...policies.interruption import BeginSituation, StreamSituation
 from ...policies.quality import QualitySituation
 from ...policies.reserve import AnswerSituation, ReserveSituation
-from ...policies.routing import DoubtSituation, FailureSituation
+from ...policies.routing import DoubtSituation, EffortSituation, FailureSituation
 from ...policies.settings import Policy
 from ...policies.speculation import EarlySituation
 from ...policies.stopping import TurnSituation
@@ -37,6 +37,7 @@ SITUATIONS: Final[Mapping[str, tuple[type, Callable[[Policy, Any], Decided]]]] =
     "DoubtSituation": (DoubtSituation, lambda policy, s: policy.routing.escalate(s)),
     "EarlySituation": (EarlySituation, lambda policy, s: policy.speculation.early(s)),
     "CallSituation": (CallSituation, lambda policy, s: policy.admission.admit(s)),
+    "EffortSituation": (EffortSituation, lambda policy, s: policy.routing.ease(s)),
     "FailureSituation": (FailureSituation, lambda policy, s: policy.routing.fall_back(s)),
     "HedgeSituation": (HedgeSituation, lambda policy, s: policy.hedging.decide(s)),
     "QualitySituation": (QualitySituation, lambda policy, s: policy.quality.decide(s)),

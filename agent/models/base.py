@@ -73,6 +73,7 @@ class ModelRequest:
         deadline: instant of the loop's clock at which the stream is cut at the latest; nothing later is used.
         evidence: what the run has found so far, for models that read values instead of messages.
         run: the trace id of the run, the same in all its calls.
+        effort: the reasoning effort, such as `low`; empty is the model's usual one.
         form: what the answer has to be; `None` where it is a text. The messages say it too, so that a model need not
             know of it.
     """
@@ -86,6 +87,7 @@ class ModelRequest:
     evidence: tuple[Evidence, ...] = ()
     run: str = ""
     form: AnswerForm | None = None
+    effort: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import aclosing
 from types import MappingProxyType
 from typing import Any, Literal
@@ -31,6 +31,9 @@ _RESERVED = {"messages", "model", "stream", "tools", "max_tokens", "max_completi
 _REFUSED = (400, 404, 415, 422, 501)
 _FORM = re.compile(r"response_format|json_schema|schema|structured|grammar|guided", re.IGNORECASE)
 """Words by which endpoints say that they do not take `response_format`."""
+
+_THINKS = re.compile(r"(?:o1|o3|o3-mini|o4-mini|gpt-5|gpt-5-mini|gpt-5-nano)(?:-\d{4}-\d{2}-\d{2})?$")
+_EFFORTS = ("low", "medium", "high")
 
 LimitField = Literal["max_tokens", "max_completion_tokens"]
 
@@ -58,6 +61,9 @@ class OpenAI:
         structured: whether answers that have to fit a JSON Schema are asked for with `response_format`. Default: they
             are, until the endpoint refuses the field; beside tools only at OpenAI and Azure, as other servers then
             write no calls. The messages ask for the schema either way.
+        efforts: the values of `reasoning_effort` that a run may ask for where time is short (`[routing] effort`).
+            Default: `low`, `medium` and `high` of o1, o3, o3-mini, o4-mini, gpt-5, gpt-5-mini and gpt-5-nano at OpenAI
+            and Azure, unless `extra` sets the field; none elsewhere.
 
     Raises:
         UnknownModel: `name` is empty, `base_url` is no http(s) URL, or the key is missing or cannot be sent.
@@ -78,6 +84,7 @@ class OpenAI:
         extra: Mapping[str, Any] | None = None,
         limit_field: LimitField | None = None,
         structured: bool | None = None,
+        efforts: Collection[str] | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise UnknownModel(f"name must be a model's name such as 'gpt-5-mini', got {name!r}")
@@ -90,6 +97,8 @@ class OpenAI:
         self._limit_field: LimitField = limit_field or _limit_field(self._origin)
         self._structured = structured
         self._official = _is_official(self._origin)
+        known = self._official and "reasoning_effort" not in self._extra and _THINKS.match(name) is not None
+        self._efforts = frozenset(efforts if efforts is not None else _EFFORTS if known else ())
         self._url = http.beneath(self._base_url, "chat/completions")
         self.price: Price | None = price or prices.lookup(name, self._base_url)
         http.prepare()
@@ -118,6 +127,10 @@ class OpenAI:
             async with aclosing(self._stream(request)) as events:
                 async for event in events:
                     yield event
+
+    def takes_effort(self, effort: str) -> bool:
+        """Whether requests may carry this reasoning effort."""
+        return effort in self._efforts
 
     def _refuses_form(self, request: ModelRequest, error: ModelError) -> bool:
         """Whether the endpoint refused the field `response_format`, which nobody told us to send."""
@@ -157,6 +170,8 @@ class OpenAI:
         if request.max_tokens is not None:
             fields[self._limit_field] = request.max_tokens
         fields.update(self._extra)
+        if request.effort:
+            fields["reasoning_effort"] = request.effort
         return {name: value for name, value in fields.items() if value is not None}
 
     def _asks_for_form(self, beside_tools: bool) -> bool:

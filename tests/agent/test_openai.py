@@ -876,3 +876,28 @@ async def test_an_endpoint_that_refuses_the_field_is_asked_without_it_from_then_
     assert ["response_format" in each.body for each in server.received] == [True, False, False]
     with pytest.raises(ModelError, match="no such model"):
         await collected(model(server), FORMED)
+
+
+# --- reasoning effort -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "takes"),
+    [
+        ("gpt-5-mini", {}, True),
+        ("gpt-5-mini-2025-08-07", {}, True),
+        ("o3", {}, True),
+        ("gpt-4.1", {}, False),
+        ("gpt-5-chat-latest", {}, False),
+        ("gpt-5", {"extra": {"reasoning_effort": "high"}}, False),
+        ("gpt-5", {"base_url": "http://localhost:8000/v1"}, False),
+        ("mine", {"base_url": "http://localhost:8000/v1", "efforts": ("low",)}, True),
+        ("gpt-5", {"efforts": ()}, False),
+    ],
+)
+def test_an_effort_is_sent_only_where_it_is_known_to_be_taken(name, settings, takes):
+    """By the names that take it at OpenAI, or because the user says so; never against what `extra` sets."""
+    made = OpenAI(name, api_key=KEY, **{"base_url": "https://api.openai.com/v1"} | settings)
+    assert made.takes_effort("low") is takes
+    assert "reasoning_effort" not in OpenAI("gpt-5", api_key=KEY).body(REQUEST)
+    assert made.body(replace(REQUEST, effort="low"))["reasoning_effort"] == "low"

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from shotclock import Agent, Budget, Policy, judge
 from shotclock.agent import timing
 from shotclock.agent.lab.replay import replay
-from shotclock.agent.models.base import Pace, Price, Usage
+from shotclock.agent.models.base import Pace, Price, TextDelta, Usage
 from shotclock.policies.errors import ModelError, UnknownModel
 from shotclock.policies.quality import Quality
 from shotclock.policies.routing import Routing
@@ -323,3 +323,59 @@ def test_an_answer_that_no_model_wrote_names_none():
     """`Result.model` is empty where the answer was composed from the evidence."""
     result = run([small(ASKS, BAD)], policy=Policy(verification=Verification(compose=True, resamples=0)))
     assert (result.status, result.model) == ("fallback", "")
+
+
+# --- reasoning effort -------------------------------------------------------------------------------------------------
+
+
+class Deep(ScriptedModel):
+    """A model that takes 3 s at its usual effort and 0.5 s at a low one."""
+
+    def takes_effort(self, effort):
+        return effort == "low"
+
+    async def stream(self, request):
+        self._steps = [Say(GOOD, after=0.5 if request.effort else 3.0)]
+        async for event in super().stream(request):
+            yield event
+
+
+def test_the_effort_is_lowered_where_time_is_short_and_learnt_apart():
+    """With time the usual effort is asked for; without, the lower one, whose times are those of a model of its own."""
+    deep = Deep([], name="deep", pace=Pace(start=3.0, per_token=0.002))
+    policy = Policy(routing=Routing(probe=0, escalations=0), verification=Verification(resamples=0))
+    agent = Agent(deep, [], policy=policy)
+    for _ in range(6):
+        result = run(None, agent=agent, latency=30)
+    assert (result.model, result.elapsed) == ("deep", pytest.approx(3.0))
+    result = run(None, agent=agent, latency=2.5)
+    assert (result.answer, result.model, result.elapsed) == (GOOD, "deep (low effort)", pytest.approx(0.5))
+    assert [request.effort for request in deep.requests] == [""] * 6 + ["low"]
+    assert routes(result) == ["ease"]
+    assert timing.of(agent.memory.history, deep).n == 6
+    result = run(None, agent=agent, latency=30)
+    assert (result.model, routes(result)) == ("deep", ["usual"])
+
+
+def test_a_model_that_takes_no_effort_is_asked_as_ever():
+    """Nothing is sent that an endpoint might refuse, and nothing is recorded."""
+    result = run([small(ASKS, GOOD)])
+    assert routes(result) == []
+
+
+def test_a_model_at_a_lower_effort_keeps_its_place_among_the_models():
+    """Where it fails the next one takes over, and it is not asked again at any effort."""
+
+    class Breaks(Deep):
+        async def stream(self, request):
+            self.requests.append(request)
+            yield TextDelta("")
+            if request.effort:
+                raise ModelError("deep: no", status=404)
+
+    deep, strong = Breaks([], name="deep", pace=Pace(start=0.2, per_token=0.002)), large(GOOD)
+    agent = Agent([deep, strong], [], policy=Policy(routing=Routing(probe=0, escalations=0, hedge=False)))
+    for _ in range(8):
+        timing.of(agent.memory.history, deep).observe(9.0, 20)
+    result = run(None, agent=agent, latency=6)
+    assert (result.model, [request.effort for request in deep.requests]) == ("large", ["low"])

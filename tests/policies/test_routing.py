@@ -7,7 +7,7 @@ import math
 import pytest
 
 from shotclock.policies.errors import InvalidPolicy
-from shotclock.policies.routing import DoubtSituation, FailureSituation, Routing, Stay, Switch
+from shotclock.policies.routing import DoubtSituation, EffortSituation, FailureSituation, Routing, Stay, Switch
 
 
 def doubt(**change):
@@ -93,9 +93,34 @@ def test_a_long_wait_or_a_slow_failure_is_no_retry(change):
         ("probe", math.nan),
         ("slack", 0.5),
         ("patience", -1),
+        ("effort_chance", 2),
+        ("effort_from", 0),
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_name(setting, value):
     """A routing that cannot be meant names its setting."""
     with pytest.raises(InvalidPolicy, match=f"routing.{setting}"):
         Routing(**{setting: value})
+
+
+def effort(**change):
+    """A call that would probably not end in time at the usual effort."""
+    return EffortSituation(**{"model": "deep", "lower": "deep (low effort)", "remaining": 2.0, "chance": 0.3,
+                              "seen": 20} | change)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "policy", "eased"),
+    [
+        ({}, {}, True),
+        ({"lower": ""}, {}, False),
+        ({"chance": 0.9}, {}, False),
+        ({"seen": 4}, {}, False),
+        ({"draw": 0.01}, {}, False),
+        ({}, {"effort_chance": 0.2}, False),
+    ],
+)
+def test_the_effort_is_lowered_where_a_call_would_not_end_in_time(change, policy, eased):
+    """It takes a model that has a lower effort, enough calls seen, and a chance below the policy's; some runs probe."""
+    decided = Routing(**policy).ease(effort(**change))
+    assert decided == Switch("deep (low effort)", "") if eased else isinstance(decided, Stay)
