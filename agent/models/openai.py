@@ -17,8 +17,9 @@ from pydantic import SecretStr
 from ...policies.errors import ModelError, UnknownModel, UsageError
 from ...tools import http
 from . import prices
-from .base import AnswerForm, Message, ModelEvent, ModelRequest, Pace, Price, ToolSpec
+from .base import Message, ModelEvent, ModelRequest, Pace, Price, ToolSpec
 from .completion import NOT_JSON, QUOTE, Completion, error_in, explanation, loaded, status_in
+from .forms import response_format
 
 OFFICIAL = "https://api.openai.com/v1"
 """The endpoint where nobody names another."""
@@ -166,7 +167,7 @@ class OpenAI:
         if request.tools and request.purpose == "reason":
             fields["tools"] = [_tool(tool) for tool in request.tools]
         if request.form is not None and self._asks_for_form("tools" in fields):
-            fields["response_format"] = _response_format(request.form)
+            fields["response_format"] = response_format(request.form)
         if request.max_tokens is not None:
             fields[self._limit_field] = request.max_tokens
         fields.update(self._extra)
@@ -311,26 +312,6 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
 def _tool(tool: ToolSpec) -> dict[str, Any]:
     described = {"description": tool.description} if tool.description else {}
     return {"type": "function", "function": {"name": tool.name, **described, "parameters": tool.parameters}}
-
-
-def _response_format(form: AnswerForm) -> dict[str, Any]:
-    schema = {"name": form.name, "schema": form.schema, "strict": _is_closed(form.schema)}
-    return {"type": "json_schema", "json_schema": schema}
-
-
-def _is_closed(schema: Any) -> bool:
-    """Whether a schema is one that `strict` takes: every object names all it holds, and requires all of it."""
-    if isinstance(schema, list):
-        return all(map(_is_closed, schema))
-    if not isinstance(schema, dict):
-        return True
-    if "default" in schema:
-        return False
-    if schema.get("type") == "object":
-        named = set(schema.get("properties", {}))
-        if schema.get("additionalProperties") is not False or set(schema.get("required", ())) != named:
-            return False
-    return all(map(_is_closed, schema.values()))
 
 
 async def _next(events: AsyncIterator[http.Event], completion: Completion) -> http.Event | None:
