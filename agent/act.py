@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Literal
 
 from langgraph.runtime import Runtime
@@ -10,7 +11,7 @@ from langgraph.types import Command
 
 from ..policies.outcome import Skipped, Verdict
 from ..policies.plan import CallPlan, Flaw
-from ..policies.speculation import Begin
+from ..policies.speculation import Begin, EarlySituation
 from ..tools.call import Call, Evidence
 from ..tools.landing import message_of
 from ..tools.pipeline import rejected
@@ -32,6 +33,8 @@ async def act(state: State, runtime: Runtime[Run]) -> Command[Literal["verify"]]
     within = _within(run, asked)
     begun = {c.id: run.begun.pop(c.id) if c.id in run.begun else _start(run, c) for c in within}
     _stop_rest(run)
+    for started in begun.values():
+        started.release()
     found: list[Evidence] = []
     for call in asked:
         gave = await begun[call.id].finish() if call.id in begun else {"": _surplus(run, call)}
@@ -50,8 +53,8 @@ def begin_early(run: Run, call: Call) -> None:
     elif isinstance(plan, Flaw):
         if call.id in run.begun:
             run.begun.pop(call.id).stop()
-    elif call.malformed is None and may_begin_early(run, call.tool):
-        run.begun[call.id] = _Single(_begin(run, call, early=True))
+    elif call.malformed is None and (early := may_begin_early(run, call.tool)) is not None:
+        run.begun[call.id] = _Single(_begin(run, call, early))
 
 
 def begin_partly(run: Run, delta: CallDelta) -> None:
@@ -86,6 +89,9 @@ class _Single:
     def __init__(self, future: asyncio.Future[Evidence]) -> None:
         self._future = future
 
+    def release(self) -> None:
+        """It waits for nothing."""
+
     async def finish(self) -> dict[str, Evidence]:
         return {"": await self._future}
 
@@ -100,22 +106,17 @@ def _start(run: Run, call: Call) -> Started:
     return _Single(_begin(run, call) if plan is None else _refused(run, call, plan))
 
 
-def _begin(run: Run, call: Call, early: bool = False) -> asyncio.Task[Evidence]:
-    """Start a call, or take over what a failed turn had begun of the same; the run lets go of it at its end."""
+def _begin(run: Run, call: Call, early: EarlySituation | None = None) -> asyncio.Task[Evidence]:
+    """Start a call, or take over what a failed turn had begun of the same; the run lets go of it at its end. `early` is
+    what was known where it was decided to begin it before its turn was complete."""
     task = run.early.find(call)
     if task is None:
         task = asyncio.get_running_loop().create_task(_one(run, call), name=f"shotclock call {call.tool}")
         run.own(task)
-        if early:
-            _note_early(run, call, task)
+        if early is not None:
+            run.early.launch(call, task)
+            run.trace.decision("eager", call.tool, Begin().reason, early, call=call.id)
     return task
-
-
-def _note_early(run: Run, call: Call, task: asyncio.Task[Evidence]) -> None:
-    run.early.launch(call, task)
-    tool = run.toolbox.get(call.tool)
-    situation = None if tool is None else run.early.situation(tool, run.policy.limits.parallel)
-    run.trace.decision("eager", call.tool, Begin().reason, situation=situation, call=call.id)
 
 
 async def _one(run: Run, call: Call) -> Evidence:
@@ -123,7 +124,10 @@ async def _one(run: Run, call: Call) -> Evidence:
     try:
         evidence = await held(run, call) or await run.pipeline.call(call)
     except Exception as error:  # a fault of ours costs this call, not its siblings, and is reported as one
-        evidence = rejected(call, type(error).__name__, f"{call.tool} failed inside the pipeline: {message_of(error)}")
+        message = f"{call.tool} failed inside the pipeline: {message_of(error)}"
+        # Not the arguments' fault: it is among what the run says that nothing came of.
+        verdict = Verdict.failed("pipeline", message)
+        evidence = replace(rejected(call, type(error).__name__, message), verdict=verdict)
     run.evidence.append(evidence)
     if isinstance(evidence.outcome, Skipped) and evidence.outcome.limit == "trust":
         run.warn(f"{call.tool} was not called: {evidence.outcome.reason}.")
@@ -174,7 +178,7 @@ def _surplus(run: Run, call: Call) -> Evidence:
 
 def _call(message: CallMessage) -> Call:
     return Call(
-        id=message["id"],
+        id=message.get("key", message["id"]),
         tool=message["tool"],
         arguments=message["arguments"],
         malformed=message.get("malformed"),

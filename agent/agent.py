@@ -166,16 +166,14 @@ class Agent:
         events
         wait for it. Takes and raises what `run` does.
         """
-        events: asyncio.Queue[Event] = asyncio.Queue()
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
         run = self._start(query, budget, metadata, thread_id, asyncio.get_running_loop().time, events.put_nowait)
         task = asyncio.ensure_future(supervise(run, self.graph, self._config(thread_id)))
-        task.add_done_callback(lambda done: None if done.cancelled() else events.put_nowait(done.result()))
+        task.add_done_callback(lambda done: events.put_nowait(None))  # however it ended: nothing more comes
         try:
-            while True:
-                event = await events.get()
+            while (event := await events.get()) is not None:
                 yield event
-                if isinstance(event, Result):
-                    return
+            yield await task
         finally:
             task.cancel()
 
@@ -215,7 +213,8 @@ class Agent:
         """This agent as a tool of another one: it runs under what the caller has left of time, calls, tokens and money.
 
         Every run inside a tool does that, with and without this method: the earlier deadline holds, and what the inner
-        run spends is reserved in the outer ledger too. An answer that failed its checks is an error of the tool.
+        run spends is reserved in the outer ledger too. No answer, or one that failed its checks, is an error of the
+        tool; one that is not `complete` says so in its last line.
 
         Args:
             name: the tool's name; the agent's by default.
@@ -227,9 +226,12 @@ class Agent:
 
         async def ask(question: str) -> str:
             result = await self.run(question)
+            if not result.answered:
+                raise ToolError(f"{self.name} has no answer ({result.stop_reason}): {result.answer}")
             if result.verdict.outcome == "fail":
                 raise ToolError(f"{self.name} has no answer that passed its checks: {result.verdict.reason}")
-            return result.answer if self._output is None else self._output.write(result.answer)
+            text = result.answer if self._output is None else self._output.write(result.answer)
+            return text if result.status == "complete" else f"{text}\n[{_reservation(result)}]"
 
         ask.__doc__ = description or self._own_instructions
         return _AgentTool(ask, name or self.name)
@@ -314,6 +316,14 @@ class _AgentTool(Tool):
     """An agent as a tool: its own policy judges what it may change, and it knows what its caller's model was shown."""
 
     judges_inside = True
+
+
+def _reservation(result: Result) -> str:
+    """Why an answer is not all that was asked for, in words that hold no fact it could be taken to rest on."""
+    early = result.stop_reason not in ("answered", "enough")
+    why = f"the reasoning ended early by {result.stop_reason}" if early else "a part of it could not be found out"
+    made = ", and it was put together without the model" if result.status == "fallback" else ""
+    return f"{result.status} answer: {why}{made}"
 
 
 def _is(kind: type, name: str, value: Any, error: type[Exception]) -> Any:

@@ -20,12 +20,13 @@ from .judging import news, settle
 from .models.base import Message
 from .models.compose import compose
 from .models.rules import Rules
-from .prompts import AGAIN, FINAL, OPEN
+from .prompts import AGAIN, OPEN
 from .routes import ease, rise_for, step_back
 from .run import Answer, Run
 from .state import State
 from .stream import Turn
 from .typed import composed_of_type, of_type
+from .unseen import told
 from .verifiers import Stake, verified
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
@@ -34,18 +35,20 @@ _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
 async def answer(state: State, runtime: Runtime[Run]) -> dict[str, list[Message]]:
     """Settle on the answer: the model's own, one it writes now, or one composed from the evidence."""
     run = runtime.context
+    if run.writer is not None:
+        run.writer.disarm()
     text = state["messages"][-1].get("content", "") if state["messages"][-1]["role"] == "assistant" else ""
     await settle(run)
     messages = [*state["messages"], *news(run)]
     if text.strip() and run.whole:
-        run.answer = checked(run, text, unanswered=run.unanswered)
+        run.answer = checked(run, text, by=run.spoke, unanswered=run.unanswered)
         run.answer = await _settled(run, messages, run.answer)
         if run.answer.verdict.outcome == "fail":
             run.answer = await _instead(run, run.answer)
         run.answer = await _with_gap(run, run.answer)
         return {"messages": [] if run.answer.text == text else [_message(run.answer)]}
     # The best answer so far stands outside the graph before anything else is awaited.
-    run.answer = _from_draft(run, text) or await _written(run, messages) or composed(run)
+    run.answer = _from_draft(run, text, run.spoke) or await _written(run, messages) or composed(run)
     run.answer = await _with_gap(run, await verified(run, run.answer))
     return {"messages": [_message(run.answer)]}
 
@@ -58,19 +61,18 @@ async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
     """The model's answer as its checks leave it: a stronger one writes it again where they refused it or left it open,
     and else the same one where they refused it; each where another one fits."""
     made = 0.0 if timing.embedded(run.model) else run.tally.made(first.by, run.elapsed)
-    best = run.answer = await verified(run, first, _stake(run, made, 0))
+    best = run.answer = await verified(run, first, _stake(run, first, made, 0))
     resampled = 0
     while best.verdict.outcome != "pass":
         doubted, model = best.verdict.outcome, run.model
-        risen = rise_for(run, best.verdict, messages, _last(run))
+        risen = rise_for(run, best.verdict, messages, run.last)
         if risen is None and (doubted == "unsure" or not _again(run, best.verdict, resampled)):
             return best
         resampled += risen is None
-        told = (AGAIN if doubted == "fail" else OPEN).format(reason=best.verdict.reason)
-        until = _last(run) if risen is None else Deadline.after(run.now(), risen.seconds).earlier(_last(run))
-        asked = [*messages, Message(role="user", content=told)]
-        turn = await infer(run, asked, (), "answer", until, fall_back=risen is None)
-        best, better = await _better(run, best, turn, _stake(run, made, resampled))
+        request = (AGAIN if doubted == "fail" else OPEN).format(reason=best.verdict.reason)
+        until = run.last if risen is None else Deadline.after(run.now(), risen.seconds).earlier(run.last)
+        turn = await infer(run, told(run, messages, request), (), "answer", until, fall_back=risen is None)
+        best, better = await _better(run, best, turn, _stake(run, first, made, resampled))
         if risen is not None:
             run.tally.escalated("refused" if doubted == "fail" else "unsure", helped=better)
         if not better and not _said(turn):
@@ -87,7 +89,7 @@ async def _better(run: Run, best: Answer, turn: Turn, stake: Stake) -> tuple[Ans
     if not _said(turn) or turn.text.split() == best.text.split():
         return best, False
     unanswered = turn.finish is not None and turn.finish.unanswered
-    other = await verified(run, checked(run, turn.text, unanswered=unanswered), stake)
+    other = await verified(run, checked(run, turn.text, by=turn.by, unanswered=unanswered), stake)
     if _rank(other) <= _rank(best):
         return best, False
     run.answer = other
@@ -99,12 +101,12 @@ def _said(turn: Turn) -> bool:
     return turn.error is None and turn.refusal is None and not turn.cut and bool(turn.text.strip())
 
 
-def _stake(run: Run, made: float, resampled: int) -> Stake:
+def _stake(run: Run, first: Answer, made: float, resampled: int) -> Stake:
     """What hangs on a costly verdict: what an answer typically takes to make, tools and all, and whether another one
     could follow."""
     none = isinstance(run.model, Rules) or resampled >= run.policy.verification.resamples
     again = None if none else timing.answer_forecast(run.memory.history, run.model).median
-    return Stake(generate=made, again=again, made_by=run.spoke)
+    return Stake(generate=made, again=again, made_by=first.by)
 
 
 async def _instead(run: Run, refused: Answer) -> Answer:
@@ -134,14 +136,14 @@ async def _with_gap(run: Run, refused: Answer) -> Answer:
     gap = without_unborne(refused.text, grounded(run, refused.text))
     if gap is None:
         return refused
-    rest = await verified(run, checked(run, gap.text))
+    rest = await verified(run, checked(run, gap.text, by=refused.by))
     if rest.verdict.outcome != "pass":
         return refused
     reason = f"{len(gap.left_out)} sentences were refused ({refused.verdict.reason}), and the rest passes"
     run.trace.decision("verify", "omitted", reason)
     for sentence in gap.left_out:
         run.warn(f"Left out of the answer, as the evidence does not bear it out: {short(sentence)!r}.")
-    return replace(rest, text=f"{rest.text} {gap.note}", gap=True, by=refused.by)
+    return replace(rest, text=f"{rest.text} {gap.note}", gap=True)
 
 
 _RANK = {"pass": 2, "unsure": 1, "fail": 0}
@@ -154,7 +156,7 @@ def _rank(answer: Answer) -> tuple[bool, int]:
 
 def _again(run: Run, verdict: Verdict, resampled: int) -> bool:
     """Whether the model is asked once more."""
-    due = timing.final_answer(run, _last(run).remaining(run.now()))
+    due = timing.final_answer(run, run.last.remaining(run.now()))
     refusal = run.ledger.check(Claim(model_calls=1))
     situation = AgainSituation(
         reason=verdict.reason,
@@ -171,11 +173,6 @@ def _again(run: Run, verdict: Verdict, resampled: int) -> bool:
     return choice == "again"
 
 
-def _last(run: Run) -> Deadline:
-    """Until when a model may write: only composing and checking still fits then, so that a late one costs nothing."""
-    return run.deadline.less(run.policy.reserve.compose + run.policy.reserve.margin)
-
-
 def composed(run: Run) -> Answer:
     """An answer from the evidence without a model: it takes milliseconds, and can be made at any moment."""
     if run.output is not None:
@@ -184,41 +181,49 @@ def composed(run: Run) -> Answer:
     return checked(run, composition.text, composed=True, unanswered=composition.unanswered)
 
 
-def checked(run: Run, text: str, *, composed: bool = False, unanswered: bool = False) -> Answer:
-    """The answer with the verdict of its check against the evidence, as the type that answers have."""
+def checked(run: Run, text: str, *, by: str = "", composed: bool = False, unanswered: bool = False) -> Answer:
+    """The answer with the verdict of its check against the evidence, as the type that answers have; `by` names the
+    model that wrote it."""
     text = run.cleaned(text)
     if run.output is not None and not composed:
-        return of_type(run, run.output, text)
+        return of_type(run, run.output, text, by)
     span = run.trace.verify("answer", verifier="grounding", node="answer")
     grounding = grounded(run, text, unanswered=unanswered)
     span.end(grounding.verdict)
-    by = "" if composed else run.spoke
     boasts = any(sentence.problem == "claim" for sentence in grounding.sentences)
     return Answer(text=text, verdict=grounding.verdict, composed=composed, unanswered=unanswered, boasts=boasts, by=by)
 
 
-def _from_draft(run: Run, text: str) -> Answer | None:
+def _from_draft(run: Run, text: str, by: str) -> Answer | None:
     """What a model had written of its answer when it was interrupted: up to its last whole sentence, or what fits the
     type that answers have."""
     if run.output is not None:
-        draft = of_type(run, run.output, text, partial=True)
+        draft = of_type(run, run.output, text, by, partial=True)
         return None if draft.misfit else draft
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    return checked(run, text[: ends[-1]]) if ends else None
+    return checked(run, text[: ends[-1]], by=by) if ends else None
 
 
 async def _written(run: Run, messages: list[Message]) -> Answer | None:
-    """The model's final answer, where the plan and the time allow one."""
-    until = _last(run)
+    """The model's final answer: the one begun beside what ran, else one written now where the plan and the time allow
+    it."""
+    begun = None if run.writer is None else await run.writer.take()
+    if begun is not None and (answer := _of(run, begun)) is not None:
+        return answer
+    until = run.last
     ease(run, until)
     situation = timing.final_answer(run, until.remaining(run.now()))
     writer = run.policy.reserve.writer(situation)
     run.trace.decision("answer", writer.by, writer.reason, situation)
     if writer.by != "model":
         return None
-    turn = await infer(run, [*messages, Message(role="user", content=FINAL)], (), "answer", until)
+    return _of(run, await infer(run, told(run, messages), (), "answer", until))
+
+
+def _of(run: Run, turn: Turn) -> Answer | None:
+    """A turn that was to give the final answer, as one."""
     if turn.error is not None or turn.refusal is not None or not turn.text.strip():
         return None
     if turn.cut or turn.limited is not None:
-        return _from_draft(run, turn.text)
-    return checked(run, turn.text, unanswered=turn.finish is not None and turn.finish.unanswered)
+        return _from_draft(run, turn.text, turn.by)
+    return checked(run, turn.text, by=turn.by, unanswered=turn.finish is not None and turn.finish.unanswered)

@@ -16,9 +16,13 @@ from ..tools.tool import Tool
 class Started(Protocol):
     """A call of a turn, or a plan, that is under way."""
 
+    def release(self) -> None:
+        """Its turn is complete: what was held back for that begins."""
+        ...
+
     async def finish(self) -> dict[str, Evidence]:
-        """What it gave, now that its turn is complete: a plan's evidence by the ids of its steps, a call's under the
-        empty one."""
+        """What it gave, once it was released: a plan's evidence by the ids of its steps, a call's under the empty
+        one."""
         ...
 
     def stop(self) -> None:
@@ -31,7 +35,7 @@ class EarlyCounts:
 
     Attributes:
         launched: calls begun before their turn was complete; steps of plans count one by one.
-        adopted: those whose result was used: a turn asked for them, or the answer was put together from them.
+        adopted: those whose result was used: a turn asked for them, or the answer was written with them.
         wasted: the rest, whose turn was cut or failed.
     """
 

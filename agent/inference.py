@@ -17,17 +17,15 @@ from ..policies.ledger import Claim, Refusal
 from ..tools.call import Call
 from ..tools.isolation import abandon, spawn
 from . import timing
+from .act import strand
 from .lane import Asked, Lane, claim_of, input_tokens
 from .models.base import Message, Model, ModelRequest, ToolSpec
 from .prompts import broken_note, budget_note, form_note
 from .race import Race
 from .routes import FirstToken, first_token, leaves, moved_on
 from .run import Run
-from .stream import MOST_CHARACTERS, Turn, read
+from .stream import ENDPOINT, MOST_CHARACTERS, Turn, read
 from .watch import Watch, attend
-
-MODEL_ATTEMPTS = 2
-"""Attempts of one model call: the first and one retry of what may pass (429, 5xx, a connection that was cut)."""
 
 BACKOFF = wait_random_exponential(multiplier=0.1, max=2.0)
 """Full jitter before the retry, where the endpoint did not say how long to wait."""
@@ -49,17 +47,17 @@ async def infer(
     *,
     fall_back: bool = True,
 ) -> Turn:
-    """Call the run's model, once or with one retry, until `until`; an answer that is being written then may go on while
-    only composing and checking it still fits. Nothing is raised for what the model does.
+    """Call the run's model, again where what went wrong may pass, until `until`; nothing is raised for what it does.
 
     Where it fails, or nothing comes of it for too long, another of the agent's models is asked, which is then the
     run's, unless `fall_back` is false. `on_call` is told of each call the moment its arguments are complete.
     """
     ask = _Ask(run=run, messages=messages, tools=tools, purpose=purpose, until=until, on_call=on_call)
-    turn = await _by_its_model(ask)
-    while fall_back and moved_on(run, turn, until):
-        turn = await _by_its_model(ask)
-    run.spoke = turn.by
+    model = run.model
+    turn = await _by(ask, model)
+    while fall_back and moved_on(run, model, turn, until, reasons=purpose == "reason"):
+        model = run.model
+        turn = await _by(ask, model)
     return turn
 
 
@@ -75,20 +73,23 @@ class _Ask:
     on_call: Callable[[Call], None]
 
 
-async def _by_its_model(ask: _Ask) -> Turn:
-    """What the run's model gives, asked once or with one retry."""
-    run, asked = ask.run, _asked(ask, ask.run.model)
+async def _by(ask: _Ask, model: Model) -> Turn:
+    """What a model gives, asked again where what went wrong may pass."""
+    run, asked = ask.run, _asked(ask, model)
     retrying = AsyncRetrying(
         sleep=asyncio.sleep,
         wait=_wait,
-        stop=lambda state: _give_up(run, state, ask.until),
+        stop=lambda state: _give_up(run, model, state, ask.until),
         retry=retry_if_result(_may_pass),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else Turn(cut=True),
     )
     numbers = count(1)
 
     async def attempt() -> Turn:
-        return await _attempt(ask, asked, next(numbers))
+        number = next(numbers)
+        if number > 1:
+            strand(run)  # what the failed attempt began is there for this one if it asks for the same
+        return await _attempt(ask, asked, number)
 
     return await retrying(attempt)
 
@@ -101,20 +102,18 @@ def _asked(ask: _Ask, model: Model) -> Asked:
     out = broken_note(run.broken()) if ask.tools else ""
     form = None if run.output is None else run.output.form
     head = "\n\n".join(part for part in (run.instructions, form_note(form), note, out) if part)
-    # Text may be written for as long as only composing and checking still fits: it is the answer.
-    last = max(until, run.deadline.less(run.policy.reserve.compose + run.policy.reserve.margin))
     request = ModelRequest(
         query=run.query,
         messages=({"role": "system", "content": head}, *ask.messages),
         tools=ask.tools,
         purpose=ask.purpose,
-        deadline=last,
+        deadline=until,
         evidence=tuple(run.evidence),
         run=run.trace.trace_id,
         form=form,
     )
     sent = input_tokens(request)
-    most, limit = _most_tokens(run, model, sent, None if last.never else last.remaining(now))
+    most, limit = _most_tokens(run, model, sent, None if until.never else until.remaining(now))
     claim = claim_of(model, sent, most or 0)
     return Asked(model=model, request=replace(request, max_tokens=most), claim=claim, until=until, limit=limit)
 
@@ -152,17 +151,20 @@ async def _attempt(ask: _Ask, asked: Asked, number: int) -> Turn:
     if isinstance(lane, Refusal):
         return Turn(refusal=lane)
     turn, hedge = Turn(by=asked.model.name), _hedge(ask, asked)
+    if ask.purpose == "reason":
+        run.turn = turn
     race = None if hedge is None else Race(run, lane, lambda: _second(ask, hedge, number), hedge.after)
     try:
         with lane.span.context():
-            reads = read(run, race or asked.model, asked.request, asked.until, turn, ask.on_call)
+            reads = read(run, race or asked.model, asked.request, turn, ask.on_call)
             task = spawn(reads, f"model {asked.model.name}")
         run.own(task)
-        watch = Watch(run, asked.request, asked.until, lane.started, retry=number < MODEL_ATTEMPTS, hedged=bool(race))
+        retry = number <= run.policy.attempts.model_retries
+        watch = Watch(run, asked.request, asked.until, lane.started, retry=retry, hedged=race is not None)
         await attend(run, task, turn, watch)
         # Where it neither finished nor failed, its time was up: it was cut from here, or it saw so itself.
         turn.cut = turn.finish is None and turn.error is None
-        turn.limited = asked.limit if _ended_by_its_limit(turn) else None
+        turn.limited = (asked.limit or ENDPOINT) if _ended_by_its_limit(turn) else None
     finally:
         abandon(task)
         _over(run, lane, race, turn)
@@ -220,20 +222,20 @@ def _wait(state: RetryCallState) -> float:
     return asked if asked is not None else BACKOFF(state)
 
 
-def _give_up(run: Run, state: RetryCallState, until: Deadline) -> bool:
+def _give_up(run: Run, model: Model, state: RetryCallState, until: Deadline) -> bool:
     """Whether there is no further attempt: none is left, it would not fit, or the ledger has no call for it."""
     refusal = run.ledger.check(Claim(model_calls=1))
     situation = RetrySituation(
-        tool=run.model.name,
+        tool=model.name,
         attempt=state.attempt_number,
-        retries=MODEL_ATTEMPTS - 1,
+        retries=run.policy.attempts.model_retries,
         remaining=until.remaining(run.now()) - state.upcoming_sleep,
         wait=state.upcoming_sleep,
-        expected=timing.of(run.memory.history, run.model).forecast().median,
+        expected=timing.of(run.memory.history, model).forecast().median,
         refusal=refusal.reason if refusal else None,
     )
     decided = run.policy.attempts.retry(situation)
     over = isinstance(decided, GiveUp)
     run.trace.decision("model_retry", "give_up" if over else "retry", decided.reason, situation)
     turn = state.outcome.result() if state.outcome else Turn()
-    return over or leaves(run, turn, until, state.upcoming_sleep)
+    return over or leaves(run, model, turn, until, state.upcoming_sleep, state.attempt_number)

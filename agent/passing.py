@@ -31,13 +31,13 @@ _PLAIN = (str, int, float, bool, type(None))
 
 
 async def passed(run: Run, step: Step, values: Mapping[str, Any]) -> dict[str, Any] | Flaw:
-    """A step's arguments with the results `values` in their places, by the soft deadline."""
+    """A step's arguments with the results `values` in their places, by the last moment."""
     fill = functools.partial(_filled, step, values)
     if all(_is_small(value) for value in values.values()):
         return fill()
     future = POOL.run(fill)
     run.own(future)
-    left = None if run.soft.never else run.soft.remaining(run.now())
+    left = None if run.last.never else run.last.remaining(run.now())
     await asyncio.wait((future,), timeout=left)
     if future.done() and not future.cancelled():
         return future.result()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from ..policies.outcome import Cancelled, Failed, Ok, Skipped, TimedOut, Verdict
 from ..policies.plan import CallPlan, Flaw, PlanText, Step, read_plan, settled
-from ..policies.speculation import Begin
+from ..policies.speculation import Begin, EarlySituation
 from ..tools.call import Call, Evidence
 from ..tools.pipeline import rejected
 from .passing import passed
@@ -25,13 +25,14 @@ def plan_of(run: Run, call: Call) -> CallPlan | Flaw | None:
     return read_plan(call.arguments, [tool.name for tool in run.toolbox], run.policy.limits.parallel)
 
 
-def may_begin_early(run: Run, name: str) -> bool:
-    """Whether a call of the tool of that name is begun before its turn is complete."""
+def may_begin_early(run: Run, name: str) -> EarlySituation | None:
+    """What it was decided on that a call of the tool of that name is begun before its turn is complete; `None` where it
+    is not."""
     tool = run.toolbox.get(name)
     if tool is None:
-        return False
+        return None
     situation = run.early.situation(tool, run.policy.limits.parallel)
-    return isinstance(run.speculation.early(situation), Begin)
+    return situation if isinstance(run.speculation.early(situation), Begin) else None
 
 
 class PlanRun:
@@ -41,8 +42,8 @@ class PlanRun:
         run: the run it belongs to.
         call: the id of the call of `plan` that hands it over.
         plan: its steps, as far as they are known.
-        begin: begins one call; told whether that is before the turn was complete.
-        held: whether the turn is not complete yet: until `finish` is awaited, only read-only steps are begun.
+        begin: begins one call; told what was known, where that is before the turn was complete.
+        held: whether the turn is not complete yet: until it is released, only read-only steps are begun.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class PlanRun:
         run: Run,
         call: str,
         plan: CallPlan,
-        begin: Callable[[Run, Call, bool], asyncio.Task[Evidence]],
+        begin: Callable[[Run, Call, EarlySituation | None], asyncio.Task[Evidence]],
         *,
         held: bool = False,
     ) -> None:
@@ -78,8 +79,8 @@ class PlanRun:
         self._plan = plan
         self._advance()
 
-    async def finish(self) -> dict[str, Evidence]:
-        """Run what is left of it, now that its turn is complete; the evidence of each step, by the step's id."""
+    def release(self) -> None:
+        """Begin what is left of it, now that its turn is complete."""
         self._held = False
         plan = self._plan
         self._run.trace.decision(
@@ -87,6 +88,9 @@ class PlanRun:
             layers=plan.layers, early=len(self._begun),
         )  # fmt: skip
         self._advance()
+
+    async def finish(self) -> dict[str, Evidence]:
+        """The evidence of each step, by the step's id, once all are done."""
         await self._over
         return {step.id: self._found[step.id] for step in self._plan.steps}
 
@@ -96,24 +100,29 @@ class PlanRun:
 
     def _advance(self) -> None:
         """Begin, or skip, every step whose turn it is."""
-        while ready := [step for step in self._plan.ready(self._found, self._begun) if self._may_begin(step)]:
-            for step in ready:
+        while ready := [*self._ready()]:
+            for step, early in ready:
                 self._begun.add(step.id)
                 lacking = next((need for need in step.needs if not self._found[need].usable), None)
                 if lacking is not None:
                     self._found[step.id] = self._skipped(step, lacking)
                     continue
                 name = f"shotclock step {step.tool}"
-                self._run.own(asyncio.get_running_loop().create_task(self._one(step, self._held), name=name))
+                self._run.own(asyncio.get_running_loop().create_task(self._one(step, early), name=name))
         if not self._held and len(self._found) == len(self._plan.steps) and not self._over.done():
             self._over.set_result(None)
 
-    def _may_begin(self, step: Step) -> bool:
-        if not self._held:
-            return True
-        return may_begin_early(self._run, step.tool) and all(self._found[need].usable for need in step.needs)
+    def _ready(self) -> Iterator[tuple[Step, EarlySituation | None]]:
+        """The steps whose turn it is; each with what it was decided on, where that is before the turn was complete."""
+        for step in self._plan.ready(self._found, self._begun):
+            if not self._held:
+                yield step, None
+            elif all(self._found[need].usable for need in step.needs):
+                early = may_begin_early(self._run, step.tool)
+                if early is not None:
+                    yield step, early
 
-    async def _one(self, step: Step, early: bool) -> None:
+    async def _one(self, step: Step, early: EarlySituation | None) -> None:
         try:
             call = await self._call(step)
             found = call if isinstance(call, Evidence) else await self._begin(self._run, call, early)

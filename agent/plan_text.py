@@ -79,7 +79,8 @@ def given(run: Run, asked: Sequence[CallMessage]) -> dict[str, dict[str, Evidenc
     """What each call of a turn gave, by the call's id: the evidence of a plan's steps by their ids, of any other call
     under the empty one."""
     found = {item.id: item for item in run.evidence}
-    places = {call["id"]: run.gave.get(call["id"], {"": call["id"]}) for call in asked}
+    keys = {call["id"]: call.get("key", call["id"]) for call in asked}
+    places = {call: run.gave.get(key, {"": key}) for call, key in keys.items()}
     return {
         call: {step: found[each] for step, each in place.items() if each in found} for call, place in places.items()
     }
@@ -92,12 +93,12 @@ def answer_to(run: Run, call: CallMessage, gave: Mapping[str, Evidence]) -> Mess
     else:
         content = "\n\n".join(
             f"[{step}] {item.tool}:\n{tool_message(item)}"
-            for step, item in zip(gave, _shortened(list(gave.values()), run.policy.limits.result), strict=True)
+            for step, item in zip(gave, shortened(list(gave.values()), run.policy.limits.result), strict=True)
         )
     return Message(role="tool", content=content, call_id=call["id"], tool=call["tool"])
 
 
-def _shortened(items: list[Evidence], most: int) -> list[Evidence]:
+def shortened(items: list[Evidence], most: int) -> list[Evidence]:
     """The same evidence with contents of `most` characters together: the long ones share what the short ones leave."""
     shares = _shares([len(item.content) for item in items], most)
     return [_cut(item, share) for item, share in zip(items, shares, strict=True)]

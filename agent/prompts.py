@@ -18,6 +18,7 @@ BASE = (
 
 FINAL = "No further tool calls are possible. Answer now, from what is known, and say plainly what is missing."
 
+UNSEEN = "Found as well, and not shown to you before:"
 
 AGAIN = "That answer was refused: {reason}. Write it again, from what is known, and say plainly what is missing."
 

@@ -19,7 +19,7 @@ from .plan_text import offered
 from .routes import ease, review, rise
 from .run import Ending, Run
 from .state import State
-from .stream import Turn
+from .stream import ENDPOINT, Turn
 
 
 async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", "answer"]]:
@@ -29,14 +29,14 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
     run.tick()
     if state["turn"] == 0:
         _recall(run, state)
-    ease(run, run.soft)
+    ease(run, run.last)
     if state["turn"] == 0 and timing.can_take_over(run):
         _begin(run)
     told = news(run)
     messages = [*state["messages"], *told]
     review(run, messages)
     turn = await _think(run, messages)
-    if _helpless(turn) and rise(run, "unanswered", "it has nothing to answer with", messages, run.soft):
+    if _helpless(turn) and rise(run, "unanswered", "it has nothing to answer with", messages, run.last):
         turn = await _think(run, messages)
         run.tally.escalated("unanswered", helped=not _helpless(turn))
     if turn.error is not None and not isinstance(run.model, Rules):
@@ -46,7 +46,7 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
         _too_slow(run, turn.stopped.reason)
         turn = await _think(run, messages)
     if turn.calls and not turn.cut:
-        message = Message(role="assistant", content=turn.text, calls=[_call_message(call) for call in turn.calls])
+        message = Message(role="assistant", content=turn.text, calls=[_call_message(turn, call) for call in turn.calls])
         return Command(goto="act", update={"messages": [*told, message], "turn": state["turn"] + 1})
     strand(run)
     _end(run, turn)
@@ -62,7 +62,7 @@ def _begin(run: Run) -> None:
     """Where the model is known to be too slow for what is left, the embedded one begins."""
     situation = timing.first_turn(run)
     decided = run.policy.interruption.begin(situation)
-    if isinstance(decided, Decline):
+    if isinstance(decided, Decline) and timing.finds_calls(run):
         run.trace.decision("interrupt", "decline", decided.reason, situation)
         _too_slow(run, decided.reason)
 
@@ -72,11 +72,13 @@ def _recall(run: Run, state: State) -> None:
     for message in state["messages"]:
         if message["role"] == "user":
             run.seen.said(message["content"])
+        run.ids.update(call.get("key", call["id"]) for call in message.get("calls", ()))
     run.seen.resume(state["evidence"])
 
 
 async def _think(run: Run, messages: list[Message]) -> Turn:
     # A model that has no attempt left is not shown tools, nor one that is out of order: asking would waste its turn.
+    run.asked = messages
     run.show()
     exhausted = run.ledger.left().get("tool_calls", 1) <= 0
     broken = run.broken()
@@ -85,7 +87,7 @@ async def _think(run: Run, messages: list[Message]) -> Turn:
             run.withheld.add(tool)
             run.trace.decision("withhold", tool, refused)
     tools = () if exhausted else tuple(spec for spec in offered(run) if spec.name not in broken)
-    return await infer(run, messages, tools, "reason", run.soft, lambda call: begin_early(run, call))
+    return await infer(run, messages, tools, "reason", run.last, lambda call: begin_early(run, call))
 
 
 def _too_slow(run: Run, reason: str) -> None:
@@ -105,25 +107,33 @@ def _hand_over(run: Run, ending: Ending, did: str, reason: str) -> None:
 
 
 def _end(run: Run, turn: Turn) -> None:
+    run.spoke = turn.by
     run.unanswered = turn.finish is not None and turn.finish.unanswered
     run.whole = turn.refusal is None and not turn.cut and turn.limited is None
     if turn.refusal is not None:
         run.end(turn.refusal.limit, turn.refusal.reason)
     elif turn.cut:
-        why = "the soft deadline interrupted the model" if turn.stopped is None else turn.stopped.reason
+        why = "the deadline interrupted the model" if turn.stopped is None else turn.stopped.reason
         run.end("deadline", why, remaining=run.deadline.remaining(run.now()))
     elif turn.limited is not None:
-        run.end(turn.limited, f"the answer was ended by the tokens that {turn.limited} allowed")
+        stop, allowing = (turn.limited, turn.limited) if turn.limited != ENDPOINT else ("tokens", "the endpoint")
+        run.end(stop, f"the answer was ended by the tokens that {allowing} allowed")
     elif run.handed_over is not None:
         run.end(run.handed_over.stop_reason, run.handed_over.reason)
     elif turn.error is not None:
         run.end("model_failed", str(turn.error))
+    elif not turn.text.strip():
+        finish = "" if turn.finish is None else f" (finish reason: {turn.finish.reason})"
+        run.end("model_failed", f"the model {run.model.name} stopped without an answer{finish}")
     else:
         run.end("answered", "the model answered")
 
 
-def _call_message(call: Call) -> CallMessage:
-    message = CallMessage(id=call.id, tool=call.tool, arguments=dict(call.arguments))
+def _call_message(turn: Turn, call: Call) -> CallMessage:
+    own = turn.ids.own(call.id)
+    message = CallMessage(id=own, tool=call.tool, arguments=dict(call.arguments))
+    if own != call.id:
+        message["key"] = call.id
     if call.malformed is not None:
         message["malformed"] = call.malformed
     return message

@@ -53,6 +53,7 @@ class Result:
         elapsed: seconds from the call to the return.
         trace_id: 32 hexadecimal digits; `shotclock trace show ID` where the trace was kept.
         decisions: each decision with the figures it was made from, as JSON values.
+        answered: `False` where the answer only says that there is none.
     """
 
     answer: Any
@@ -68,12 +69,14 @@ class Result:
     elapsed: float
     trace_id: str
     decisions: tuple[dict[str, Any], ...] = ()
+    answered: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, as `shotclock ask --json` prints them."""
         return {
             "answer": to_jsonable_python(self.answer, fallback=str),
             "model": self.model,
+            "answered": self.answered,
             "status": self.status,
             "stop_reason": self.stop_reason,
             "verified": self.verified,

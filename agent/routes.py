@@ -35,11 +35,11 @@ def review(run: Run, messages: list[Message]) -> None:
         return
     most = run.policy.routing.fruitless
     if most is not None and run.turns.fruitless >= most and _model_at_fault(run):
-        rise(run, "fruitless", "its turn brought nothing usable", messages, run.soft)
+        rise(run, "fruitless", "its turn brought nothing usable", messages, run.last)
         return
     reason = _too_often_wrong(run)
     if reason:
-        rise(run, "quality", reason, messages, run.soft)
+        rise(run, "quality", reason, messages, run.last)
 
 
 def rise(run: Run, doubt: Doubt, reason: str, messages: list[Message], until: Deadline) -> Switch | None:
@@ -164,9 +164,9 @@ def ease(run: Run, until: Deadline) -> None:
 # --- failure ----------------------------------------------------------------------------------------------------------
 
 
-def leaves(run: Run, turn: Turn, until: Deadline, wait: float) -> bool:
+def leaves(run: Run, model: Model, turn: Turn, until: Deadline, wait: float, attempt: int) -> bool:
     """Whether a failed model is not asked again, because another one is there sooner."""
-    situation = _failure(run, turn, until, wait=wait, again=True)
+    situation = _failure(run, model, turn, until, wait=wait, again=turn.error is not None, attempt=attempt)
     if situation is None:
         return False
     decided = run.policy.routing.fall_back(situation)
@@ -175,13 +175,14 @@ def leaves(run: Run, turn: Turn, until: Deadline, wait: float) -> bool:
     return gone
 
 
-def moved_on(run: Run, turn: Turn, until: Deadline) -> bool:
-    """Whether another model takes over from one whose call failed, or brought nothing for too long."""
+def moved_on(run: Run, model: Model, turn: Turn, until: Deadline, *, reasons: bool) -> bool:
+    """Whether another model takes over from one whose call failed, or brought nothing for too long. Where the call
+    `reasons`, what it began of calls is there for the other."""
     silent = turn.stopped is not None and turn.stopped.then == "retry"
     if turn.error is None and not silent:
         return False
-    run.ladder.fail(run.model)
-    situation, other = _failure(run, turn, until), run.ladder.other(run.model)
+    run.ladder.fail(model)
+    situation, other = _failure(run, model, turn, until), run.ladder.other(model)
     if situation is None or other is None:
         return False
     decided = run.policy.routing.fall_back(situation)
@@ -189,26 +190,28 @@ def moved_on(run: Run, turn: Turn, until: Deadline) -> bool:
     run.trace.decision("route", choice, decided.reason, situation)
     if isinstance(decided, Stay):
         return False
-    strand(run)
-    if run.ladder.weaker(run.model, other):
-        run.warn(f"The model {run.model.name} failed ({situation.problem}); {other.name} took over.")
+    if reasons:
+        strand(run)
+    if run.ladder.weaker(model, other):
+        run.warn(f"The model {model.name} failed ({situation.problem}); {other.name} took over.")
     run.model = other
     return True
 
 
 def _failure(
-    run: Run, turn: Turn, until: Deadline, *, wait: float = 0.0, again: bool = False
+    run: Run, model: Model, turn: Turn, until: Deadline, *, wait: float = 0.0, again: bool = False, attempt: int = 1
 ) -> FailureSituation | None:
     """What is known of a failure; `None` where nobody else could be asked."""
-    other = run.ladder.other(run.model)
+    other = run.ladder.other(model)
     if other is None:
         return None
     refused = run.ledger.check(Claim(model_calls=1))
     return FailureSituation(
-        model=run.model.name,
+        model=model.name,
         other=other.name,
         problem=str(turn.error) if turn.error is not None else f"nothing came in {turn.took:.2f} s",
         again=again,
+        attempt=attempt,
         wait=wait,
         took=turn.took,
         remaining=until.remaining(run.now()),

@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..policies.budget import Budget
 from ..policies.deadline import Deadline
@@ -36,12 +36,16 @@ from .early import EarlyStarts, Started
 from .events import Event, Warned
 from .kind import note
 from .ladder import Ladder
-from .models.base import Model, ToolSpec
+from .models.base import Message, Model, ToolSpec
 from .output import Output
 from .result import Result, StopReason
 from .tally import Tally
 from .trace.spans import RunTrace
 from .turns import Turns
+
+if TYPE_CHECKING:
+    from .stream import Turn
+    from .writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +85,14 @@ class Run:
         model: who reasons; another one, and at last the embedded model, takes its place where it fails.
         aside: the judgements of results that are under way.
         ladder: the models that could be asked, cheapest first.
-        spoke: the name of the model that gave the last turn.
+        spoke: the name of the model whose turn ended reasoning.
         toolbox: the tools.
         trace: where spans and decisions go.
         now: the clock of `deadline` and `soft`.
         started: when the run began, on that clock.
         deadline: when the caller must have the result.
-        soft: when calls and reasoning are interrupted.
+        soft: when an answer begins to be written of what there is, beside what still runs and may yet end in time.
+        last: when calls and reasoning are interrupted: only composing and checking an answer still fits.
         plan: what is kept back, and who writes the final answer.
         memory: what the agent knows of its tools and model from earlier runs.
         seen: what the model has been shown, and by whose word.
@@ -100,10 +105,16 @@ class Run:
         answer: the best answer so far.
         begun: calls and plans of this turn that were started while the model still wrote, by id.
         early: the account of what was started so.
+        ids: the ids of every call so far; each is unique in the run, whatever its model calls it.
         gave: the ids of what each call of a turn gave: of a plan by the ids of its steps, else under the empty one.
+        listed: the ids of what only the request for the final answer showed to the model.
         handed_over: why the embedded model took the run over, where it did.
         withheld: tools that were not offered because they are out of order.
         whole: whether the last message is a whole answer, not one that was interrupted.
+        asked: the conversation as the model was asked last.
+        turn: what the model gives now, or gave last, to the question what to do next.
+        writer: who writes the final answer beside what still runs.
+        finds_calls: whether the embedded model finds a call to make; `None` until somebody asks.
     """
 
     query: str
@@ -127,6 +138,7 @@ class Run:
     ladder: Ladder = field(default_factory=lambda: Ladder(()))
     spoke: str = ""
     soft: Deadline = field(init=False)
+    last: Deadline = field(init=False)
     ledger: Ledger = field(init=False)
     pipeline: Pipeline = field(init=False)
     turns: Turns = field(init=False)
@@ -140,9 +152,15 @@ class Run:
     model_failed: bool = False
     begun: dict[str, Started] = field(default_factory=dict)
     early: EarlyStarts = field(default_factory=EarlyStarts)
+    ids: set[str] = field(default_factory=set)
     gave: dict[str, dict[str, str]] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
     handed_over: Ending | None = None
     whole: bool = False
+    asked: list[Message] = field(default_factory=list)
+    turn: Turn | None = None
+    writer: Writer | None = None
+    finds_calls: bool | None = None
     withheld: set[str] = field(default_factory=set)
     _enclosing: Enclosing = field(init=False)
     _owned: set[asyncio.Future[Any]] = field(default_factory=set)
@@ -151,13 +169,16 @@ class Run:
 
     def __post_init__(self) -> None:
         self.soft = self.deadline.less(self.plan.seconds)
+        # Where little time is left in all, less is kept back than composing asks for.
+        self.last = max(self.soft, self.deadline.less(self.policy.reserve.compose + self.policy.reserve.margin))
         self._enclosing = ENCLOSING.get()
         self.ledger = Ledger(self.budget, self._enclosing.ledger)
         self.seen = Seen(self.query, self.instructions, self._enclosing.origins)
         scope = Scope(
             ledger=self.ledger,
             policy=self.policy,
-            soft=self.soft,
+            soft=self.last,
+            answer=self.soft,
             now=self.now,
             trace=self.trace,
             memory=self.memory,
@@ -181,6 +202,12 @@ class Run:
     def elapsed(self) -> float:
         """Seconds since the run began."""
         return self.now() - self.started
+
+    @property
+    def answering(self) -> bool:
+        """Whether the model is writing text, which is the answer."""
+        turn = self.turn
+        return turn is not None and turn.finish is None and turn.kind == "answer" and not turn.heard
 
     def broken(self) -> dict[str, str]:
         """The tools that would not be called now, whatever is asked of them, and why; not those with a fallback."""
@@ -291,6 +318,7 @@ class Run:
         return Result(
             answer=answer.text if self.output is None else answer.value,
             model=answer.by,
+            answered=not (answer.unanswered or answer.misfit),
             status=status,
             stop_reason=ending.stop_reason,
             verified=verified,
@@ -307,7 +335,7 @@ class Run:
     def _account_early(self, answer: Answer) -> None:
         """Say how what was begun early ended, where anything was."""
         # A copy: where the loop is blocked this is another thread.
-        used = {each for gave in list(self.gave.values()) for each in gave.values()}
+        used = {each for gave in list(self.gave.values()) for each in gave.values()} | self.listed
         if answer.composed or self.model_failed:  # such an answer is put together from whatever was found
             used |= {item.id for item in self.evidence if item.usable}
         counts = self.early.counts(used)

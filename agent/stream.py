@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from ..policies.deadline import Deadline
 from ..policies.errors import ModelError
 from ..policies.interruption import Cut
 from ..policies.ledger import Refusal
@@ -20,7 +19,8 @@ from ..tools.landing import message_of
 from . import timing
 from .act import begin_partly
 from .events import TextDelta as TextEvent
-from .models.base import CallDelta, CallReady, Finish, ModelEvent, ModelRequest, TextDelta, Usage
+from .identity import TurnIds
+from .models.base import CallDelta, CallReady, Finish, ModelEvent, ModelRequest, TextDelta, ToolSpec, Usage
 from .run import Run
 
 MOST_CHARACTERS = 1_000_000
@@ -28,6 +28,9 @@ MOST_CHARACTERS = 1_000_000
 
 MOST_CALLS = 256
 """Calls of one model call that are taken; `limits.parallel` of them are begun."""
+
+ENDPOINT = "endpoint"
+"""What is said to have limited the tokens of a call where no limit of the run did."""
 
 BREATH = 0.005
 """Seconds a stream may be read without giving the event loop back."""
@@ -45,6 +48,7 @@ class Turn:
         stopped: why it was cut before its time was up, and what comes then.
         disarming: takes out of what is shown meanwhile what a screen would fetch.
         calls: the calls whose arguments were complete.
+        ids: what the run calls them.
         finish: why it ended on its own; `None` where it was cut.
         usage: what the endpoint reported.
         error: what went wrong, where something did.
@@ -55,6 +59,7 @@ class Turn:
     """
 
     calls: list[Call] = field(default_factory=list)
+    ids: TurnIds = field(default_factory=TurnIds)
     finish: Finish | None = None
     usage: Usage = field(default_factory=Usage)
     error: ModelError | None = None
@@ -104,20 +109,18 @@ class Speaker(Protocol):
         """As `Model.stream`."""
 
 
-async def read(
-    run: Run, model: Speaker, request: ModelRequest, until: Deadline, turn: Turn, on_call: Callable[[Call], None]
-) -> None:
+async def read(run: Run, model: Speaker, request: ModelRequest, turn: Turn, on_call: Callable[[Call], None]) -> None:
     """Take the stream's events into `turn` as they come; whatever it raises becomes its error."""
     try:
         async with _closing(model.stream(request)) as stream:
             breath = started = run.now()
             async for event in stream:
-                _take(run, turn, event, on_call)
+                _take(run, turn, event, request.tools, on_call)
                 now = run.now()
                 if turn.first is None and (turn.written or turn.heard or turn.calls):
                     turn.first = now - started
-                if (until if turn.calls or turn.heard else request.deadline).expired(now):
-                    return  # past the soft deadline a text goes on, but a call can bring nothing any more
+                if request.deadline.expired(now):
+                    return
                 if turn.written > MOST_CHARACTERS:
                     turn.finish = Finish(reason="length")
                     return
@@ -148,16 +151,17 @@ async def _closing(stream: AsyncIterator[ModelEvent]) -> AsyncIterator[AsyncIter
             await close()
 
 
-def _take(run: Run, turn: Turn, event: object, on_call: Callable[[Call], None]) -> None:
+def _take(run: Run, turn: Turn, event: object, offered: Sequence[ToolSpec], on_call: Callable[[Call], None]) -> None:
     match event:
         case TextDelta(text=str(text)):
             turn.write(sound(text))
             _show(run, turn.disarming.add(text) if run.disarms else text)
         case CallDelta(id=str(), tool=str(), text=str()):
             turn.heard += len(event.text)
-            begin_partly(run, event)
+            if any(spec.piecewise and spec.name == event.tool for spec in offered):
+                begin_partly(run, CallDelta(turn.ids.begun(event.id, run.ids), event.tool, event.text))
         case CallReady(call=call) if len(turn.calls) < MOST_CALLS:
-            call = _sound_call(call, {each.id for each in turn.calls})
+            call = _sound_call(call, turn.ids.ready(str(call.id), run.ids))
             turn.calls.append(call)
             on_call(call)
         case Usage(input_tokens=sent, output_tokens=written):
@@ -173,11 +177,8 @@ def _show(run: Run, text: str) -> None:
         run.tell(TextEvent(text=text, at=run.elapsed))
 
 
-def _sound_call(call: Call, taken: set[str]) -> Call:
-    """The call with an id of its own, and arguments that are JSON; where they are not, the model is told."""
-    identity = str(call.id)
-    while identity in taken:
-        identity += "+"
+def _sound_call(call: Call, identity: str) -> Call:
+    """The call with its id in the run, and arguments that are JSON; where they are not, the model is told."""
     try:
         arguments = json.loads(json.dumps(dict(call.arguments)))
         malformed = call.malformed

@@ -22,6 +22,7 @@ from .models.base import Message
 from .result import Result
 from .run import Answer, Run
 from .state import State
+from .writer import Writer
 
 GRACE = 0.02
 """Seconds past the deadline after which the thread that called `run_sync` closes a run whose loop is blocked: less
@@ -39,6 +40,8 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig) -> Result:
     watch = None if getattr(loop, "virtual", False) else WATCHDOG.add(loop)
     run.tell(RunStarted(trace_id=run.trace.trace_id, latency=run.budget.latency,
                         soft=None if run.soft.never else run.soft.at - run.started))  # fmt: skip
+    run.writer = Writer(run)
+    run.writer.arm()
     inputs = State(messages=[Message(role="user", content=run.query)], evidence=[], turn=0)
     task = loop.create_task(graph.ainvoke(inputs, config, context=run))
     try:
@@ -92,6 +95,8 @@ def _edge(run: Run) -> float | None:
 
 
 def _release(run: Run, task: asyncio.Task[Any]) -> None:
+    if run.writer is not None:
+        run.writer.stop()
     abandon(task)
     run.release()
 

@@ -16,7 +16,8 @@ from ..policies.reserve import AnswerSituation
 from ..policies.sums import mixture, roughly
 from ..tools.call import Call
 from ..tools.history import History, ModelHistory
-from .models.base import Model
+from .models.base import Model, ModelRequest
+from .models.rules import Rules
 from .run import Run
 
 ANSWER_TOKENS: Final = 300
@@ -89,7 +90,7 @@ def next_turn(run: Run) -> Forecast:
     Where no time is left, or there is no deadline, nothing depends on the tool, and it is left out.
     """
     model = of(run.memory.history, run.model).forecast()
-    if run.soft.never or run.soft.expired(run.now()):
+    if run.last.never or run.last.expired(run.now()):
         return model
     return roughly([model, _typical_tool(run)])
 
@@ -108,7 +109,7 @@ def _tool(run: Run, name: str) -> Forecast | None:
 
 def first_turn(run: Run) -> BeginSituation:
     """What is known before the run's first model call."""
-    model, remaining = of(run.memory.history, run.model), run.soft.remaining(run.now())
+    model, remaining = of(run.memory.history, run.model), run.last.remaining(run.now())
     forecast = model.forecast()
     return BeginSituation(
         remaining=remaining,
@@ -131,17 +132,25 @@ def can_take_over(run: Run) -> bool:
     return len(run.toolbox) > 0 and not embedded(run.model) and not any(e.usable for e in run.evidence)
 
 
+def finds_calls(run: Run) -> bool:
+    """Whether the embedded model finds a call to make for the question. It takes some milliseconds, so it is asked only
+    where the model would be given up for it, and once."""
+    if run.finds_calls is None:
+        run.finds_calls = Rules().finds(ModelRequest(query=run.query, messages=(), tools=run.specs))
+    return run.finds_calls
+
+
 def switch_at(run: Run, started: float) -> float:
-    """Seconds after `started` at which the embedded model has to take over if it is to bring something by the soft
-    deadline; infinite where it could not.
+    """Seconds after `started` at which the embedded model has to take over if it is to bring something in time;
+    infinite where it could not.
 
     A run that probes waits for its model as long as it can: a model that is always cut would always seem too slow.
     """
-    if run.soft.never or not can_take_over(run) or _draw(run) < run.policy.interruption.probe:
+    if run.last.never or not can_take_over(run) or _draw(run) < run.policy.interruption.probe:
         return math.inf
     tools = [(run.memory.history.forecast(tool) or _UNKNOWN, 1.0) for tool in run.toolbox]
     takes = mixture(tools).quantile(_EMBEDDED_Q)
-    at = run.soft.less(takes).at - started
+    at = run.last.less(takes).at - started
     return at if at > 0 else math.inf
 
 

@@ -12,6 +12,9 @@ from ..tools.call import Evidence
 MOST_RECORDED = 12_000
 """Characters of results that a decision's record holds, the newest results: a trace cuts what is longer than 16,384."""
 
+TRIES = 3
+"""How often a call that gave nothing may be made before another one is no progress."""
+
 # Made once: an encoder costs as much to make as a row to write.
 _ROW = json.JSONEncoder().encode
 _ARGUMENTS = json.JSONEncoder(sort_keys=True, default=str).encode
@@ -28,7 +31,8 @@ class Turns:
         passed: results that passed their checks.
         gains: turns that brought a new result that passed.
         fruitless: turns in a row, the last one included, that brought nothing usable.
-        repeated: whether every call of the last turn repeated one of an earlier turn.
+        repeated: whether every call of the last turn repeated one of earlier turns that gave something usable, or
+            nothing `TRIES` times.
         results: every result so far.
     """
 
@@ -40,7 +44,7 @@ class Turns:
         self.results: list[Seen] = []
         self._tolerance = tolerance
         self._text = text
-        self._keys: set[str] = set()
+        self._tried: dict[str, int] = {}
         self._rows: list[str] = []
         self._groups: list[tuple[Meaning, set[str]]] = []
 
@@ -52,9 +56,10 @@ class Turns:
     def take(self, turn: int, items: Sequence[Evidence]) -> None:
         """Note what a turn brought. `items` are the results of its calls."""
         keys = [_key(item) for item in items]
-        new = [item for item, key in zip(items, keys, strict=True) if key not in self._keys]
+        new = [item for item, key in zip(items, keys, strict=True) if self._tried.get(key, 0) < TRIES]
         passed = [item for item in items if item.verdict.outcome == "pass"]
-        self._keys.update(keys)
+        for item, key in zip(items, keys, strict=True):
+            self._tried[key] = TRIES if item.usable else self._tried.get(key, 0) + 1
         self.repeated = bool(items) and not new
         self.passed += len(passed)
         self.gains += any(item.verdict.outcome == "pass" for item in new)

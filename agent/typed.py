@@ -12,20 +12,18 @@ OUTPUT = "output"
 """What the check of the type is called in verdicts."""
 
 
-def of_type(run: Run, output: Output, text: str, *, partial: bool = False) -> Answer:
+def of_type(run: Run, output: Output, text: str, by: str, *, partial: bool = False) -> Answer:
     """A model's text as a value of the type, with its verdict; one that does not fit is refused.
 
     The embedded model writes no JSON: what it says is composed from the evidence either way.
     """
-    if isinstance(run.model, Rules):
+    if by == Rules.name:
         return composed_of_type(run, output)
     found = output.read(text, partial=partial)
     if isinstance(found, Misfit):
         verdict = Verdict.failed(OUTPUT, found.reason)
-        return Answer(text=text, verdict=verdict, by=run.spoke, misfit=found.reason)
-    return Answer(
-        text=output.write(found), verdict=_verdict(run, output, found), by=run.spoke, value=found, gap=partial
-    )
+        return Answer(text=text, verdict=verdict, by=by, misfit=found.reason)
+    return Answer(text=output.write(found), verdict=_verdict(run, output, found), by=by, value=found, gap=partial)
 
 
 def composed_of_type(run: Run, output: Output) -> Answer:

@@ -72,11 +72,11 @@ def _situation(run: Run, state: State, turn: list[Evidence], turns: Turns) -> Tu
     return TurnSituation(
         turn=state["turn"],
         most_turns=run.policy.limits.turns,
-        remaining=run.soft.remaining(now),
+        remaining=run.last.remaining(now),
         next_turn=next_turn(run).median,
         passed=turns.passed,
         repeated=turns.repeated,
-        cut=run.soft.expired(now),
+        cut=run.last.expired(now) or (run.soft.expired(now) and any(e.outcome.name == "timed_out" for e in turn)),
         exhausted=exhausted,
         elapsed=spend.latency,
         tool_calls=spend.tool_calls,

@@ -24,8 +24,7 @@ class Watch:
         self._limit = request.max_tokens
         self._purpose = request.purpose
         self._started = started
-        self._soft = until.at - started
-        self._last = request.deadline.at - started
+        self._last = until.at - started
         # Beside a hedge nothing is gained by cutting the first.
         self._overdue = math.inf if hedged else timing.overdue_at(run)
         self._switch = timing.switch_at(run, started) if self._purpose == "reason" else math.inf
@@ -38,18 +37,22 @@ class Watch:
     def situation(self, turn: Turn, *, first: bool) -> StreamSituation:
         """What is known now; at the `first` look nothing needs a forecast."""
         elapsed, tokens = self.elapsed(), timing.estimated_tokens(turn.written + turn.heard)
-        edge = self._last if turn.written and not (turn.calls or turn.heard) else self._soft
+        if (
+            self._switch < math.inf
+            and elapsed >= min(self._overdue, self._switch)
+            and not timing.finds_calls(self._run)
+        ):
+            self._switch = math.inf
         return StreamSituation(
             purpose=self._purpose,
             elapsed=elapsed,
             tokens=tokens,
             calls=len(turn.calls),
-            soft=self._soft,
             last=self._last,
             overdue=self._overdue,
             switch=self._switch,
             again=math.inf if first else self._again(),
-            chance=1.0 if first else self._chance(tokens, elapsed, edge),
+            chance=1.0 if first else self._chance(tokens, elapsed),
         )
 
     def _again(self) -> float:
@@ -61,9 +64,9 @@ class Watch:
         able = [*([run.model] if self._retry else []), *([] if other is None else [other])]
         return min((timing.of(run.memory.history, each).forecast().median for each in able), default=math.inf)
 
-    def _chance(self, tokens: int, elapsed: float, edge: float) -> float:
+    def _chance(self, tokens: int, elapsed: float) -> float:
         model = timing.of(self._run.memory.history, self._run.model)
-        return model.remaining(tokens, elapsed, self._limit).probability(edge - elapsed)
+        return model.remaining(tokens, elapsed, self._limit).probability(self._last - elapsed)
 
 
 async def attend(run: Run, task: asyncio.Task[None], turn: Turn, watch: Watch) -> None:

@@ -48,6 +48,9 @@ and a burst of 1,000 calls of a tool that takes a millisecond is not refused at 
 ABANDONED = 16
 """Given-up attempts of one tool that may run on: a quarter of the process's threads for tools."""
 
+RECENT = 0.1
+"""The weight of a new sample in the recent latency, by which waits are reckoned (ours)."""
+
 SMALLEST_SAMPLE = 0.001
 """Seconds under which samples are all alike: there it is the event loop that is measured, and not the tool."""
 
@@ -62,6 +65,7 @@ class ConcurrencyState(NamedTuple):
         total: the sum of the logarithms in the window under way.
         samples: how many they are.
         peak: most attempts under way in that window.
+        recent: the average of the logarithm over some 20 samples, the latest weighing most; `None` before the first.
     """
 
     limit: float
@@ -70,6 +74,7 @@ class ConcurrencyState(NamedTuple):
     total: float = 0.0
     samples: int = 0
     peak: int = 0
+    recent: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +141,11 @@ class Concurrency:
         return math.exp(state.total / state.samples) if state.samples else None
 
     def wait(self, state: ConcurrencyState, ahead: int) -> float:
-        """Seconds until a place is free for one with `ahead` others before it; 0 while nothing is known."""
-        return (self.usual(state) or 0.0) * (ahead + 1) / int(state.limit)
+        """Seconds until a place is free for one with `ahead` others before it; 0 while nothing is known.
+
+        It goes by the recent latency: the long-run level remembers a slow spell for hundreds of attempts.
+        """
+        return 0.0 if state.recent is None else math.exp(state.recent) * (ahead + 1) / int(state.limit)
 
     def after(self, state: ConcurrencyState, outcome: Outcome, seconds: float, in_flight: int) -> ConcurrencyState:
         """The state once an attempt has ended so after `seconds`, its wait not included, one of `in_flight`.
@@ -147,13 +155,15 @@ class Concurrency:
         """
         if not isinstance(outcome, Ok) and not self._slow(state, outcome, seconds):
             return state
-        limit, usual, windows, total, samples, peak = state
-        total += math.log(seconds if seconds > SMALLEST_SAMPLE else SMALLEST_SAMPLE)
+        limit, usual, windows, total, samples, peak, recent = state
+        log = math.log(seconds if seconds > SMALLEST_SAMPLE else SMALLEST_SAMPLE)
+        total += log
+        recent = log if recent is None else recent + RECENT * (log - recent)
         samples += 1
         peak = in_flight if in_flight > peak else peak
         if samples < WINDOW or samples < limit:
-            return ConcurrencyState(limit, usual, windows, total, samples, peak)
-        return self._close(state, total / samples, peak)
+            return ConcurrencyState(limit, usual, windows, total, samples, peak, recent)
+        return self._close(state, total / samples, peak)._replace(recent=recent)
 
     def _slow(self, state: ConcurrencyState, outcome: Outcome, seconds: float) -> bool:
         return isinstance(outcome, TimedOut) and seconds > (self.usual(state) or 0.0)

@@ -17,9 +17,9 @@ class BeginSituation:
     """What is known when a run would ask its model for the first time.
 
     Attributes:
-        remaining: seconds to the soft deadline; infinite where there is none.
+        remaining: seconds until only composing an answer still fits; infinite where there is none.
         expected: seconds a call of the model usually takes: the median of its forecast.
-        chance: probability that a call ends before the soft deadline.
+        chance: probability that a call ends by then.
         seen: calls the forecast rests on.
         draw: a number from 0 to 1 of the run, by which some are asked all the same.
         embedded: whether the embedded model could do something instead: it needs tools.
@@ -56,29 +56,22 @@ class StreamSituation:
         elapsed: seconds so far.
         tokens: output tokens of text so far, estimated.
         calls: tool calls so far whose arguments are complete.
-        soft: when the time that is kept back for the final answer begins.
         last: when only composing and checking an answer still fits.
         overdue: when the first token should have come; infinite where too little is known.
         switch: when the embedded model has to begin if it is to bring something; infinite where it could not.
         again: seconds another attempt is expected to take; infinite where none may be made.
-        chance: probability that the stream ends in time: before `last` where it writes an answer, else before `soft`.
+        chance: probability that the stream ends before `last`.
     """
 
     purpose: Literal["reason", "answer"]
     elapsed: float
     tokens: int
     calls: int
-    soft: float
     last: float
     overdue: float = math.inf
     switch: float = math.inf
     again: float = math.inf
     chance: float = 1.0
-
-    @property
-    def answering(self) -> bool:
-        """Whether what it writes is text, and so the answer itself."""
-        return self.tokens > 0 and self.calls == 0
 
     @property
     def waiting(self) -> bool:
@@ -110,13 +103,12 @@ class Cut:
 class Interruption:
     """Wait for a model as long as waiting is the best use of the time.
 
-    Text that a model streams is the answer itself, so it may use the time kept back for another one. A stream that has
-    brought nothing is given up early where something better fits into the time: another attempt, or the embedded model.
+    What it streams is the answer, or calls that begin as they come; both go on until composing and checking an answer
+    just fits. A stream that has brought nothing is given up early where something better fits into the time: another
+    attempt, or the embedded model.
     The shares are choices of ours, not measured optima.
 
     Attributes:
-        finish_chance: least probability of ending in time with which an answer is written on past the soft deadline,
-            from 0 to 1. Default 0.5.
         wait_chance: probability of bringing something in time under which a model is given up for the embedded one,
             from 0 to 1. Default 1/3.
         overdue: share of first tokens that come earlier than one that is overdue, from 0 to below 1. Default 0.99.
@@ -125,20 +117,19 @@ class Interruption:
         learn_from: calls that must have been seen before any is declined or overdue. Default 5.
         probe: share of runs that ask a model that was too slow so far all the same and wait for it as long as they can,
             to see whether it still is, from 0 to 1. Default 1/16.
-        tokens: probability with which a call can write its `max_tokens` in time, between 0 and 1. Default 0.5: less
-            would end answers that fit, more would pay for tokens that are cut.
+        tokens: probability with which a call can write its `max_tokens` in time, between 0 and 1. Default 0.05: what
+            does not fit is cut anyway, and the more there may be the fewer answers and calls that fit are ended early.
     """
 
-    finish_chance: float = 0.5
     wait_chance: float = 1 / 3
     overdue: float = 0.99
     patience: float = 0.5
     learn_from: int = 5
     probe: float = 1 / 16
-    tokens: float = 0.5
+    tokens: float = 0.05
 
     def __post_init__(self) -> None:
-        for name in ("finish_chance", "wait_chance", "probe"):
+        for name in ("wait_chance", "probe"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidPolicy(f"interruption.{name} must be from 0 to 1, got {getattr(self, name)!r}")
         if not 0 <= self.overdue < 1:
@@ -163,24 +154,15 @@ class Interruption:
     def decide(self, situation: StreamSituation) -> Continue | Cut:
         """Whether the stream goes on."""
         s = situation
-        if _past(s, s.last if s.answering else s.soft):
-            return Cut(reason="the soft deadline interrupted the model")
-        if _past(s, s.soft):
-            return self._at_the_soft_deadline(s)
+        if _past(s, s.last):
+            return Cut(reason="the deadline interrupted the model")
         return self._without_a_token(s) if s.waiting else Continue(until=_next(s))
-
-    def _at_the_soft_deadline(self, s: StreamSituation) -> Continue | Cut:
-        """An answer that is being written goes on where it will probably end in time."""
-        ends = f"it ends with probability {s.chance:.2f} within the {s.last - s.elapsed:.2f} s that are left for it"
-        if s.chance < self.finish_chance:
-            return Cut(reason=f"the soft deadline interrupted the model: {ends}")
-        return Continue(until=s.last, reason=f"it writes the answer, and {ends}")
 
     def _without_a_token(self, s: StreamSituation) -> Continue | Cut:
         """Give up a stream that brought nothing, where something better fits."""
         if _past(s, s.overdue):
             late = f"nothing came in {s.elapsed:.2f} s, and nearly always something comes within {s.overdue:.2f} s"
-            if s.elapsed + s.again <= s.soft:
+            if s.elapsed + s.again <= s.last:
                 return Cut(reason=f"{late}; another attempt takes about {s.again:.2f} s", then="retry")
             if s.switch < math.inf:
                 return Cut(reason=late, then="embedded")
@@ -197,5 +179,5 @@ def _past(s: StreamSituation, instant: float) -> bool:
 
 def _next(s: StreamSituation) -> float:
     """The next instant at which there is something to decide."""
-    moments = (s.overdue, s.switch, s.soft, s.last)
+    moments = (s.overdue, s.switch, s.last)
     return min((at for at in moments if not _past(s, at)), default=math.inf)

@@ -28,8 +28,8 @@ _FEWEST: Final = 3
 class Observation:
     """One latency that was seen.
 
-    What belongs in one is the caller's to decide: queueing counts, a fast failure and waiting for a person do not, a
-    timeout and a cancelled loser of a hedge are `censored`.
+    What belongs in one is the caller's to decide: the wait for a place of a tool, a fast failure and waiting for a
+    person do not count, a timeout and a cancelled loser of a hedge are `censored`.
 
     Attributes:
         seconds: how long it took, or had taken when it was cut.

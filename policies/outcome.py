@@ -57,13 +57,15 @@ class Failed:
     """The tool raised, or its result was refused.
 
     `error_type` is the class name of what was raised, `message` one sentence for the model. `retryable` says whether
-    another attempt could end differently, `retry_after` how many seconds one was asked to wait before it.
+    another attempt could end differently, `retry_after` how many seconds one was asked to wait before it, `passing`
+    that such failures are known to pass: 429, 5xx, a connection that broke.
     """
 
     error_type: str
     message: str
     retryable: bool = True
     retry_after: float | None = None
+    passing: bool = False
     name: ClassVar[str] = "error"
 
 

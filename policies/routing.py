@@ -62,7 +62,9 @@ class FailureSituation:
         model: who failed.
         other: the model that would take over; empty where there is none.
         problem: what went wrong, in words.
-        again: whether the same model may be asked again.
+        again: whether the same model may be asked again: one that said nothing for too long is not, where another one
+            is there.
+        attempt: how often it was asked, the failed call included.
         wait: seconds to wait before that.
         took: seconds the failed call took.
         remaining: seconds in which the other's call is of use; infinite where there is no deadline.
@@ -74,6 +76,7 @@ class FailureSituation:
     other: str
     problem: str
     again: bool = False
+    attempt: int = 1
     wait: float = 0.0
     took: float = 0.0
     remaining: float = math.inf
@@ -134,6 +137,8 @@ class Routing:
             over the runs of the agent, by doubt. Default 0.1.
         probe: the share of runs that ask it all the same: of what is never asked nothing is learnt. Default 0.05.
         slack: how many times its 95th percentile a stronger model is waited for, 1 or more. Default 1.25.
+        retries: further attempts of a model that failed in a way that may pass, where another one is there, 0 or more;
+            `attempts.model_retries` limits them too. Default 1.
         patience: seconds that a failed model may ask to be waited for, or have taken to fail, where another one is
             there; after more that one is asked at once. Default 1.
         hedge: whether another model is asked beside one whose first token is late, where `[hedging]` says that it pays;
@@ -154,6 +159,7 @@ class Routing:
     least_gain: float = 0.1
     probe: float = 0.05
     slack: float = 1.25
+    retries: int = 1
     patience: float = 1.0
     hedge: bool = True
     effort: str | None = "low"
@@ -172,8 +178,9 @@ class Routing:
                 raise InvalidPolicy(f"routing.{name} must be a share from 0 to 1, got {getattr(self, name)!r}")
         if not self.slack >= 1:
             raise InvalidPolicy(f"routing.slack must be 1 or more, got {self.slack!r}")
-        if not self.patience >= 0:
-            raise InvalidPolicy(f"routing.patience must be 0 or more seconds, got {self.patience!r}")
+        for name in ("retries", "patience"):
+            if not getattr(self, name) >= 0:
+                raise InvalidPolicy(f"routing.{name} must be 0 or more, got {getattr(self, name)!r}")
 
     def gain(self, s: DoubtSituation) -> float:
         """The chance that the stronger model's answer is better: as often as it was so far, beginning at
@@ -235,6 +242,6 @@ class Routing:
             return Stay(
                 f"{s.model} failed ({s.problem}); {s.other} takes about {s.expected:.2f} s, {left:.2f} s are left"
             )
-        if s.again and s.wait <= self.patience and s.took <= self.patience:
+        if s.again and s.attempt <= self.retries and s.wait <= self.patience and s.took <= self.patience:
             return Stay(f"{s.model} failed ({s.problem}) and can be asked again in {s.wait:.2f} s")
         return Switch(s.other, f"{s.model} failed ({s.problem}); {s.other} takes about {s.expected:.2f} s")

@@ -14,7 +14,7 @@ import pathlib
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from enum import Enum
 from typing import Any, Generic, Literal, TypeVar
 
@@ -54,7 +54,7 @@ class Cache(Generic[T]):
 
     Callers that wait for another's attempt get what the tool itself said; what the other's run did to its attempt
     (cancelled, timed out, skipped for its budget) is not theirs: one of them takes over with its own work, and the rest
-    wait for that. Results are handed on as they are, so treat them as read-only.
+    wait for that. Results are handed on as they are: whoever may change one copies it first.
 
     A cache may be used from several event loops and threads: what is kept is shared by all, a call under way by those
     of its own loop.
@@ -84,8 +84,8 @@ class Cache(Generic[T]):
         self._max_entries = max_entries
         self._now = now
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[float, T]] = OrderedDict()
-        self._flights: dict[asyncio.AbstractEventLoop, dict[str, asyncio.Future[T | None]]] = {}
+        self._kept: OrderedDict[Hashable, tuple[float, T]] = OrderedDict()
+        self._flights: dict[asyncio.AbstractEventLoop, dict[Hashable, asyncio.Future[T | None]]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -96,12 +96,12 @@ class Cache(Generic[T]):
             self._kept.clear()
 
     async def get_or_run(
-        self, key: str, ttl: float, start: Callable[[], Awaitable[T]], *, until: Deadline = NEVER
+        self, key: Hashable, ttl: float, start: Callable[[], Awaitable[T]], *, until: Deadline = NEVER
     ) -> tuple[T | None, Source]:
         """The kept result, another call's, or that of `start()`, which runs in the task that asks.
 
         Args:
-            key: the tool's name and its `canonical` arguments.
+            key: the tool and its `canonical` arguments.
             ttl: seconds a result is kept from its arrival; `0` shares calls under way and keeps nothing.
             start: does the work, bounded in time by itself.
             until: the instant at which waiting for another's attempt ends, with `None`.
@@ -120,7 +120,9 @@ class Cache(Generic[T]):
             if (result := found.result()) is not None:
                 return result, "shared"
 
-    def _look_up(self, key: str, loop: asyncio.AbstractEventLoop) -> tuple[T | None, asyncio.Future[T | None] | None]:
+    def _look_up(
+        self, key: Hashable, loop: asyncio.AbstractEventLoop
+    ) -> tuple[T | None, asyncio.Future[T | None] | None]:
         """What is kept, what is under way, or neither: then the caller has become the leader."""
         with self._lock:
             entry = self._kept.get(key)
@@ -136,7 +138,7 @@ class Cache(Generic[T]):
             return None, None
 
     async def _lead(
-        self, key: str, ttl: float, start: Callable[[], Awaitable[T]], loop: asyncio.AbstractEventLoop
+        self, key: Hashable, ttl: float, start: Callable[[], Awaitable[T]], loop: asyncio.AbstractEventLoop
     ) -> T:
         shared: T | None = None
         try:
@@ -147,7 +149,7 @@ class Cache(Generic[T]):
             # On a cancellation as well, and even when the loop dies: then followers take over.
             self._land(key, ttl, shared, loop)
 
-    def _land(self, key: str, ttl: float, shared: T | None, loop: asyncio.AbstractEventLoop) -> None:
+    def _land(self, key: Hashable, ttl: float, shared: T | None, loop: asyncio.AbstractEventLoop) -> None:
         with self._lock:
             future = self._flights_of(loop).pop(key, None)
             if shared is not None and ttl > 0 and self._keeps(shared):
@@ -155,13 +157,13 @@ class Cache(Generic[T]):
         if future is not None and not future.done() and not loop.is_closed():
             future.set_result(shared)
 
-    def _keep(self, key: str, until: float, result: T) -> None:
+    def _keep(self, key: Hashable, until: float, result: T) -> None:
         self._kept[key] = (until, result)
         self._kept.move_to_end(key)
         while len(self._kept) > self._max_entries:
             self._kept.popitem(last=False)
 
-    def _flights_of(self, loop: asyncio.AbstractEventLoop) -> dict[str, asyncio.Future[T | None]]:
+    def _flights_of(self, loop: asyncio.AbstractEventLoop) -> dict[Hashable, asyncio.Future[T | None]]:
         flights = self._flights.get(loop)
         if flights is None:
             for closed in [other for other in self._flights if other.is_closed()]:

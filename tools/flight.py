@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..policies.limits import ProcessLimits
@@ -15,11 +14,13 @@ _QUIETLY = contextlib.suppress(Exception)
 """Made once: it may be entered again and again, from any thread."""
 
 
+_DEFAULT = ProcessLimits()
+
+
 def _nobody() -> None:
     """Nobody waits."""
 
 
-@dataclass(slots=True, eq=False)
 class Flight:
     """One attempt under way.
 
@@ -34,16 +35,27 @@ class Flight:
             given up before it began. What it raises is dropped.
     """
 
-    tool: Tool
-    arguments: Mapping[str, Any]
-    limit: int
-    landed: Landed | None = None
-    process: ProcessLimits = field(default_factory=ProcessLimits)
-    on_end: Callable[[], None] | None = None
-    notify: Callable[[], None] = _nobody
-    # `setdefault` and `pop` are atomic, which is all the locking there is.
-    _owner: dict[str, tuple[str, object]] = field(default_factory=dict)
-    _alive: list[None] = field(default_factory=lambda: [None])
+    __slots__ = ("_alive", "_owner", "arguments", "landed", "limit", "notify", "on_end", "process", "tool")
+
+    def __init__(
+        self,
+        tool: Tool,
+        arguments: Mapping[str, Any],
+        limit: int,
+        *,
+        process: ProcessLimits = _DEFAULT,
+        on_end: Callable[[], None] | None = None,
+    ) -> None:
+        self.tool = tool
+        self.arguments = arguments
+        self.limit = limit
+        self.landed: Landed | None = None
+        self.process = process
+        self.on_end = on_end
+        self.notify: Callable[[], None] = _nobody
+        # `setdefault` and `pop` are atomic, which is all the locking there is.
+        self._owner: dict[str, tuple[str]] = {}
+        self._alive: list[None] = [None]
 
     def claim(self) -> bool:
         """Whether the run that gives it up was the first to claim it: it is then never begun."""
@@ -84,5 +96,5 @@ class Flight:
         return self.land(raised(self.tool.name, error))
 
     def _take(self, who: str) -> bool:
-        mine = (who, object())
+        mine = (who,)
         return self._owner.setdefault("claimed", mine) is mine

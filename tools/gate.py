@@ -12,9 +12,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from bisect import bisect_right, insort
 from collections.abc import Callable
-from typing import Literal
 
 from ..policies.breaker import CLOSED, Breaker, Open
 from ..policies.bucket import Bucket
@@ -23,58 +21,8 @@ from ..policies.deadline import Deadline
 from ..policies.hedging import Hedge, HedgeState, Hedging, NoHedge
 from ..policies.outcome import Ok, Outcome, Skipped
 from .scope import clock
-
-
-class Ticket:
-    """Leave to make one attempt. Whoever got it calls `leave` once the attempt's slice has ended, in any case.
-
-    Attributes:
-        queued: seconds it waited for a place.
-        trial: whether it is the trial call of a breaker that is half open.
-    """
-
-    __slots__ = ("_abandoned", "_counted", "_ended", "_gate", "_left", "queued", "trial")
-
-    def __init__(self, gate: Gate, queued: float, trial: bool) -> None:
-        self.queued = queued
-        self.trial = trial
-        self._gate = gate
-        self._left = False
-        self._abandoned = False
-        self._counted = False
-        self._ended = False
-
-    def leave(self, outcome: Outcome, seconds: float) -> None:
-        """The attempt's slice is over: it ended so, after `seconds` of its own, the wait not included.
-
-        Gives the place back and tells the breaker, the bucket and the limit. Calling it again changes nothing.
-        """
-        self._gate._leave(self, outcome, seconds)
-
-    def abandon(self) -> None:
-        """The attempt was given up and its work runs on, as a blocked thread does; until `ended` it is counted."""
-        self._gate._abandon(self)
-
-    def ended(self) -> None:
-        """The work itself is over. From any thread, before or after `abandon`, once or several times."""
-        # Without the lock while all is well: `_abandon` looks at `_ended` after it has counted.
-        self._ended = True
-        if self._abandoned:
-            self._gate._end(self)
-
-
-class _Waiter:
-    """One that waits for a place. `answer` is set under the gate's lock, once; the future only wakes it."""
-
-    __slots__ = ("answer", "asked", "deadline", "future", "loop", "place")
-
-    def __init__(self, deadline: Deadline, asked: float, place: tuple[float, int]) -> None:
-        self.deadline = deadline
-        self.asked = asked
-        self.place = place
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[None] = self.loop.create_future()
-        self.answer: Ticket | Skipped | None = None
+from .ticket import Ticket
+from .waiting import Queue, Waiter
 
 
 class Gate:
@@ -90,7 +38,6 @@ class Gate:
 
     Attributes:
         hedges: what the tool's hedges have brought.
-        withheld: calls in a row that were not begun for what was learnt of the tool's latency.
     """
 
     def __init__(
@@ -115,12 +62,11 @@ class Gate:
         self._bounded = bounded
         self._limit = int(self._load.limit) if bounded else sys.maxsize
         self.hedges = HedgeState()
-        self.withheld = 0
         self._most_abandoned = concurrency.abandoned
         self._in_flight = 0
         self._abandoned = 0
-        self._queue: list[tuple[tuple[float, int], _Waiter]] = []
-        self._arrivals = 0
+        self._queue = Queue()
+        self._held: set[Ticket] = set()
 
     @property
     def limit(self) -> int:
@@ -156,8 +102,11 @@ class Gate:
         """Whether the bucket lends a retry or a hedge."""
         return self._bucket.lends(self._tokens)
 
-    def hedged(self, policy: Hedging, decision: Hedge | NoHedge, *, fired: bool, won: bool) -> None:
-        """An attempt that a hedge was considered for is over: whether there was one, and whether it won."""
+    def hedged(
+        self, policy: Hedging, decision: Hedge | NoHedge | None, *, fired: bool = False, won: bool = False
+    ) -> None:
+        """An attempt that could be hedged is over: what was decided, `None` where it ended before that, whether a hedge
+        was begun, and whether it won."""
         losing = isinstance(decision, NoHedge) and decision.losing
         with self._lock:
             self.hedges = policy.after(self.hedges, hedged=fired, won=won, losing=losing)
@@ -180,8 +129,23 @@ class Gate:
                 or self._abandoned > self._most_abandoned
             ):
                 return None
-            self._in_flight += 1
-        return Ticket(self, 0.0, False)
+            return self._ticket(0.0, False)
+
+    def _ticket(self, queued: float, trial: bool, loop: asyncio.AbstractEventLoop | None = None) -> Ticket:
+        self._in_flight += 1
+        if not self._bounded:
+            return Ticket(self, queued, trial)
+        ticket = Ticket(self, queued, trial, loop or asyncio.get_running_loop())
+        self._held.add(ticket)
+        return ticket
+
+    def at_once(self) -> Ticket | Skipped:
+        """A ticket where a place is free now, or why there is none: nobody waits."""
+        with self._lock:
+            now = self._now()
+            if self._in_flight < self._limit:
+                return self._begin(now, 0.0)
+            return self.refusal(now) or Skipped("concurrency", self._busy())
 
     async def enter(self, deadline: Deadline) -> Ticket | Skipped:
         """A ticket at once, or after a wait for a place that ends by `deadline`, or why there is none.
@@ -189,47 +153,62 @@ class Gate:
         Where the queue is full, or its usual pace says that the turn would come too late, it is refused at once.
         """
         with self._lock:
-            answer = self._decide(deadline, self._now())
-        return await self._wait(answer) if isinstance(answer, _Waiter) else answer
+            now = self._now()
+            served = self._reclaim(now) if self._in_flight >= self._limit else []
+            answer = self._decide(deadline, now)
+        self._tell(served)
+        return await self._wait(answer) if isinstance(answer, Waiter) else answer
 
-    def _decide(self, deadline: Deadline, now: float) -> Ticket | Skipped | _Waiter:
+    def crowded(self, deadline: Deadline) -> Skipped | None:
+        """Why no place would be free by `deadline`, or `None`; asking changes nothing."""
+        with self._lock:
+            return None if self._in_flight < self._limit else self._too_late(deadline, self._now())
+
+    def _reclaim(self, now: float) -> list[Waiter]:
+        """Take back the places of those whose loop was closed under them: nobody else can give them back."""
+        lost = [ticket for ticket in self._held if ticket.loop is not None and ticket.loop.is_closed()]
+        for ticket in lost:
+            self._unused(ticket)
+        return self._serve(now) if lost else []
+
+    def _decide(self, deadline: Deadline, now: float) -> Ticket | Skipped | Waiter:
         if self._in_flight < self._limit:
             return self._begin(now, 0.0)
         refused = self.refusal(now) or self._too_late(deadline, now)
         if refused is not None:
             return refused
-        self._arrivals += 1
-        waiter = _Waiter(deadline, now, (deadline.at, self._arrivals))
-        insort(self._queue, (waiter.place, waiter), key=_place)
-        return waiter
+        return self._queue.join(deadline, now)
 
     def _too_late(self, deadline: Deadline, now: float) -> Skipped | None:
         places = self._concurrency.places(self._load)
-        busy = f"{self._in_flight} attempts of {self.tool} are under way, its limit is {self.limit}"
+        busy = self._busy()
         if len(self._queue) >= places:
             return Skipped("concurrency", f"{busy}, and all {places} places to wait are taken")
-        ahead = bisect_right(self._queue, (deadline.at, self._arrivals + 1), key=_place)
-        wait, left = self._concurrency.wait(self._load, ahead), deadline.remaining(now)
+        wait, left = self._concurrency.wait(self._load, self._queue.ahead(deadline)), deadline.remaining(now)
         if left <= wait:
-            return Skipped("concurrency", f"{busy}; a place would take {wait:.3f} s and {left:.3f} s are left")
+            return Skipped(
+                "concurrency", f"{busy}; a place would take {wait:.3f} s and {left:.3f} s are left to begin in"
+            )
         return None
 
-    def _begin(self, now: float, queued: float) -> Ticket | Skipped:
+    def _busy(self) -> str:
+        return f"{self._in_flight} attempts of {self.tool} are under way, its limit is {self.limit}"
+
+    def _begin(self, now: float, queued: float, loop: asyncio.AbstractEventLoop | None = None) -> Ticket | Skipped:
         """Take a place, and the trial where the breaker is half open."""
         refused = self.refusal(now)
         if refused is not None:
             return refused
-        self._in_flight += 1
-        if self._health.opened is None:
-            return Ticket(self, queued, False)
-        self._health = self._breaker.begin(self._health, now)
-        return Ticket(self, queued, True)
+        trial = self._health.opened is not None
+        if trial:
+            self._health = self._breaker.begin(self._health, now)
+        return self._ticket(queued, trial, loop)
 
-    async def _wait(self, waiter: _Waiter) -> Ticket | Skipped:
+    async def _wait(self, waiter: Waiter) -> Ticket | Skipped:
         timer = None
         if not waiter.deadline.never:
             left = waiter.deadline.remaining(self._now())
-            timer = waiter.loop.call_later(left, _wake, waiter.future)
+            timer = waiter.loop.call_later(left, waiter.wake)
         try:
             await waiter.future
         except BaseException:  # the run was cancelled, or its loop dies: a place it was given meanwhile goes on
@@ -240,33 +219,32 @@ class Gate:
                 timer.cancel()
         return self._answer(waiter)
 
-    def _answer(self, waiter: _Waiter) -> Ticket | Skipped:
+    def _answer(self, waiter: Waiter) -> Ticket | Skipped:
         """What the waiter was given, or that its time is up."""
         with self._lock:
             if waiter.answer is None:
-                self._unqueue(waiter)
+                self._queue.drop(waiter)
                 waiter.answer = self._expired(waiter, self._now())
             return waiter.answer
 
-    def _withdraw(self, waiter: _Waiter) -> None:
+    def _withdraw(self, waiter: Waiter) -> None:
         with self._lock:
-            self._unqueue(waiter)
+            self._queue.drop(waiter)
             answer, waiter.answer = waiter.answer, Skipped("cancelled", "nobody waits any more")
             served = self._give_back(answer) if isinstance(answer, Ticket) else []
         self._tell(served)
 
-    def _give_back(self, ticket: Ticket) -> list[_Waiter]:
-        """A ticket that was never used: nothing was learnt from it."""
-        ticket._left = True
-        self._in_flight -= 1
-        if ticket.trial:
-            self._health = self._breaker.after(self._health, _UNUSED, self._now(), trial=True)
+    def _give_back(self, ticket: Ticket) -> list[Waiter]:
+        self._unused(ticket)
         return self._serve(self._now())
 
-    def _unqueue(self, waiter: _Waiter) -> None:
-        at = bisect_right(self._queue, waiter.place, key=_place) - 1
-        if at >= 0 and self._queue[at][1] is waiter:
-            del self._queue[at]
+    def _unused(self, ticket: Ticket) -> None:
+        """A ticket of which nothing was learnt: that it was left leaves it free."""
+        ticket._left = True
+        self._in_flight -= 1
+        self._held.discard(ticket)
+        if ticket.trial:
+            self._health = self._breaker.after(self._health, _UNUSED, self._now(), trial=True)
 
     def _leave(self, ticket: Ticket, outcome: Outcome, seconds: float) -> None:
         with self._lock:
@@ -275,6 +253,8 @@ class Gate:
             ticket._left = True
             self._learn(ticket, outcome, seconds)
             self._in_flight -= 1
+            if self._bounded:
+                self._held.discard(ticket)
             if not self._queue:
                 return
             served = self._serve(self._now())
@@ -291,13 +271,13 @@ class Gate:
         if not good or self._tokens.tokens < self._bucket.capacity:  # a full bucket stays full
             self._tokens = self._bucket.after(self._tokens, outcome)
 
-    def _serve(self, now: float) -> list[_Waiter]:
+    def _serve(self, now: float) -> list[Waiter]:
         """Give free places to those whose deadline is nearest; refuse the ones who cannot be served any more."""
-        served: list[_Waiter] = []
+        served: list[Waiter] = []
         while self._queue and self._servable(now):
-            waiter = self._queue.pop(0)[1]
+            waiter = self._queue.pop()
             late = waiter.deadline.expired(now)
-            waiter.answer = self._expired(waiter, now) if late else self._begin(now, now - waiter.asked)
+            waiter.answer = self._expired(waiter, now) if late else self._begin(now, now - waiter.asked, waiter.loop)
             served.append(waiter)
         return served
 
@@ -305,11 +285,11 @@ class Gate:
         """Whether the first in the queue gets its answer now: a place, or the reason that it gets none."""
         return self._in_flight < self._limit or self.refusal(now) is not None
 
-    def _tell(self, served: list[_Waiter]) -> None:
+    def _tell(self, served: list[Waiter]) -> None:
         """Wake those who were given an answer; one whose loop is gone gives its place to the next."""
         for waiter in served:
             try:
-                waiter.loop.call_soon_threadsafe(_wake, waiter.future)
+                waiter.loop.call_soon_threadsafe(waiter.wake)
             except RuntimeError:
                 self._withdraw(waiter)
 
@@ -340,69 +320,9 @@ class Gate:
         failed = f"{self.tool} failed {self._health.failures} times in a row"
         return Skipped("breaker", f"{failed}; {what} for up to {refused.seconds:.1f} s more")
 
-    def _expired(self, waiter: _Waiter, now: float) -> Skipped:
+    def _expired(self, waiter: Waiter, now: float) -> Skipped:
         waited = f"no place for {self.tool} became free in {now - waiter.asked:.3f} s"
         return Skipped("concurrency", f"{waited}, its limit is {self.limit}")
 
 
-class Gates:
-    """The gates of an agent's tools, by name; made when they are first asked for.
-
-    Args:
-        breaker: when a failing tool is not called.
-        bucket: when extra attempts are made.
-        concurrency: how many attempts of a tool may be under way.
-        now: the clock of the deadlines; the running loop's by default.
-    """
-
-    def __init__(
-        self,
-        breaker: Breaker | None = None,
-        bucket: Bucket | None = None,
-        concurrency: Concurrency | None = None,
-        *,
-        now: Callable[[], float] = clock,
-    ) -> None:
-        self._breaker = breaker or Breaker()
-        self._bucket = bucket or Bucket()
-        self._concurrency = concurrency or Concurrency()
-        self._now = now
-        self._lock = threading.Lock()
-        self._gates: dict[str, Gate] = {}
-
-    def of(self, tool: str, limit: int | Literal["adaptive"] | None = None) -> Gate:
-        """The tool's gate; `limit` fixes its concurrency, or lets it adapt, where this is the first time it is asked
-        for.
-
-        Raises:
-            InvalidPolicy: `limit` is below 1.
-        """
-        gate = self._gates.get(tool)
-        return gate if gate is not None else self._make(tool, limit)
-
-    def refusals(self, now: float) -> dict[str, Skipped]:
-        """The tools that would be refused at `now` whatever the time left, and why: they are not offered to the
-        model."""
-        asked = ((name, gate.refusal(now)) for name, gate in list(self._gates.items()))
-        return {name: refusal for name, refusal in asked if refusal is not None}
-
-    def _make(self, tool: str, limit: int | Literal["adaptive"] | None) -> Gate:
-        concurrency = self._concurrency.fixed(limit) if isinstance(limit, int) else self._concurrency
-        with self._lock:
-            if tool not in self._gates:
-                self._gates[tool] = Gate(
-                    tool, self._breaker, self._bucket, concurrency, self._now, bounded=limit is not None
-                )
-            return self._gates[tool]
-
-
 _UNUSED = Skipped("cancelled", "the ticket was not used")
-
-
-def _place(entry: tuple[tuple[float, int], _Waiter]) -> tuple[float, int]:
-    return entry[0]
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

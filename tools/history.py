@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..policies.admission import UNDOUBTED, AdmissionState
 from ..policies.errors import UsageError
 from ..policies.forecast import PRIORS, Forecast, ForecastPolicy, Prior, key, size_class
 from ..policies.latency import LatencyState
@@ -39,7 +40,7 @@ class History:
     def __init__(self, policy: ForecastPolicy | None = None) -> None:
         self._policy = policy or ForecastPolicy()
         self._lock = threading.Lock()
-        self._tools: dict[str, _Sizes] = {}
+        self._tools: dict[str, ToolHistory] = {}
         self._models: dict[str, ModelHistory] = {}
         self._kept: dict[Key, str] = {}
 
@@ -50,15 +51,15 @@ class History:
             tool: what is called.
             size: bytes of its arguments, roughly; `None` is not known.
         """
+        return self.tool(tool).forecast(size)
+
+    def tool(self, tool: Tool) -> ToolHistory:
+        """What was learnt of a tool; the same object for the same name."""
+        found = self._tools.get(tool.name)
+        if found is not None:
+            return found
         with self._lock:
-            sizes = self._tools.get(tool.name) or self._begin(tool)
-            if not tool.latency and not sizes.whole.state.count:
-                return None
-            record = sizes.whole
-            if size is not None and len(sizes.classes) > 1:
-                record = sizes.speaking(size_class(size))
-            record.asked = forecast = record.state.forecast()
-            return forecast
+            return self._tools.get(tool.name) or self._begin(tool)
 
     def observe(self, tool: Tool, seconds: float, *, size: int | None = None, censored: bool = False) -> None:
         """Learn from an attempt. One that was cut is `censored`: it would have taken longer. A failure is no sample.
@@ -66,23 +67,7 @@ class History:
         Raises:
             UsageError: `seconds` is negative, NaN or infinite.
         """
-        with self._lock:
-            sizes = self._tools.get(tool.name) or self._begin(tool)
-            named = None if size is None else size_class(size)
-            told = sizes.speaking(named) if len(sizes.classes) > 1 else sizes.whole
-            told.score(WHOLE, told.asked, seconds, censored)
-            if named != sizes.only:
-                sizes.tell_apart(named)
-            sizes.whole.learn(seconds, censored)
-            if named is not None and named != sizes.only:
-                sizes.of(named).learn(seconds, censored)
-
-    def recovered(self, tool: Tool) -> None:
-        """Forget the attempts of a tool that were cut: they were its outage's, and that is over."""
-        with self._lock:
-            sizes = self._tools.get(tool.name)
-            for record in () if sizes is None else sizes.records():
-                record.forget_cut()
+        self.tool(tool).observe(seconds, size=size, censored=censored)
 
     def model(self, name: str, prior: PacePolicy | None = None) -> ModelHistory:
         """What was learnt of a model; the same object for the same name.
@@ -134,14 +119,15 @@ class History:
         tools = [record for sizes in self._tools.values() for record in sizes.records()]
         return [*tools, *(model.record for model in self._models.values())]
 
-    def _begin(self, tool: Tool) -> _Sizes:
+    def _begin(self, tool: Tool) -> ToolHistory:
         """A tool that is met for the first time, with what was kept of it."""
         prior = Prior(p50=tool.latency) if tool.latency else PRIORS["tool"]
-        sizes = self._tools[tool.name] = _Sizes(tool.name, prior, self._policy)
-        self._recall_sizes(sizes)
-        return sizes
+        made = ToolHistory(tool.name, prior, self._policy, self._lock, declared=bool(tool.latency))
+        self._recall_sizes(made)
+        self._tools[tool.name] = made
+        return made
 
-    def _recall_sizes(self, sizes: _Sizes) -> None:
+    def _recall_sizes(self, sizes: ToolHistory) -> None:
         begins = key(sizes.name, "")
         for kept in self._kept:
             if kept.kind == "tool" and kept.name.startswith(begins):
@@ -160,22 +146,67 @@ class History:
             logger.warning("what was kept of %s is left out: %s", record.key.name, error)
 
 
-class _Sizes:
-    """What was learnt of one tool, whole and by the size of its arguments.
+class ToolHistory:
+    """What was learnt of one tool, whole and by the size of its arguments; made by `History.tool`, and safe to use from
+    several threads: what a caller outside this module calls takes the lock.
 
     Of most tools only one size is ever seen. While that is so, in `only`, its record is the whole one, and nothing is
     learnt twice; it gets a record of its own with the first sample that is not of its size.
     """
 
-    __slots__ = ("classes", "name", "only", "policy", "prior", "whole")
+    __slots__ = ("_declared", "_lock", "classes", "name", "only", "policy", "prior", "whole")
 
-    def __init__(self, name: str, prior: Prior, policy: ForecastPolicy) -> None:
+    def __init__(
+        self, name: str, prior: Prior, policy: ForecastPolicy, lock: threading.Lock, *, declared: bool
+    ) -> None:
+        self._lock = lock
+        self._declared = declared
         self.name = name
         self.prior = prior
         self.policy = policy
         self.whole = self._record(name)
         self.classes: dict[str, Record[LatencyState]] = {}
         self.only: str | None = None
+
+    def forecast(self, size: int | None = None) -> Forecast | None:
+        """How long the next attempt takes, with so many bytes of arguments; `None` where its author declared nothing
+        and it was never seen."""
+        with self._lock:
+            if not self._declared and not self.whole.state.count:
+                return None
+            record = self._speaking(size)
+            record.asked = forecast = record.state.forecast()
+            return forecast
+
+    def doubts(self, size: int | None = None) -> AdmissionState:
+        """How the calls of this size fared that the forecast spoke against."""
+        return self._speaking(size).doubts
+
+    def doubt(self, size: int | None, doubts: AdmissionState) -> None:
+        """They fared so."""
+        self._speaking(size).doubts = doubts
+
+    def observe(self, seconds: float, *, size: int | None = None, censored: bool = False) -> None:
+        """Learn from an attempt; see `History.observe`."""
+        with self._lock:
+            named = None if size is None else size_class(size)
+            told = self.speaking(named)
+            told.score(WHOLE, told.asked, seconds, censored)
+            if named != self.only:
+                self.tell_apart(named)
+            self.whole.learn(seconds, censored)
+            if named is not None and named != self.only:
+                self.of(named).learn(seconds, censored)
+
+    def recovered(self) -> None:
+        """Forget the attempts that were cut: they were the tool's outage's, and that is over."""
+        with self._lock:
+            for record in self.records():
+                record.forget_cut()
+                record.doubts = UNDOUBTED
+
+    def _speaking(self, size: int | None) -> Record[LatencyState]:
+        return self.whole if len(self.classes) < 2 else self.speaking(None if size is None else size_class(size))
 
     def tell_apart(self, size: str | None) -> None:
         """A sample of this size comes that is not of the only one: what was learnt is so far that one's, if there is

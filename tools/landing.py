@@ -15,7 +15,7 @@ from ..policies.errors import ToolError
 from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut, Verdict
 from .checks import run_checks
 from .content import Content, render
-from .refusal import is_final, wait_of
+from .refusal import is_final, passes, wait_of
 from .tool import Tool
 
 _PLAIN = frozenset((str, int, float, bool, type(None), bytes))
@@ -30,13 +30,15 @@ class Landed(NamedTuple):
     """How an attempt ended, what a model would see of it, and what the checks say; a tuple, because every attempt makes
     one.
 
-    `brought` says that a run inside it has read untrusted content: from where, and through which tool.
+    `brought` says that a run inside it has read untrusted content: from where, and through which tool. `poor` says that
+    another attempt might have followed, had the run had more to spend or more time.
     """
 
     outcome: Outcome
     content: Content
     verdict: Verdict
     brought: Mapping[str, str] = _NOTHING
+    poor: bool = False
 
 
 def returned(tool: Tool, arguments: Mapping[str, Any], value: Any, limit: int) -> Landed:
@@ -78,7 +80,7 @@ def failure(error: BaseException) -> Failed:
     if isinstance(error, ToolError):
         return Failed(name, message, retryable=False)
     said = f"{name}: {message}"[:500] if message else name
-    return Failed(name, said, retryable=not is_final(error), retry_after=wait_of(error))
+    return Failed(name, said, retryable=not is_final(error), retry_after=wait_of(error), passing=passes(error))
 
 
 def message_of(error: BaseException) -> str:
@@ -108,8 +110,11 @@ def is_plain(tool: Tool, value: Any) -> bool:
     """Whether looking at `value` runs no code but Python's own, and takes next to no time."""
     if tool.checks:
         return False
-    if type(value) in _PLAIN:
-        return True
+    return type(value) in _PLAIN or is_small(value)
+
+
+def is_small(value: Any) -> bool:
+    """Whether a value is made of Python's own kinds alone, and not of many."""
     waiting, seen = [value], 0
     while waiting:
         item = waiting.pop()

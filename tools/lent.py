@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..policies.deadline import Deadline
+from ..policies.deadline import NEVER, Deadline
 from ..policies.forecast import Forecast
 from ..policies.ledger import Ledger
 from ..policies.outcome import Outcome
@@ -64,6 +64,8 @@ class Scope:
         ledger: the run's ledger; every attempt is reserved in it first.
         policy: the run's policies.
         soft: the instant at which calls are interrupted.
+        answer: the instant from which on an answer is written beside them: what will hardly end any more is interrupted
+            then.
         now: the clock that `soft` is measured by.
         trace: where spans and decisions go.
         memory: what is known of the tools from this run and others.
@@ -79,3 +81,4 @@ class Scope:
     memory: Memory
     own: Callable[[asyncio.Future[Any]], None]
     seen: Seen = field(default_factory=Seen)
+    answer: Deadline = NEVER

@@ -3,15 +3,19 @@ agent."""
 
 from __future__ import annotations
 
+import copy
+import functools
 from dataclasses import dataclass, field
 
 from ..policies.outcome import Failed, Ok
 from ..policies.settings import Policy
 from ..policies.standing import Standing
 from .cache import Cache
-from .gate import Gates
+from .gates import Gates
 from .history import History
-from .landing import Landed
+from .landing import Landed, is_small
+from .promise import Promise
+from .threads import POOL
 
 
 def kept(landed: Landed) -> bool:
@@ -21,7 +25,26 @@ def kept(landed: Landed) -> bool:
 
 def _shared(landed: Landed) -> bool:
     """Whether a result is what the tool itself said, and not what one run did to its attempt."""
-    return isinstance(landed.outcome, (Ok, Failed))
+    return isinstance(landed.outcome, (Ok, Failed)) and not landed.poor
+
+
+def copied(landed: Landed) -> Landed | Promise[Landed]:
+    """The same with a value of its own, so that whoever changes it changes nobody else's.
+
+    A value that is large, or not of Python's own kinds, is copied in a thread. What cannot be copied stays as it is.
+    """
+    if not isinstance(landed.outcome, Ok):
+        return landed
+    return _copy(landed) if is_small(landed.outcome.value) else POOL.run(functools.partial(_copy, landed))
+
+
+def _copy(landed: Landed) -> Landed:
+    if not isinstance(landed.outcome, Ok):
+        return landed
+    try:
+        return landed._replace(outcome=Ok(copy.deepcopy(landed.outcome.value)))
+    except BaseException:  # copying runs code of the value's classes, which may raise anything
+        return landed
 
 
 @dataclass(frozen=True, slots=True)

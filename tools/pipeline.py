@@ -7,25 +7,23 @@ settled.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
-
-from ..policies.attempts import GiveUp, RetrySituation
-from ..policies.outcome import Failed, Ok, Skipped, TimedOut, Verdict
+from ..policies.outcome import Failed, Ok, Skipped, Verdict
 from ..policies.trust import Admit
-from .attempts import Attempts, Job
+from .attempt import Job
+from .attempts import Attempts
 from .cache import canonical
 from .call import Call, Evidence
 from .landing import Landed, ended
 from .lent import Scope
+from .memory import copied
+from .retries import Retries, may_pass
 from .schema import Problem
 from .tool import Tool
 from .toolbox import Toolbox
-
-BACKOFF = wait_random_exponential(multiplier=0.05, max=2.0)
-"""Full jitter between attempts, as the gRPC retry design asks (A6): 0 to 50 ms, doubling, at most 2 s."""
 
 _ELSEWHERE = frozenset({"deadline", "breaker", "concurrency", "abandoned", "threads", "processes", "loop"})
 """Limits of one tool only: where they skip it, another one may still be called."""
@@ -96,12 +94,7 @@ class Pipeline:
 
     def _refused(self, job: Job) -> Skipped | None:
         """Why the tool could not be called now, whatever the ledger says; asking changes nothing."""
-        gate = self._attempts.gate(job.tool)
-        refused = gate.refusal(self._scope.now())
-        if refused is not None:
-            return refused
-        _, admitted = self._attempts.weigh(job, self._attempts.forecast(job), gate)
-        return admitted if isinstance(admitted, Skipped) else self._mistrusted(job, record=False)
+        return self._attempts.entry.refusal(job) or self._mistrusted(job, record=False)
 
     def _quicker(self, job: Job, quicker: Tool) -> Job:
         """The job, or its fallback where the tool could not be called now and the fallback could."""
@@ -109,8 +102,7 @@ class Pipeline:
         other = job._replace(tool=quicker)
         if refused is None or self._refused(other) is not None:
             return job
-        # Counted as a call that was not begun, so that one asks now and then whether the tool still is so slow.
-        self._attempts.gate(job.tool).withheld += refused.limit == "deadline"
+        self._attempts.entry.passed_over(job)
         self._scope.trace.decision("fallback", quicker.name, refused.reason, tool=job.tool.name, call=job.call)
         return other
 
@@ -137,65 +129,34 @@ class Pipeline:
             landed, attempts = await self._attempted(job)
             return landed
 
-        until, key = self._scope.soft, f"{tool.name} {canonical(job.arguments)}"
+        until, key = self._scope.soft, (tool, canonical(job.arguments))
         landed, source = await self._scope.memory.cache.get_or_run(key, ttl, attempt, until=until)
         if source != "miss":
             reason = "an equal call was answered before" if source == "hit" else "an equal call is under way"
             self._scope.trace.decision("cache", source, reason, tool=tool.name, call=job.call)
-        return landed or ended(tool.name, Skipped("deadline", "an equal call was still under way")), attempts
+        if landed is None:
+            return ended(tool.name, Skipped("deadline", "an equal call was still under way")), attempts
+        return await self._own(landed), attempts
+
+    async def _own(self, landed: Landed) -> Landed:
+        """A result with a value of this call's own: whoever changes it must not change what is kept."""
+        copying = copied(landed)
+        if isinstance(copying, Landed):
+            return copying
+        left = self._scope.soft.remaining(self._scope.now())
+        await asyncio.wait((copying,), timeout=None if left == math.inf else left)
+        return copying.result() if copying.done() else landed
 
     def _attempted(self, job: Job) -> Awaitable[tuple[Landed, int]]:
         retries = self._retries(job.tool)
-        return self._retried(job, retries) if retries else self._attempts.once(job, 1, may_retry=False)
+        if retries:
+            return Retries(self._scope, self._attempts, job, retries).run()
+        return self._attempts.once(job, 1, may_retry=False)
 
     def _retries(self, tool: Tool) -> int:
         if tool.retry is not None:
             return tool.retry
         return self._scope.policy.attempts.retries if tool.repeatable else 0
-
-    async def _retried(self, job: Job, retries: int) -> tuple[Landed, int]:
-        started, number = 0, 0
-        last = ended(job.tool.name, Skipped("deadline", "nothing was begun"))
-
-        async def attempt() -> Landed:
-            nonlocal started, last, number
-            number += 1
-            landed, begun = await self._attempts.once(job, number, may_retry=number <= retries)
-            if isinstance(landed.outcome, Skipped) and started:
-                return last  # the budget ended the retrying; what the last attempt did is what there is to say
-            started += begun
-            last = landed
-            return landed
-
-        retrying = AsyncRetrying(
-            sleep=asyncio.sleep,
-            wait=_wait,
-            stop=lambda state: self._give_up(job, retries, state),
-            retry=retry_if_result(_may_pass),
-            retry_error_callback=lambda state: last,
-        )
-        landed: Landed = await retrying(attempt)
-        return landed, started
-
-    def _give_up(self, job: Job, retries: int, state: RetryCallState) -> bool:
-        """Whether no further attempt is made."""
-        scope, wait = self._scope, state.upcoming_sleep
-        forecast = self._attempts.forecast(job)
-        refusal = scope.ledger.check(self._attempts.claim(job.tool))
-        situation = RetrySituation(
-            tool=job.tool.name,
-            attempt=state.attempt_number,
-            retries=retries,
-            remaining=scope.soft.remaining(scope.now()) - wait,
-            wait=wait,
-            expected=job.tool.latency if forecast is None else forecast.median,
-            lends=self._attempts.gate(job.tool).may_retry(),
-            refusal=None if refusal is None else refusal.reason,
-        )
-        decided = scope.policy.attempts.retry(situation)
-        over = isinstance(decided, GiveUp)
-        scope.trace.decision("retry", "give_up" if over else "retry", decided.reason, situation, call=job.call)
-        return over
 
 
 def evidence(call: Call, job: Job, landed: Landed, *, attempts: int, duration: float) -> Evidence:
@@ -245,16 +206,4 @@ def _another(tool: Tool, landed: Landed) -> bool:
     outcome = landed.outcome
     if isinstance(outcome, Skipped):
         return outcome.limit in _ELSEWHERE
-    return tool.repeatable and _may_pass(landed)
-
-
-def _wait(state: RetryCallState) -> float:
-    """What the endpoint asked for, else full jitter."""
-    outcome = state.outcome.result().outcome if state.outcome else None
-    asked = outcome.retry_after if isinstance(outcome, Failed) else None
-    return asked if asked is not None else BACKOFF(state)
-
-
-def _may_pass(landed: Landed) -> bool:
-    outcome = landed.outcome
-    return isinstance(outcome, TimedOut) or (isinstance(outcome, Failed) and outcome.retryable)
+    return tool.repeatable and may_pass(landed)

@@ -10,6 +10,7 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
+from ..policies.admission import UNDOUBTED, AdmissionState
 from ..policies.calibration import Calibration
 from ..policies.errors import UsageError
 from ..policies.forecast import DEFAULT, Forecast, ForecastPolicy, Prior
@@ -159,15 +160,17 @@ class Record(Generic[S]):
         state: what was learnt, here and by earlier processes.
         fresh: the samples that are not yet kept, the newest 1,000.
         asked: the forecast that was last handed out.
+        doubts: how the calls fared that it spoke against.
     """
 
-    __slots__ = ("_scores", "asked", "fresh", "key", "state")
+    __slots__ = ("_scores", "asked", "doubts", "fresh", "key", "state")
 
     def __init__(self, key: Key, state: S) -> None:
         self.key = key
         self.state: S = state
         self.fresh: deque[Sample] = deque(maxlen=MOST_FRESH)
         self.asked: Forecast | None = None
+        self.doubts: AdmissionState = UNDOUBTED
         self._scores: dict[str, Calibration] = {}
 
     @property

@@ -18,15 +18,36 @@ PASSING = frozenset((408, 409, 425, 429))
 _SLOTS = (MemberDescriptorType, GetSetDescriptorType)
 
 
+_CONNECTIONS = {
+    "builtins.ConnectionError", "builtins.TimeoutError", "httpx.TransportError", "httpcore.NetworkError",
+    "httpcore.TimeoutException", "requests.ConnectionError", "requests.Timeout", "aiohttp.ClientConnectionError",
+}  # fmt: skip
+"""What clients raise where no answer came; by name, so that none of them need be installed."""
+
+
 def is_final(error: BaseException) -> bool:
     """Whether the server behind it refused the request for good: a 4xx that is not in `PASSING`."""
+    status = _status(error)
+    return status is not None and 400 <= status < 500 and status not in PASSING
+
+
+def passes(error: BaseException) -> bool:
+    """Whether such failures are known to pass: the server says so, or no answer came from it."""
+    status = _status(error)
+    if status is not None:
+        return status in PASSING or 500 <= status < 600
+    kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
+    return bool(kinds & _CONNECTIONS)
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status of the answer that an exception carries."""
     for holder in (_held(error, "response"), error):
         for name in ("status_code", "status"):
             status = _held(holder, name)
             if issubclass(type(status), int):  # `http.HTTPStatus` too; `isinstance` would ask its `__class__`
-                number = int.__int__(status)
-                return 400 <= number < 500 and number not in PASSING
-    return False
+                return int.__int__(status)
+    return None
 
 
 def wait_of(error: BaseException) -> float | None:

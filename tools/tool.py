@@ -193,7 +193,8 @@ def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool |
             `policy.attempts.retries` says for such tools, which is 0.
         hedge: whether a second attempt may race one that is slow; needs `read_only` or `idempotent`. Default: where
             history says that it pays (`policy.hedging`); `False` never.
-        cache: how long a result answers equal calls, in this run and others of the agent; needs `read_only`. `0` only
+        cache: how long a result answers equal calls, in this run and others of the agent; needs `read_only`, and a
+            result that depends on nothing but the arguments: context variables do not tell calls apart. `0` only
             shares the attempt of equal calls made at once. Default: neither.
         concurrency: most attempts under way at once, over all runs of the agent; further ones wait, those whose
             deadline is nearest first. `"adaptive"` finds the limit from the latency it sees. Default: no limit.
@@ -204,7 +205,8 @@ def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool |
         checks: functions of the result (and the arguments) that return `True`, `False`, a reason, or a `Verdict`. One
             that takes time or money (`judge`, `costly`) is shown what was `Answered`, the result as its text, and runs
             beside the model's next turn where it pays; calls that change something wait for it.
-        fallback: a quicker tool with the same parameters, taken where this one does not fit.
+        fallback: a quicker tool with the same parameters, taken where this one does not fit; that of a `read_only` tool
+            must be `read_only` too.
 
     Raises:
         InvalidTool: no docstring, a parameter without annotation, a name that models do not accept, a bad option.
@@ -284,6 +286,11 @@ def _fallback(of: Tool, fallback: object) -> Tool | None:
         return None
     if not isinstance(fallback, Tool):
         raise InvalidTool(f"tool {of.name!r}: fallback must be another tool, made with @tool, got {fallback!r}")
+    if of.read_only and not fallback.read_only:
+        raise InvalidTool(
+            f"tool {of.name!r}: read_only tools are begun before a model has asked for them for good, so its fallback "
+            f"must change nothing either; write read_only=True on {fallback.name!r}, or leave it off {of.name!r}"
+        )
     takes, given = fallback.schema.parameters, of.schema.parameters.get("properties", {})
     unknown = sorted(set(given) - set(takes.get("properties", {})))
     missing = sorted(set(takes.get("required", ())) - set(given))

@@ -12,9 +12,18 @@ from ...tools.call import Call, Evidence
 
 
 class CallMessage(TypedDict):
-    """A call as it stands in a message: plain JSON values, so that graph state can be checkpointed."""
+    """A call as it stands in a message: plain JSON values, so that graph state can be checkpointed.
+
+    Keys:
+        id: the model's own id of it, unique in its message.
+        key: its id in the run, where an earlier call of the run has `id` too: some endpoints count anew every turn.
+        tool: the name of the tool.
+        arguments: its arguments.
+        malformed: why they could not be read, where they could not.
+    """
 
     id: str
+    key: NotRequired[str]
     tool: str
     arguments: dict[str, Any]
     malformed: NotRequired[str]

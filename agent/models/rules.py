@@ -76,6 +76,10 @@ class Rules:
         yield Usage(input_tokens=0, output_tokens=0)
         yield Finish(reason="stop", unanswered=unanswered)
 
+    def finds(self, request: ModelRequest) -> bool:
+        """Whether there is a call that it would make for this question; a few milliseconds."""
+        return bool(self._planner.plan(request).calls)
+
 
 def _calls(request: ModelRequest, plan: Plan) -> list[CallReady]:
     used = {evidence.id for evidence in request.evidence}

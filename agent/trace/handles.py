@@ -11,6 +11,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 from ...policies.outcome import Failed, Outcome, Verdict
 from . import conventions as names
 from .content import ContentRule, content, redact
+from .guard import guarded
 
 _NO_ERROR: Final = frozenset({"ok", "cached"})
 _ERROR_TYPES: Final = {"timed_out": "timeout", "cancelled": "cancelled", "rejected": "rejected", "skipped": "rejected"}
@@ -73,13 +74,14 @@ class SpanHandle:
         if instant is None:
             return
         if evaluation is not None:
-            span.add_event(names.EVALUATION_RESULT, evaluation, instant)
+            guarded(span.add_event, names.EVALUATION_RESULT, evaluation, instant)
         if error_type is not None:
             attributes[names.ERROR_TYPE] = error_type
             # An error's text may quote what the tool was given, so it is content.
-            span.set_status(Status(StatusCode.ERROR, redact(error) if error and self._run.rule.capture else None))
-        span.set_attributes({name: value for name, value in attributes.items() if value is not None})
-        span.end(instant)
+            text = redact(error) if error and self._run.rule.capture else None
+            guarded(span.set_status, Status(StatusCode.ERROR, text))
+        guarded(span.set_attributes, {name: value for name, value in attributes.items() if value is not None})
+        guarded(span.end, instant)
 
 
 class ChatSpan(SpanHandle):

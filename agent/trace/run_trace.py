@@ -20,6 +20,7 @@ from . import conventions as names
 from .attributes import Attributes, consumed, known
 from .content import ContentRule, content, message, redact
 from .decisions import Decision
+from .guard import guarded
 from .handles import ChatSpan, SpanHandle, ToolSpan, VerifySpan
 
 ENCLOSING_RUN: Final = otel_context.create_key("shotclock-run")
@@ -195,7 +196,7 @@ class RunTrace:
     def event(self, name: str, /, **attributes: Any) -> None:
         """Add an event to the root span."""
         if self.recording:
-            self._root.add_event(name, known(attributes))
+            guarded(self._root.add_event, name, known(attributes))
 
     def decision(self, kind: str, choice: str, reason: str, /, situation: Any = None, **figures: Any) -> None:
         """Keep a decision and write it as an event: `shotclock.tool.skipped` for a `skip`, else `shotclock.decision`.
@@ -210,7 +211,7 @@ class RunTrace:
         self._decisions.append(made)  # appending is atomic
         # That a call was admitted is what its span says: as an event it would only bury the others.
         if self.recording and kind != "admit":
-            self._root.add_event(*Decision.of(*made).to_event())
+            guarded(self._root.add_event, *Decision.of(*made).to_event())
 
     def budget_tick(self, elapsed: float, left: Mapping[str, float], *, reserve: float | None = None) -> None:
         """Write what is left of the budget as an event: one point of the burn-down.
@@ -225,7 +226,7 @@ class RunTrace:
         latency = {} if self._budget.latency is None else {"latency": max(0.0, self._budget.latency - elapsed)}
         attributes: Attributes = {names.remaining(limit): value for limit, value in (latency | dict(left)).items()}
         attributes |= {names.ELAPSED: elapsed, names.LATENCY_RESERVE: reserve}
-        self._root.add_event(names.BUDGET_TICK, known(attributes))
+        guarded(self._root.add_event, names.BUDGET_TICK, known(attributes))
 
     def end_run(
         self,
@@ -254,7 +255,7 @@ class RunTrace:
             self._ended = True
             stragglers = list(self._open)
         if not self.recording:
-            self._root.end()
+            guarded(self._root.end)
             return
         cancelled = stop_reason == "cancelled"
         # The newest first, so that children end before the spans they belong to.
@@ -283,10 +284,10 @@ class RunTrace:
         if self.rule.capture and answer is not None:
             attributes[names.OUTPUT_MESSAGES] = message("assistant", answer)
             attributes |= self.rule.io(output=redact(answer))
-        self._root.set_attributes(known(attributes))
+        guarded(self._root.set_attributes, known(attributes))
         if error_type is not None:
-            self._root.set_status(Status(StatusCode.ERROR))
-        self._root.end()
+            guarded(self._root.set_status, Status(StatusCode.ERROR))
+        guarded(self._root.end)
 
     # What the handles need of their run.
 
@@ -327,10 +328,12 @@ class RunTrace:
         with self._lock:
             if self._ended:
                 return
-            handle.span = self._tracer.start_span(
-                f"{operation} {target}", context, kind, known(attributes), record_exception=False
-            )
-            self._open[handle] = None
+            handle.span = guarded(
+                self._tracer.start_span,
+                f"{operation} {target}", context, kind, known(attributes), record_exception=False,
+            )  # fmt: skip
+            if handle.span is not None:
+                self._open[handle] = None
 
 
 _NOTHING: Final = nullcontext()

@@ -19,6 +19,7 @@ from . import conventions as names
 from .attributes import Attributes, known, labels, limits
 from .content import ContentRule, message, redact
 from .decisions import Decision
+from .guard import guarded
 from .handles import ChatSpan, SpanHandle, ToolSpan, VerifySpan
 from .run_trace import ENCLOSING_RUN, RunTrace
 
@@ -87,10 +88,12 @@ class Recorder:
             attributes |= self._rule.io(input=redact(query))
         now = self._clock()
         begun = now if begun is None else begun
-        span = self._tracer.start_span(
+        span = guarded(
+            self._tracer.start_span,
             f"{names.INVOKE_AGENT} {self.agent}",
             kind=SpanKind.INTERNAL,
             attributes=known(attributes),
             start_time=time.time_ns() - int(max(0.0, now - begun) * 1e9),
         )
+        span = otel.INVALID_SPAN if span is None else span
         return RunTrace(self._tracer, span, budget, agent=self.agent, rule=self._rule, clock=self._clock, begun=begun)

@@ -240,6 +240,18 @@ async def test_a_consumer_that_leaves_cancels_the_run():
     assert stopped.is_set()
 
 
+async def test_a_stream_raises_what_its_run_raises(monkeypatch):
+    """A fault outside of all that a run answers for ends the stream too, instead of leaving its consumer waiting."""
+    agent = Agent(ScriptedModel(["Hello."]), [APPLES])
+    monkeypatch.setattr(agent.graph, "ainvoke", None)
+
+    async def consume():
+        return [event async for event in agent.stream("?")]
+
+    with pytest.raises(TypeError):
+        await asyncio.wait_for(consume(), 5)
+
+
 async def test_warnings_are_events_too():
     """A user watching the stream is told at once that the model failed."""
     agent = Agent(ScriptedModel([Fail(ModelError("gone", status=404))]), [APPLES])

@@ -7,7 +7,7 @@ import pytest
 from shotclock import Agent, Budget
 from shotclock.policies.errors import InvalidTool
 from shotclock.policies.ledger import Claim, Ledger, Refusal
-from shotclock.testing import Hang, ScriptedModel, VirtualClock, ask, fake_tool
+from shotclock.testing import Hang, Say, ScriptedModel, VirtualClock, ask, fake_tool
 
 LOOK = fake_tool("look", returns="There are 7 apples.", after=1)
 
@@ -58,6 +58,25 @@ def test_an_inner_answer_that_failed_its_checks_is_an_error():
     result = run(pair([ask(("look", {})), "There are 9 apples."], outer_answer="I do not know."))
     assert result.evidence[0].outcome.name == "error"
     assert "9" in result.evidence[0].content
+
+
+def test_an_inner_run_without_an_answer_is_an_error():
+    """That nothing was found is no evidence: the outer model is told why, and the tool failed."""
+    inner = Agent("rules", [fake_tool("look", error=ValueError("down"))], name="expert", instructions="Knows apples.")
+    outer = ScriptedModel([ask(("expert", {"question": "How many apples?"})), "I do not know."])
+    result = run(Agent(outer, [inner.as_tool()]))
+    assert result.evidence[0].outcome.name == "error"
+    assert result.evidence[0].content.startswith("expert failed: expert has no answer (")
+    assert any(warning.startswith("Nothing came of expert") for warning in result.warnings)
+
+
+def test_a_partial_inner_answer_says_so():
+    """The outer model reads that an answer was cut short; a complete one is handed on as it is."""
+    slow = Say("There are 7 apples. They are red and", every=0.5)
+    result = run(pair([ask(("look", {})), slow], outer_answer="There are 7 apples."), latency=4)
+    assert result.evidence[0].content == (
+        "There are 7 apples.\n[partial answer: the reasoning ended early by deadline]"
+    )
 
 
 def test_an_agent_without_a_description_is_no_tool():

@@ -87,7 +87,7 @@ def test_a_plan_runs_at_full_width_without_the_model():
     planned, requests = run([plan(*LAYERS, after=1), Say("a0, a1, a2", after=1)])
     assert planned.elapsed == pytest.approx(4.0)
     assert (planned.spend.tool_calls, planned.spend.model_calls) == (6, 2)
-    assert [item.value["text"] for item in planned.evidence[3:]] == ["a0", "a1", "a2"]
+    assert sorted(item.value["text"] for item in planned.evidence[3:]) == ["a0", "a1", "a2"]
     first = ask(*(("one", {"text": f"a{n}"}) for n in range(3)), after=1)
     second = ask(*(("other", {"text": f"a{n}"}) for n in range(3)), after=1)
     turns, _ = run([first, second, Say("a0, a1, a2", after=1)])
@@ -233,10 +233,10 @@ def test_a_step_whose_input_failed_is_skipped_and_its_siblings_go_on():
 
 
 def test_a_withheld_result_is_not_passed_on():
-    """What its checks refused reaches neither the model nor another tool."""
+    """What its checks refused, twice as the tool only reads, reaches neither the model nor another tool."""
     checked = fake_tool("checked", returns="42", read_only=True, checks=[lambda value: "it is a lie"])
     result, requests = run([plan(step("a", "checked"), step("b", "one", text="$a")), "Done."], [checked, ONE])
-    assert result.spend.tool_calls == 1
+    assert result.spend.tool_calls == 2
     assert "needs a, which was withheld" in by_id(result)["b"].content
     assert "42" not in told(requests)[0]["content"]
 

@@ -9,6 +9,7 @@ import pytest
 
 from shotclock import Agent, Budget, Passage, Policy, TextDelta, ToolError, tool
 from shotclock.agent.lab.replay import replay
+from shotclock.policies.errors import InvalidTool
 from shotclock.policies.trust import Trust
 from shotclock.testing import ScriptedModel, VirtualClock, ask, fake_tool
 from shotclock.tools.builtin.calculate import calculate
@@ -364,22 +365,14 @@ def test_a_conversation_stays_tainted():
     assert world.sent == ["hi"]
 
 
-def test_a_fallback_that_changes_something_is_held_to_the_rule():
-    """A reading tool cannot fall back on one that changes something once untrusted content was shown."""
-    done: list[str] = []
-
-    @tool
-    async def post(text: str = "") -> str:
-        """Post the text."""
-        done.append(text)
-        return "posted"
-
-    look = fake_tool("look", error=ValueError("down"), read_only=True, fallback=post)
-    run(ask(("look", {})), more=[look])
-    assert done == [""]
-    result, _ = run(fetch(), ask(("look", {})), more=[look])
-    assert done == [""]
-    assert result.evidence[-1].outcome.name == "error"
+def test_no_reading_tool_falls_back_on_one_that_changes_something():
+    """What is called as reading never changes anything: such a fallback is refused where the tool is made."""
+    post = fake_tool("post")
+    for fallback in (post, Agent("rules", [post], instructions="Posts.").as_tool("posts")):
+        with pytest.raises(InvalidTool, match="must change nothing either; write read_only=True on 'post"):
+            fake_tool("look", read_only=True, fallback=fallback)
+    fake_tool("look", fallback=post)
+    fake_tool("look", read_only=True, fallback=fake_tool("see", read_only=True))
 
 
 def test_a_skipped_step_does_not_repeat_an_untrusted_error():

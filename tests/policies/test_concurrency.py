@@ -126,3 +126,11 @@ def test_impossible_settings_are_refused_by_name(setting, named):
     """A setting out of range is refused with its name and value."""
     with pytest.raises(InvalidPolicy, match=named):
         Concurrency(**setting)
+
+
+def test_waits_are_reckoned_by_the_latency_of_now():
+    """After a slow spell of 120 attempts, 40 quick ones are enough for a wait to be a quick attempt's."""
+    policy = Concurrency(start=1, smallest=1, largest=1)
+    state = drive(policy, lambda n: 0.02, 40, drive(policy, lambda n: 2.0, 120))
+    assert policy.wait(state, 0) == pytest.approx(0.02, rel=0.1)
+    assert policy.usual(state) > 0.5

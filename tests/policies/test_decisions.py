@@ -59,6 +59,10 @@ def test_an_attempt_is_cut_where_nearly_all_were_quicker():
         ({}, None),
         ({"attempt": 3}, "attempt 3 of 3 failed, none is left"),
         ({"refusal": "tool_calls=5 leaves 0"}, "attempt 1 of 3 failed: tool_calls=5 leaves 0"),
+        ({"refusal": "tool_calls=5 leaves 0", "hedged": True},
+         "attempt 1 of 3 and its hedge failed: tool_calls=5 leaves 0"),
+        ({"closed": "it is not called"}, "attempt 1 of 3 failed: it is not called"),
+        ({"wait": 61.0}, "attempt 1 of 3 failed: it would have to wait 61 s, attempts.longest_wait=60"),
         ({"lends": False}, "attempt 1 of 3 failed: t fails too often, its bucket lends no extra attempts"),
         ({"remaining": 0.2}, "attempt 1 of 3 failed: after a wait of 0.1 s 0.200 s would be left, it usually takes "
                              "0.2 s"),
@@ -71,7 +75,8 @@ def test_a_retry_needs_an_attempt_a_claim_a_token_and_time(change, reason):
     situation = RetrySituation(**{"tool": "t", "attempt": 1, "retries": 2, "remaining": 1.0, "wait": 0.1,
                                   "expected": 0.2} | change)  # fmt: skip
     decided = Attempts().retry(situation)
-    assert isinstance(decided, Retry) if reason is None else decided == GiveUp(reason=reason)
+    poor = bool({"refusal", "remaining"} & set(change))
+    assert isinstance(decided, Retry) if reason is None else decided == GiveUp(reason=reason, poor=poor)
 
 
 @pytest.mark.parametrize(

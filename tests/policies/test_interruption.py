@@ -18,7 +18,7 @@ from shotclock.policies.interruption import (
     StreamSituation,
 )
 
-FRESH = StreamSituation(purpose="reason", elapsed=0.0, tokens=0, calls=0, soft=8.0, last=9.9, overdue=3.0, switch=7.0)
+FRESH = StreamSituation(purpose="reason", elapsed=0.0, tokens=0, calls=0, last=9.9, overdue=3.0, switch=7.0)
 SLOW = BeginSituation(remaining=1.0, expected=5.0, chance=0.1, seen=5, draw=0.5, embedded=True)
 
 
@@ -27,20 +27,12 @@ def decide(**changes):
 
 
 def test_a_stream_is_looked_at_again_at_the_next_moment_only():
-    """First the overdue token, then the embedded model's last chance, then the soft deadline, then the last instant."""
+    """First the overdue token, then the embedded model's last chance, then the last instant."""
     assert decide() == Continue(until=3.0)
-    assert decide(elapsed=3.0, again=math.inf, switch=math.inf).until == 8.0
+    assert decide(elapsed=3.0, again=math.inf, switch=math.inf).until == 9.9
     assert decide(elapsed=3.1, tokens=5).until == 7.0
-    assert decide(elapsed=8.0, tokens=50, chance=0.9).until == 9.9
-    assert decide(soft=math.inf, last=math.inf, overdue=math.inf, switch=math.inf).until == math.inf
-
-
-def test_an_answer_goes_on_past_the_soft_deadline_where_it_will_probably_end():
-    """Text is the answer itself: at even odds it may use the time kept back for another one, below them it is cut."""
-    assert isinstance(decide(elapsed=8.0, tokens=50, chance=0.5), Continue)
-    cut = decide(elapsed=8.0, tokens=50, chance=0.49)
-    assert isinstance(cut, Cut)
-    assert "probability 0.49 within the 1.90 s" in cut.reason
+    assert decide(elapsed=8.0, tokens=50, chance=0.1) == Continue(until=9.9)
+    assert decide(last=math.inf, overdue=math.inf, switch=math.inf).until == math.inf
 
 
 def test_nothing_goes_on_past_the_last_instant():
@@ -49,23 +41,24 @@ def test_nothing_goes_on_past_the_last_instant():
 
 
 @pytest.mark.parametrize("changes", [{"calls": 1}, {"calls": 1, "tokens": 9}, {}])
-def test_calls_and_silence_end_at_the_soft_deadline(changes):
+def test_calls_and_silence_end_at_the_last_instant_too(changes):
     """A call that comes later could bring nothing, so its stream gets no more time."""
-    assert decide(elapsed=8.0, chance=1.0, **changes) == Cut(reason="the soft deadline interrupted the model")
+    assert decide(elapsed=9.9, chance=1.0, **changes) == Cut(reason="the deadline interrupted the model")
+    assert isinstance(decide(elapsed=9.8, overdue=math.inf, switch=math.inf, **changes), Continue)
 
 
 def test_an_overdue_first_token_is_given_up_for_another_attempt_that_fits():
-    """A stream that hangs is called again where the median of a call still fits before the soft deadline."""
-    assert decide(elapsed=3.0, again=5.0).then == "retry"
-    assert decide(elapsed=3.0, again=5.1).then == "embedded"
-    assert isinstance(decide(elapsed=3.0, again=5.1, switch=math.inf), Continue)
+    """A stream that hangs is called again where the median of a call still fits before the last instant."""
+    assert decide(elapsed=3.0, again=6.9).then == "retry"
+    assert decide(elapsed=3.0, again=7.0).then == "embedded"
+    assert isinstance(decide(elapsed=3.0, again=7.0, switch=math.inf), Continue)
     assert isinstance(decide(elapsed=3.0, again=1.0, tokens=1), Continue)
 
 
 def test_the_embedded_model_takes_over_while_it_still_can():
     """At its last chance a silent model is given up where it would probably be cut, and waited for where not."""
     assert decide(elapsed=7.0, overdue=math.inf, chance=0.2).then == "embedded"
-    assert decide(elapsed=7.0, overdue=math.inf, chance=0.4).until == 8.0
+    assert decide(elapsed=7.0, overdue=math.inf, chance=0.4).until == 9.9
 
 
 def test_a_model_that_is_known_to_be_too_slow_is_not_asked():
@@ -83,7 +76,7 @@ def test_a_model_is_asked_where_that_may_pay(changes):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("finish_chance", 1.1),
+        ("wait_chance", 1.1),
         ("wait_chance", -0.1),
         ("probe", 2),
         ("overdue", 1),

@@ -77,9 +77,10 @@ def test_what_keeps_a_run_with_a_failed_model(change, why):
     assert why in decided.reason
 
 
-@pytest.mark.parametrize("change", [{"wait": 30.0}, {"took": 5.0}])
+@pytest.mark.parametrize("change", [{"wait": 30.0}, {"took": 5.0}, {"attempt": 2}])
 def test_a_long_wait_or_a_slow_failure_is_no_retry(change):
-    """A `Retry-After` over `patience`, or a failure that took longer, sends the run to the other model at once."""
+    """A `Retry-After` over `patience`, a failure that took longer, or one after the last retry: the other model is asked
+    at once."""
     assert isinstance(Routing().fall_back(failure(again=True, **change)), Switch)
 
 
@@ -93,6 +94,7 @@ def test_a_long_wait_or_a_slow_failure_is_no_retry(change):
         ("probe", math.nan),
         ("slack", 0.5),
         ("patience", -1),
+        ("retries", -1),
         ("effort_chance", 2),
         ("effort_from", 0),
     ],

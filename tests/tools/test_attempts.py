@@ -9,8 +9,10 @@ import asyncio
 import itertools
 import random
 import statistics
+from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 from shotclock import Budget, tool
 from shotclock.agent.trace.spans import Recorder
@@ -22,76 +24,13 @@ from shotclock.policies.hedging import Hedging
 from shotclock.policies.ledger import Ledger
 from shotclock.policies.outcome import Ok
 from shotclock.policies.settings import Policy
-from shotclock.testing import VirtualClock, fake_tool
+from shotclock.testing import fake_tool
 from shotclock.tools.call import Call
 from shotclock.tools.lent import Scope
-from shotclock.tools.memory import Memory
 from shotclock.tools.pipeline import Pipeline
 from shotclock.tools.tool import Tool
-from shotclock.tools.toolbox import Toolbox
 
-
-class Bench:
-    """Pipelines over one memory, one for each query, as the runs of an agent have them."""
-
-    def __init__(self, *tools, policy=None):
-        self.policy = policy or Policy()
-        self.memory = Memory.under(self.policy)
-        self.toolbox = Toolbox(tools)
-        self.ids = itertools.count()
-        self.decisions = []
-        self.spent = []
-
-    async def call(self, name, budget=None, **arguments):
-        """One call in a run of its own."""
-        now = asyncio.get_running_loop().time
-        budget = budget or Budget(latency=None)
-        trace = Recorder(agent="a", model="m", clock=now).start_run("", budget)
-        ledger, owned = Ledger(budget), []
-        scope = Scope(ledger=ledger, policy=self.policy, soft=Deadline.after(now(), budget.latency), now=now,
-                      trace=trace, memory=self.memory, own=owned.append)  # fmt: skip
-        call = Call(id=f"c{next(self.ids)}", tool=name, arguments=arguments)
-        evidence = await Pipeline(self.toolbox, scope).call(call)
-        self.decisions += [decision.to_dict() for decision in trace.decisions]
-        self.spent.append(ledger.spend())
-        return evidence
-
-    def kinds(self, kind):
-        """The decisions of a kind."""
-        return [decision for decision in self.decisions if decision["kind"] == kind]
-
-
-def delays(*seconds, name="t", **options):
-    """A read-only tool whose attempts take these seconds, the last again and again; it counts its cancellations."""
-    left, counts = list(seconds), {"started": 0, "cancelled": 0}
-
-    async def run(text: str = "") -> int:
-        """Take a while."""
-        counts["started"] += 1
-        number = counts["started"]
-        try:
-            await asyncio.sleep(left.pop(0) if len(left) > 1 else left[0])
-        except asyncio.CancelledError:
-            counts["cancelled"] += 1
-            raise
-        return number
-
-    made = Tool(run, name, read_only=True, **options)
-    made.counts = counts
-    return made
-
-
-def learnt(made, seconds=0.1, n=30, tail=5.0):
-    """A bench whose history knows the tool: usually `seconds`, a few times `tail`."""
-    bench = Bench(made)
-    for number in range(n):
-        bench.memory.history.observe(made, tail if number % 25 == 24 else seconds * (1 + 0.01 * number))
-    return bench
-
-
-def run(coroutine):
-    """On a fresh virtual clock."""
-    return VirtualClock().run(coroutine)
+from .bench import Bench, delays, learnt, run
 
 
 def test_hedge_with_a_hang():
@@ -358,7 +297,7 @@ def test_cache_with_calls_at_once_and_a_leader_that_is_cut():
 
 def test_cache_keeps_no_result_that_failed_its_check():
     """A result that a check refused is not given to anybody else."""
-    made = delays(1, cache=60, checks=[lambda value: value > 1])
+    made = delays(1, cache=60, retry=0, checks=[lambda value: value > 1])
     bench = Bench(made)
 
     async def main():
@@ -565,3 +504,103 @@ def test_fallback_of_a_tool_that_has_recovered():
         return found
 
     assert run(main())[-20:] == ["t"] * 20
+
+
+class Broken(SpanProcessor):
+    """A processor of a product that raises at this end of every attempt's span."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def on_start(self, span, parent_context=None):
+        """Raise, or not."""
+        self._fail("start", span)
+
+    def on_end(self, span):
+        """Raise, or not."""
+        self._fail("end", span)
+
+    def _fail(self, at, span):
+        if at == self.at and span.name.startswith("execute_tool"):
+            raise RuntimeError("the exporter is broken")
+
+
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_attempts_with_a_span_processor_that_raises(at):
+    """A call whose span cannot be begun or ended gives its result all the same, and leaves no place behind."""
+    provider = TracerProvider()
+    provider.add_span_processor(Broken(at))
+    bench = Bench(delays(0.1, concurrency=1), tracer_provider=provider)
+
+    async def main():
+        return [(await bench.call("t", Budget(latency=1))).outcome.name for _ in range(3)]
+
+    assert run(main()) == ["ok"] * 3
+    assert bench.memory.gates.of("t").in_flight == 0
+    assert "its span was lost: RuntimeError: the exporter is broken" in bench.kinds("span")[0]["reason"]
+
+
+def test_cache_with_a_caller_that_changes_what_it_got():
+    """What a caller does to a result changes neither what is kept nor what others get, whoever made the call."""
+
+    class Price:
+        """A class of the tool's own."""
+
+        def __init__(self):
+            self.amounts = [39.9]
+
+    async def price(own: bool = False) -> Any:
+        """Say the price."""
+        return Price() if own else {"amounts": [39.9]}
+
+    bench = Bench(Tool(price, "t", read_only=True, cache=60))
+
+    async def main(own):
+        found = []
+        for _ in range(3):
+            value = (await bench.call("t", own=own)).value
+            amounts = value.amounts if own else value["amounts"]
+            found.append(list(amounts))
+            amounts[0] = 1.0
+        return found
+
+    assert run(main(False)) == [[39.9]] * 3
+    assert run(main(True)) == [[39.9]] * 3
+    assert [each.tool_calls for each in bench.spent] == [1, 0, 0] * 2
+
+
+def test_cache_with_a_result_that_cannot_be_copied():
+    """A result that refuses to be copied is handed on as it is."""
+
+    class Once:
+        """It cannot be copied."""
+
+        def __deepcopy__(self, memo):
+            raise RuntimeError("no")
+
+    async def once() -> Any:
+        """Give it."""
+        return Once()
+
+    bench = Bench(Tool(once, "t", read_only=True, cache=60))
+
+    async def main():
+        return [(await bench.call("t")).value for _ in range(2)]
+
+    first, second = run(main())
+    assert first is second
+
+
+def test_cache_with_two_fallbacks_of_one_name():
+    """Two tools whose fallbacks have the same name are not given each other's results."""
+
+    def spare(says):
+        return fake_tool("spare", returns=says, read_only=True, cache=60)
+
+    tools = [fake_tool(name, error=OSError("down"), read_only=True, fallback=spare(name)) for name in "ab"]
+    bench = Bench(*tools)
+
+    async def main():
+        return [(await bench.call(name)).value for name in "ab"]
+
+    assert run(main()) == ["a", "b"]

@@ -15,7 +15,8 @@ from shotclock.policies.deadline import NEVER, Deadline
 from shotclock.policies.errors import InvalidPolicy
 from shotclock.policies.outcome import Cancelled, Failed, Ok, Skipped, TimedOut
 from shotclock.testing import VirtualClock
-from shotclock.tools.gate import Gates, Ticket
+from shotclock.tools.gates import Gates
+from shotclock.tools.ticket import Ticket
 
 DOWN = Failed("OSError", "down")
 DONE = Ok(1)
@@ -133,7 +134,7 @@ def test_who_cannot_start_in_time_is_refused_at_once():
         return refused, at, fits
 
     refused, at, fits = run(main)
-    assert refused.reason.endswith("its limit is 1; a place would take 2.000 s and 1.900 s are left")
+    assert refused.reason.endswith("its limit is 1; a place would take 2.000 s and 1.900 s are left to begin in")
     assert (at, fits) == (2.0, (6.0, 2.0))
 
 
@@ -467,7 +468,8 @@ def test_runs_on_several_loops_share_the_places():
 def test_an_idle_loop_is_woken_from_another_thread():
     """A waiter whose loop has nothing else to do gets its place when another thread frees one."""
     gate = gate_of(1)
-    holder = asyncio.run(gate.enter(NEVER))
+    loop = asyncio.new_event_loop()
+    holder = loop.run_until_complete(gate.enter(NEVER))
     got = []
     thread = threading.Thread(target=lambda: got.append(asyncio.run(gate.enter(NEVER))), daemon=True)
     thread.start()
@@ -476,6 +478,7 @@ def test_an_idle_loop_is_woken_from_another_thread():
     thread.join(0.02)  # until its loop sleeps
     holder.leave(Ok(1), 0.1)
     thread.join(5)
+    loop.close()
     assert [type(ticket) for ticket in got] == [Ticket]
 
 
@@ -529,3 +532,18 @@ def test_a_tool_has_one_gate():
     assert (gates.of("t").limit, gates.of("t").tokens, gates.of("other", "adaptive").limit) == (7, 4, 20)
     with pytest.raises(InvalidPolicy, match="start=0"):
         gates.of("none", 0)
+
+
+def test_places_of_a_loop_that_was_closed_are_free_again():
+    """Who was cut off with its loop holds no place: the next that comes to a full gate gets it."""
+    gate = gate_of(1)
+    loop = asyncio.new_event_loop()
+    lost = loop.run_until_complete(gate.enter(NEVER))
+    loop.close()
+
+    async def main():
+        ticket = await gate.enter(Deadline(now() + 1))
+        lost.leave(DONE, 1.0)
+        return type(ticket), gate.in_flight
+
+    assert run(main) == (Ticket, 1)

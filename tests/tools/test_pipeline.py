@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
+from typing import Any
 
+import httpx
 import pytest
 
 from shotclock import Agent, Budget, Passage, ToolError, remaining, tool
@@ -107,6 +109,38 @@ def test_a_failed_check_withholds_the_result():
     assert "a percentage is under 100" in told
     assert "250" not in told
     assert not result.evidence[0].usable
+
+
+def test_a_result_that_its_checks_refuse_is_asked_for_again_where_that_changes_nothing():
+    """An error page that came with status 200 costs one attempt more, of a tool that only reads; of others none."""
+    cases = (({"read_only": True}, 2, True), ({}, 1, False), ({"read_only": True, "retry": 0}, 1, False))
+    for options, attempts, usable in cases:
+        pages = iter(("<html>502 Bad Gateway</html>", "7 apples"))
+
+        @tool(checks=[lambda value: "apples" in value], **options)
+        async def page(pages: Any = pages) -> str:
+            """A page."""
+            return next(pages)
+
+        (found,) = run([page], ("page", {})).evidence
+        assert (found.attempts, found.usable) == (attempts, usable)
+
+
+def status_error(status):
+    """What httpx raises for an answer of this status."""
+    request = httpx.Request("GET", "https://page.example")
+    return httpx.HTTPStatusError(str(status), request=request, response=httpx.Response(status))
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts"),
+    [(ConnectionResetError("reset"), 3), (status_error(503), 3), (status_error(429), 3), (status_error(404), 1),
+     (RuntimeError("a bug"), 1), (OSError("down"), 1)],
+)  # fmt: skip
+def test_what_is_known_to_pass_is_tried_again_where_the_author_said_nothing(error, attempts):
+    """429, 5xx and a broken connection are worth two more attempts of a tool that only reads; anything else stays."""
+    failing = fake_tool("failing", error=error, read_only=True)
+    assert run([failing], ("failing", {})).evidence[0].attempts == attempts
 
 
 def test_a_result_that_is_not_what_was_declared_fails():

@@ -28,7 +28,6 @@ def _changed(name: str, *, retry: int | None = None, **tables: dict[str, Any]) -
 
 
 _COMPOSE: dict[str, Any] = {"reserve": {"largest_share": 0.0}}
-_TOKENS: dict[str, Any] = {"interruption": {"tokens": 0.001}}
 _ADMIT: dict[str, Any] = {"admission": {"least_chance": 0.0}}
 _HEDGE: dict[str, Any] = {
     "hedging": {"quantile": 0.6, "most_extra": 1.0, "learn_from": 5, "tail": 0.0, "least_wins": 0.0, "spare_calls": 0}
@@ -39,7 +38,6 @@ CHANGED: dict[str, Callable[[Stage], System]] = {
     "ours-turns": _changed("ours-turns", speculation={"plans": False}),
     "ours-retry": _changed("ours-retry", retry=2),
     "ours-compose": _changed("ours-compose", **_COMPOSE),
-    "ours-tokens": _changed("ours-tokens", **_TOKENS),
     "ours-admit": _changed("ours-admit", **_ADMIT),
     "ours-hedge": _changed("ours-hedge", **_HEDGE),
     "ours-ask": _changed("ours-ask", **_ASK),
@@ -49,11 +47,11 @@ CHANGED: dict[str, Callable[[Stage], System]] = {
         **_COMPOSE,
         **_ADMIT,
         **_HEDGE,
-        interruption=_TOKENS["interruption"] | _ASK["interruption"],
+        interruption=_ASK["interruption"],
     ),
 }
 """Ours with settings changed, one by one and together: plans off; two retries; tools run until an answer can just be
-composed; no cap of tokens by the time left; calls begun however slim their chance; hedges at p60 of any tool; a slow
+composed; calls begun however slim their chance; hedges at p60 of any tool; a slow
 model asked all the same."""
 
 SYSTEMS: dict[str, Callable[[Stage], System]] = {"ours": Ours, "loop": _loop, "loop-plain": _plain} | CHANGED
