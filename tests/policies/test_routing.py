@@ -79,7 +79,7 @@ def test_what_keeps_a_run_with_a_failed_model(change, why):
 
 @pytest.mark.parametrize("change", [{"wait": 30.0}, {"took": 5.0}, {"attempt": 2}])
 def test_a_long_wait_or_a_slow_failure_is_no_retry(change):
-    """A `Retry-After` over `patience`, a failure that took longer, or one after the last retry: the other model is asked
+    """After a `Retry-After` over `patience`, a failure that took longer or the last retry the other model is asked
     at once."""
     assert isinstance(Routing().fall_back(failure(again=True, **change)), Switch)
 
