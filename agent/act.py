@@ -17,6 +17,7 @@ from ..tools.landing import message_of
 from ..tools.pipeline import rejected
 from .early import Started
 from .events import CallFinished, CallStarted
+from .judging import held
 from .models.base import CallDelta, CallMessage
 from .plan import PlanRun, may_begin_early, plan_of
 from .plan_text import PLAN, takes_plans
@@ -121,7 +122,7 @@ def _begin(run: Run, call: Call, early: EarlySituation | None = None) -> asyncio
 async def _one(run: Run, call: Call) -> Evidence:
     run.tell(CallStarted(call=call, at=run.elapsed))
     try:
-        evidence = await run.pipeline.call(call)
+        evidence = await held(run, call) or await run.pipeline.call(call)
     except Exception as error:  # a fault of ours costs this call, not its siblings, and is reported as one
         message = f"{call.tool} failed inside the pipeline: {message_of(error)}"
         # Not the arguments' fault: it is among what the run says that nothing came of.

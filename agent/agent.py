@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,10 @@ from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from .events import Event
 from .graph import Graph, compile_graph
+from .ladder import Ladder
 from .models.base import Model
-from .models.resolve import resolve
+from .models.resolve import resolve_all
+from .output import output_of
 from .prompts import BASE
 from .result import Result
 from .run import Run
@@ -44,10 +46,14 @@ class Agent:
 
     Args:
         model: `"rules"` (embedded, offline, no key), `"openai:NAME"` (any OpenAI-compatible endpoint; `OPENAI_API_KEY`
-            and `OPENAI_BASE_URL` are read), or an object with the `Model` protocol.
+            and `OPENAI_BASE_URL` are read), or an object with the `Model` protocol. Or a list of these, cheapest first:
+            the first one is asked, a stronger one goes on where there is doubt, and another one where one fails
+            (`policy.routing`).
         tools: what the model may call: `@tool` functions, or plain functions with annotations and a docstring.
         name: what traces call the agent. Default `"agent"`.
         instructions: what the model is told beside the question, after the built-in instructions.
+        output_type: what `result.answer` is: text, or a type with a JSON Schema, such as a pydantic model. The model is
+            asked for JSON of it, and what does not fit is refused like any other answer. Default `str`.
         budget: the limits of a run that gives none. Default ten seconds, nothing else limited.
         policy: what decides admission, reserve, stopping and sizes.
         verify: the product's own checks of answers, asked in their order after the check against the evidence:
@@ -61,24 +67,28 @@ class Agent:
     Raises:
         UnknownModel: nobody serves the model, or its key is missing.
         InvalidTool: a tool has no schema, or two share a name.
+        UsageError: `output_type` has no JSON Schema, or `verify` is no list of functions.
         InvalidBudget, InvalidPolicy: `budget` or `policy` is of another type.
     """
 
     def __init__(
         self,
-        model: str | Model,
+        model: str | Model | Sequence[str | Model],
         tools: Iterable[Tool | Callable[..., Any]] = (),
         *,
         name: str = "agent",
         instructions: str = "",
         budget: Budget | None = None,
         policy: Policy | None = None,
+        output_type: Any = str,
         verify: Iterable[Verifier] = (),
         checkpointer: Any = None,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
     ) -> None:
-        self.model = resolve(model)
+        self.models = resolve_all(model)
+        """Who may be asked, cheapest first."""
+        self.model = self.models[0]
         self.toolbox = Toolbox(tools)
         self.name = name
         self.budget = _is(Budget, "budget", budget if budget is not None else Budget(), InvalidBudget)
@@ -90,6 +100,7 @@ class Agent:
         self._own_instructions = instructions
         self._instructions = f"{BASE}\n\n{instructions}".strip()
         self.verifiers = verifiers_of(verify)
+        self._output = output_of(output_type)
         self._tally = Tally()
         self._tracer_provider = tracer_provider
         tool_names = [each.name for each in self.toolbox]
@@ -224,7 +235,8 @@ class Agent:
                 raise ToolError(f"{self.name} has no answer ({result.stop_reason}): {result.answer}")
             if result.verdict.outcome == "fail":
                 raise ToolError(f"{self.name} has no answer that passed its checks: {result.verdict.reason}")
-            return result.answer if result.status == "complete" else f"{result.answer}\n[{_reservation(result)}]"
+            text = result.answer if self._output is None else self._output.write(result.answer)
+            return text if result.status == "complete" else f"{text}\n[{_reservation(result)}]"
 
         ask.__doc__ = description or self._own_instructions
         return _AgentTool(ask, name or self.name)
@@ -275,6 +287,8 @@ class Agent:
             emit=emit,
             verifiers=self.verifiers,
             tally=self._tally,
+            ladder=Ladder(self.models),
+            output=self._output,
         )
         run.trace.decision("reserve", plan.answer, plan.reason, reserve)
         return run

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
-from typing import Literal
 
 from langgraph.runtime import Runtime
 
 from ..policies.asked import speaks_of
-from ..policies.grounding import MAX_SOURCE, Grounding, Source, ground
+from ..policies.deadline import Deadline
+from ..policies.gap import without_unborne
 from ..policies.ledger import Claim
-from ..policies.outcome import Ok, Verdict
-from ..policies.verification import MOST_RESAMPLES, Again, AgainSituation
-from ..tools.call import Evidence
+from ..policies.outcome import Verdict
+from ..policies.verification import Again, AgainSituation
+from ..tools.shapes import short
 from . import timing
-from .accord import DISPUTE, disputed
+from .grounds import grounded, left_open
 from .inference import infer
+from .judging import news, settle
 from .models.base import Message
-from .models.compose import EMPTY, compose
+from .models.compose import compose
 from .models.rules import Rules
-from .prompts import AGAIN
+from .prompts import AGAIN, OPEN
+from .routes import ease, rise_for, step_back
 from .run import Answer, Run
 from .state import State
 from .stream import Turn
+from .typed import composed_of_type, of_type
 from .unseen import told
 from .verifiers import Stake, verified
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
-
-
-def grounding_seconds(answer: int, evidence: int) -> float:
-    """Seconds the check of so many characters of an answer against so many of evidence takes at most where none of it
-    was read before, measured: 65 against 20,000 take 10 to 13 ms, 800 take 30 to 35 ms, against 100,000 some 87 ms. One
-    that does not fit is left out rather than late."""
-    return 0.001 + evidence / 1_600_000 + answer / 32_000 * (1 + evidence / 200_000)
 
 
 async def answer(state: State, runtime: Runtime[Run]) -> dict[str, list[Message]]:
@@ -44,15 +39,18 @@ async def answer(state: State, runtime: Runtime[Run]) -> dict[str, list[Message]
     if run.writer is not None:
         run.writer.disarm()
     text = state["messages"][-1].get("content", "") if state["messages"][-1]["role"] == "assistant" else ""
+    await settle(run)
+    messages = [*state["messages"], *news(run)]
     if text.strip() and run.whole:
-        run.answer = checked(run, text, unanswered=run.unanswered)
-        run.answer = await _settled(run, state["messages"], run.answer)
+        run.answer = checked(run, text, by=run.spoke, unanswered=run.unanswered)
+        run.answer = await _settled(run, messages, run.answer)
         if run.answer.verdict.outcome == "fail":
             run.answer = await _instead(run, run.answer)
+        run.answer = await _with_gap(run, run.answer)
         return {"messages": [] if run.answer.text == text else [_message(run.answer)]}
     # The best answer so far stands outside the graph before anything else is awaited.
-    run.answer = _from_draft(run, text) or await _written(run, state["messages"]) or composed(run)
-    run.answer = await verified(run, run.answer)
+    run.answer = _from_draft(run, text, run.spoke) or await _written(run, messages) or composed(run)
+    run.answer = await _with_gap(run, await verified(run, run.answer))
     return {"messages": [_message(run.answer)]}
 
 
@@ -61,32 +59,56 @@ def _message(settled: Answer) -> Message:
 
 
 async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
-    """The model's answer as its checks leave it: one that was refused is asked for again, where another one fits."""
-    made = 0.0 if timing.embedded(run.model) else run.tally.made(run.elapsed)
-    best = run.answer = await verified(run, first, _stake(run, made, 0))
-    for number in range(MOST_RESAMPLES + 1):
-        if best.verdict.outcome != "fail" or not _again(run, best.verdict, number):
+    """The model's answer as its checks leave it: a stronger one writes it again where they refused it or left it open,
+    and else the same one where they refused it; each where another one fits."""
+    made = 0.0 if timing.embedded(run.model) else run.tally.made(first.by, run.elapsed)
+    best = run.answer = await verified(run, first, _stake(run, first, made, 0))
+    resampled = 0
+    while best.verdict.outcome != "pass":
+        doubted, model = best.verdict.outcome, run.model
+        risen = rise_for(run, best.verdict, messages, run.last)
+        if risen is None and (doubted == "unsure" or not _again(run, best.verdict, resampled)):
             return best
-        again = told(run, messages, AGAIN.format(reason=best.verdict.reason))
-        turn = await infer(run, again, (), "answer", run.last)
-        if turn.error is not None or turn.refusal is not None or turn.cut or not turn.text.strip():
-            return best
-        if turn.text.split() == best.text.split():
-            return best  # it says the same again, and has been refused that
-        unanswered = turn.finish is not None and turn.finish.unanswered
-        anew = checked(run, turn.text, unanswered=unanswered, refused=best.verdict)
-        other = await verified(run, anew, _stake(run, made, number + 1))
-        if _RANK[other.verdict.outcome] > _RANK[best.verdict.outcome]:
-            best = run.answer = other
+        resampled += risen is None
+        request = (AGAIN if doubted == "fail" else OPEN).format(reason=best.verdict.reason)
+        until = run.last if risen is None else Deadline.after(run.now(), risen.seconds).earlier(run.last)
+        turn = await infer(run, told(run, messages, request), (), "answer", until, fall_back=risen is None)
+        best, better = await _better(run, best, turn, _stake(run, first, made, resampled))
+        if risen is not None:
+            run.tally.escalated("refused" if doubted == "fail" else "unsure", helped=better)
+        if not better and not _said(turn):
+            if risen is None:
+                return best
+            step_back(run, model, turn)
+        elif not better and turn.text.split() == best.text.split():
+            return best  # it says the same again, and its checks have had their say
     return best
 
 
-def _stake(run: Run, made: float, resampled: int) -> Stake:
+async def _better(run: Run, best: Answer, turn: Turn, stake: Stake) -> tuple[Answer, bool]:
+    """The better one, by its checks, of an answer and of what was written in its place, and whether that is it."""
+    if not _said(turn) or turn.text.split() == best.text.split():
+        return best, False
+    unanswered = turn.finish is not None and turn.finish.unanswered
+    anew = checked(run, turn.text, by=turn.by, unanswered=unanswered, refused=best.verdict)
+    other = await verified(run, anew, stake)
+    if _rank(other) <= _rank(best):
+        return best, False
+    run.answer = other
+    return other, True
+
+
+def _said(turn: Turn) -> bool:
+    """Whether a turn gave a whole answer."""
+    return turn.error is None and turn.refusal is None and not turn.cut and bool(turn.text.strip())
+
+
+def _stake(run: Run, first: Answer, made: float, resampled: int) -> Stake:
     """What hangs on a costly verdict: what an answer typically takes to make, tools and all, and whether another one
     could follow."""
     none = isinstance(run.model, Rules) or resampled >= run.policy.verification.resamples
     again = None if none else timing.answer_forecast(run.memory.history, run.model).median
-    return Stake(generate=made, again=again)
+    return Stake(generate=made, again=again, made_by=first.by)
 
 
 async def _instead(run: Run, refused: Answer) -> Answer:
@@ -106,7 +128,32 @@ async def _instead(run: Run, refused: Answer) -> Answer:
     return other
 
 
+async def _with_gap(run: Run, refused: Answer) -> Answer:
+    """A refused answer without the sentences that the evidence does not bear out, where what is left passes; it says
+    that they are missing."""
+    if not run.policy.verification.omit or refused.verdict.outcome != "fail" or refused.unanswered:
+        return refused
+    if run.output is not None:
+        return refused  # what is left of a value would be another one
+    gap = without_unborne(refused.text, grounded(run, refused.text))
+    if gap is None:
+        return refused
+    rest = await verified(run, checked(run, gap.text, by=refused.by))
+    if rest.verdict.outcome != "pass":
+        return refused
+    reason = f"{len(gap.left_out)} sentences were refused ({refused.verdict.reason}), and the rest passes"
+    run.trace.decision("verify", "omitted", reason)
+    for sentence in gap.left_out:
+        run.warn(f"Left out of the answer, as the evidence does not bear it out: {short(sentence)!r}.")
+    return replace(rest, text=f"{rest.text} {gap.note}", gap=True)
+
+
 _RANK = {"pass": 2, "unsure": 1, "fail": 0}
+
+
+def _rank(answer: Answer) -> tuple[bool, int]:
+    """How good an answer is, by its checks; one that is of no use to the caller's program is worst."""
+    return not answer.misfit, _RANK[answer.verdict.outcome]
 
 
 def _again(run: Run, verdict: Verdict, resampled: int) -> bool:
@@ -130,69 +177,45 @@ def _again(run: Run, verdict: Verdict, resampled: int) -> bool:
 
 def composed(run: Run) -> Answer:
     """An answer from the evidence without a model: it takes milliseconds, and can be made at any moment."""
+    if run.output is not None:
+        return composed_of_type(run, run.output)
     composition = compose(run.query, run.evidence)
     return checked(run, composition.text, composed=True, unanswered=composition.unanswered)
 
 
 def checked(
-    run: Run, text: str, *, composed: bool = False, unanswered: bool = False, refused: Verdict | None = None
+    run: Run,
+    text: str,
+    *,
+    by: str = "",
+    composed: bool = False,
+    unanswered: bool = False,
+    refused: Verdict | None = None,
 ) -> Answer:
-    """The answer with the verdict of its check against the evidence; `refused` says what was said against another."""
+    """The answer with the verdict of its check against the evidence, as the type that answers have; `by` names the
+    model that wrote it, `refused` says what was said against another."""
     text = run.cleaned(text)
+    if run.output is not None and not composed:
+        return of_type(run, run.output, text, by)
     span = run.trace.verify("answer", verifier="grounding", node="answer")
     doubts = "" if refused is None or refused.verifier == "grounding" else refused.reason
-    grounding = _grounding(run, text, unanswered, doubts)
+    grounding = grounded(run, text, unanswered=unanswered, doubts=doubts)
     if composed and grounding.verdict.outcome == "pass" and not speaks_of(run.query, text):
-        grounding = replace(_left_open("it states what was found, and nothing of what was asked"), vain=True)
+        grounding = replace(left_open("it states what was found, and nothing of what was asked"), vain=True)
     span.end(grounding.verdict)
     boasts = any(sentence.problem == "claim" for sentence in grounding.sentences)
     unanswered = unanswered or grounding.vain
-    return Answer(text=text, verdict=grounding.verdict, composed=composed, unanswered=unanswered, boasts=boasts)
+    return Answer(text=text, verdict=grounding.verdict, composed=composed, unanswered=unanswered, boasts=boasts, by=by)
 
 
-def _grounding(run: Run, text: str, unanswered: bool, doubts: str) -> Grounding:
-    if unanswered:
-        return _left_open("it says that the question was not answered")
-    sources = [_source(item) for item in run.evidence]
-    doubted = disputed(run.evidence)
-    left = run.deadline.remaining(run.now())
-    size = min(MAX_SOURCE, sum(len(source.text) for source in sources if source.gave == "result"))
-    if grounding_seconds(len(text), size) > left:
-        return _left_open(f"{left:.3f} s are too little to check it against {size:,} characters")
-    found = ground(text, question=run.query, sources=sources, doubts=doubts)
-    if found.verdict.outcome != "pass" or not doubted:
-        return found
-    ids = {item.id for item in doubted}
-    without = ground(text, question=run.query, sources=[source for source in sources if source.id not in ids])
-    if without.verdict.outcome == "pass":
-        return found
-    return replace(
-        found, verdict=Verdict.unsure(DISPUTE, f"it rests on results that differ: {doubted[0].verdict.reason}")
-    )
-
-
-def _left_open(reason: str) -> Grounding:
-    return Grounding(verdict=Verdict.unsure("grounding", reason))
-
-
-def _source(item: Evidence) -> Source:
-    """A call's result as the check reads it; of one that gave nothing usable what was asked for."""
-    content = item.content if item.usable else ""
-    gave: Literal["result", "nothing", "failure"] = "result"
-    if not item.usable:
-        gave = "nothing" if isinstance(item.outcome, Ok) and item.verdict.verifier == EMPTY else "failure"
-    return Source(id=item.id, text=_source_text(item.tool, item.arguments, content), origin=item.origin, gave=gave)
-
-
-def _source_text(tool: str, arguments: object, content: str) -> str:
-    """A call as the check reads it: its name backs what is claimed done, its arguments say what the result is of."""
-    return f"{tool} {json.dumps(arguments, ensure_ascii=False, default=str)}\n{content}"
-
-
-def _from_draft(run: Run, text: str) -> Answer | None:
-    """What a model had written of its answer when it was interrupted, up to its last whole sentence."""
+def _from_draft(run: Run, text: str, by: str) -> Answer | None:
+    """What a model had written of its answer when it was interrupted: up to its last whole sentence, or what fits the
+    type that answers have."""
+    if run.output is not None:
+        draft = of_type(run, run.output, text, by, partial=True)
+        return None if draft.misfit else draft
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    return checked(run, text[: ends[-1]]) if ends else None
+    return checked(run, text[: ends[-1]], by=by) if ends else None
 
 
 async def _written(run: Run, messages: list[Message]) -> Answer | None:
@@ -202,6 +225,7 @@ async def _written(run: Run, messages: list[Message]) -> Answer | None:
     if begun is not None and (answer := _of(run, begun)) is not None:
         return answer
     until = run.last
+    ease(run, until)
     situation = timing.final_answer(run, until.remaining(run.now()))
     writer = run.policy.reserve.writer(situation)
     run.trace.decision("answer", writer.by, writer.reason, situation)
@@ -215,5 +239,5 @@ def _of(run: Run, turn: Turn) -> Answer | None:
     if turn.error is not None or turn.refusal is not None or not turn.text.strip():
         return None
     if turn.cut or turn.limited is not None:
-        return _from_draft(run, turn.text)
-    return checked(run, turn.text, unanswered=turn.finish is not None and turn.finish.unanswered)
+        return _from_draft(run, turn.text, turn.by)
+    return checked(run, turn.text, by=turn.by, unanswered=turn.finish is not None and turn.finish.unanswered)

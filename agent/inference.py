@@ -13,16 +13,18 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random
 
 from ..policies.attempts import GiveUp, RetrySituation
 from ..policies.deadline import Deadline
-from ..policies.ledger import Claim, Refusal, Reservation
+from ..policies.ledger import Claim, Refusal
 from ..tools.call import Call
 from ..tools.isolation import abandon, spawn
 from . import timing
 from .act import strand
+from .lane import Asked, Lane, claim_of, input_tokens
 from .models.base import Message, Model, ModelRequest, ToolSpec
-from .prompts import broken_note, budget_note
+from .prompts import broken_note, budget_note, form_note
+from .race import Race
+from .routes import FirstToken, first_token, leaves, moved_on
 from .run import Run
 from .stream import ENDPOINT, MOST_CHARACTERS, Turn, read
-from .trace.handles import ChatSpan
 from .watch import Watch, attend
 
 BACKOFF = wait_random_exponential(multiplier=0.1, max=2.0)
@@ -42,16 +44,42 @@ async def infer(
     purpose: Literal["reason", "answer"],
     until: Deadline,
     on_call: Callable[[Call], None] = lambda call: None,
+    *,
+    fall_back: bool = True,
 ) -> Turn:
     """Call the run's model, again where what went wrong may pass, until `until`; nothing is raised for what it does.
 
-    `on_call` is told of each call the moment its arguments are complete.
+    Where it fails, or nothing comes of it for too long, another of the agent's models is asked, which is then the
+    run's, unless `fall_back` is false. `on_call` is told of each call the moment its arguments are complete.
     """
-    asked = _asked(run, messages, tools, purpose, until)
+    ask = _Ask(run=run, messages=messages, tools=tools, purpose=purpose, until=until, on_call=on_call)
+    model = run.model
+    turn = await _by(ask, model)
+    while fall_back and moved_on(run, model, turn, until, reasons=purpose == "reason"):
+        model = run.model
+        turn = await _by(ask, model)
+    return turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ask:
+    """A model call, whoever is to make it."""
+
+    run: Run
+    messages: list[Message]
+    tools: tuple[ToolSpec, ...]
+    purpose: Literal["reason", "answer"]
+    until: Deadline
+    on_call: Callable[[Call], None]
+
+
+async def _by(ask: _Ask, model: Model) -> Turn:
+    """What a model gives, asked again where what went wrong may pass."""
+    run, asked = ask.run, _asked(ask, model)
     retrying = AsyncRetrying(
         sleep=asyncio.sleep,
         wait=_wait,
-        stop=lambda state: _give_up(run, state, until),
+        stop=lambda state: _give_up(run, model, state, ask.until),
         retry=retry_if_result(_may_pass),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else Turn(cut=True),
     )
@@ -61,57 +89,43 @@ async def infer(
         number = next(numbers)
         if number > 1:
             strand(run)  # what the failed attempt began is there for this one if it asks for the same
-        return await _attempt(run, asked, number, on_call)
+        return await _attempt(ask, asked, number)
 
     return await retrying(attempt)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What a model call is asked: the request, its worst case, when it is interrupted, and which limit `max_tokens`
-    comes from."""
-
-    request: ModelRequest
-    claim: Claim
-    until: Deadline
-    limit: str | None
-
-
-def _asked(
-    run: Run,
-    messages: list[Message],
-    tools: tuple[ToolSpec, ...],
-    purpose: Literal["reason", "answer"],
-    until: Deadline,
-) -> _Asked:
-    """The request, and the worst case of what it takes."""
+def _asked(ask: _Ask, model: Model) -> Asked:
+    """The request to a model, and the worst case of what it takes."""
+    run, until = ask.run, ask.until
     now = run.now()
     note = budget_note(run.ledger.left(), None if until.never else until.remaining(now))
-    out = broken_note(run.broken()) if tools else ""
-    head = "\n\n".join(part for part in (run.instructions, note, out) if part)
+    out = broken_note(run.broken()) if ask.tools else ""
+    form = None if run.output is None else run.output.form
+    head = "\n\n".join(part for part in (run.instructions, form_note(form), note, out) if part)
     request = ModelRequest(
         query=run.query,
-        messages=({"role": "system", "content": head}, *messages),
-        tools=tools,
-        purpose=purpose,
+        messages=({"role": "system", "content": head}, *ask.messages),
+        tools=ask.tools,
+        purpose=ask.purpose,
         deadline=until,
         evidence=tuple(run.evidence),
         run=run.trace.trace_id,
+        form=form,
     )
     sent = input_tokens(request)
-    most, limit = _most_tokens(run, sent, None if until.never else until.remaining(now))
-    claim = claim_of(run.model, sent, most or 0)
-    return _Asked(request=replace(request, max_tokens=most), claim=claim, until=until, limit=limit)
+    most, limit = _most_tokens(run, model, sent, None if until.never else until.remaining(now))
+    claim = claim_of(model, sent, most or 0)
+    return Asked(model=model, request=replace(request, max_tokens=most), claim=claim, until=until, limit=limit)
 
 
-def _most_tokens(run: Run, sent: int, seconds: float | None) -> tuple[int | None, str | None]:
+def _most_tokens(run: Run, model: Model, sent: int, seconds: float | None) -> tuple[int | None, str | None]:
     """Tokens that fit into the time, the tokens and the money that are left, and which of them allows no more; `None`
     where nothing bounds them."""
-    bounds = {} if seconds is None else {"deadline": _writable(run, seconds)}
+    bounds = {} if seconds is None else {"deadline": _writable(run, model, seconds)}
     left = run.ledger.left()
     if "tokens" in left:
         bounds["tokens"] = int(left["tokens"]) - sent
-    price = run.model.price
+    price = model.price
     if "cost_usd" in left and price is not None and price.output_per_million > 0:
         bounds["cost_usd"] = int((left["cost_usd"] - price.of(sent, 0)) * 1_000_000 / price.output_per_million)
     if not bounds:
@@ -120,118 +134,77 @@ def _most_tokens(run: Run, sent: int, seconds: float | None) -> tuple[int | None
     return max(1, bounds[limit]), limit
 
 
-def _writable(run: Run, seconds: float) -> int:
+def _writable(run: Run, model: Model, seconds: float) -> int:
     """Tokens the model writes in so many seconds as often as the policy asks."""
-    if timing.embedded(run.model):
+    if timing.embedded(model):
         return UNBOUNDED
-    within = timing.of(run.memory.history, run.model).tokens_within(seconds, run.policy.interruption.tokens)
+    within = timing.of(run.memory.history, model).tokens_within(seconds, run.policy.interruption.tokens)
     return max(LEAST_TOKENS, within)
 
 
-def input_tokens(request: ModelRequest) -> int:
-    """An upper estimate of the tokens sent: one for three bytes of UTF-8, and four a message for its frame.
-
-    English is about four bytes a token, so the ledger errs on the safe side; the endpoint's own count replaces it.
-    """
-    size = sum(len(m.get("content", "").encode()) + len(str(m.get("calls", ""))) for m in request.messages)
-    size += sum(len(t.name) + len(t.description) + len(str(t.parameters)) for t in request.tools)
-    return size // 3 + 4 * len(request.messages)
-
-
-def claim_of(model: Model, sent: int, most: int) -> Claim:
-    """What a call costs at most that sends and writes so many tokens."""
-    if timing.embedded(model) and model.price is not None and model.price.of(1, 1) == 0:
-        return Claim(model_calls=1)  # tokens that take neither time nor money are none: the model is embedded
-    cost = None if model.price is None else model.price.of(sent, most)
-    return Claim(model_calls=1, input_tokens=sent, output_tokens=most, cost_usd=cost)
-
-
-async def _attempt(run: Run, asked: _Asked, number: int, on_call: Callable[[Call], None]) -> Turn:
-    """One call of the model; where no time is left it is not begun."""
+async def _attempt(ask: _Ask, asked: Asked, number: int) -> Turn:
+    """One call of the model, or of two where the first is slow to speak; where no time is left it is not begun."""
+    run = ask.run
     if asked.until.expired(run.now()):
         return Turn(cut=True)
-    reservation = run.ledger.reserve(asked.claim)
-    if isinstance(reservation, Refusal):
-        return Turn(refusal=reservation)
-    model, turn, started = run.model, Turn(), run.now()
-    if asked.request.purpose == "reason":
+    lane = Lane.begin(run, asked, number)
+    if isinstance(lane, Refusal):
+        return Turn(refusal=lane)
+    turn, hedge = Turn(by=asked.model.name), _hedge(ask, asked)
+    if ask.purpose == "reason":
         run.turn = turn
-    span = _begin(run, asked, number)
+    race = None if hedge is None else Race(run, lane, lambda: _second(ask, hedge, number), hedge.after)
     try:
-        with span.context():
-            task = spawn(read(run, model, asked.request, turn, on_call), f"model {model.name}")
+        with lane.span.context():
+            reads = read(run, race or asked.model, asked.request, turn, ask.on_call)
+            task = spawn(reads, f"model {asked.model.name}")
         run.own(task)
-        await attend(
-            run,
-            task,
-            turn,
-            Watch(run, asked.request, asked.until, started, retry=number <= run.policy.attempts.model_retries),
-        )
+        retry = number <= run.policy.attempts.model_retries
+        watch = Watch(run, asked.request, asked.until, lane.started, retry=retry, hedged=race is not None)
+        await attend(run, task, turn, watch)
         # Where it neither finished nor failed, its time was up: it was cut from here, or it saw so itself.
         turn.cut = turn.finish is None and turn.error is None
         turn.limited = (asked.limit or ENDPOINT) if _ended_by_its_limit(turn) else None
     finally:
         abandon(task)
-        cost = _settle(reservation, model, turn)
-        _learn(run, model, turn, run.now() - started)
-        _end(span, turn, cost)
+        _over(run, lane, race, turn)
+        turn.took = run.now() - lane.started
     return turn
+
+
+def _over(run: Run, lane: Lane, race: Race | None, turn: Turn) -> None:
+    """End the call, or both where two were raced."""
+    if race is None:
+        lane.end(run, turn)
+        return
+    turn.by = race.winner.model.name
+    turn.first = None if turn.first is None else turn.first - race.lead
+    race.winner.end(run, turn)
+    for other, gave in race.rest():
+        other.end(run, gave)
+    run.tally.raced(run.policy.hedging, lane.model.name, hedged=race.raced, won=race.winner is not lane)
 
 
 def _ended_by_its_limit(turn: Turn) -> bool:
     return turn.finish is not None and turn.finish.reason == "length" and turn.written <= MOST_CHARACTERS
 
 
-def _begin(run: Run, asked: _Asked, number: int) -> ChatSpan:
-    """The span of a model call, with what was expected of it."""
-    now, model = run.now(), run.model
-    forecast = timing.of(run.memory.history, model).forecast() if run.trace.recording else None
-    return run.trace.chat(
-        model.name,
-        model.provider,
-        purpose=asked.request.purpose,
-        node=asked.request.purpose,
-        max_tokens=asked.request.max_tokens,
-        remaining=run.deadline.remaining(now),
-        timeout=None if asked.until.never else asked.until.remaining(now),
-        attempt=number,
-        p50=None if forecast is None else forecast.median,
-        p95=None if forecast is None else forecast.quantile(0.95),
-    )
+def _hedge(ask: _Ask, asked: Asked) -> FirstToken | None:
+    """When another model is asked beside this one; `None` where it is not."""
+    if len(ask.run.ladder) < 2 or timing.embedded(asked.model):
+        return None
+    return first_token(ask.run, asked, ask.until)
 
 
-def _learn(run: Run, model: Model, turn: Turn, seconds: float) -> None:
-    """A call that was cut, or ended by its limit of tokens, would have taken longer; one that failed is no sample."""
-    if turn.error is None and seconds > 0:
-        censored = turn.finish is None or turn.finish.reason == "length"
-        timing.learn(run, model, seconds, turn.tokens, first=turn.first, kind=turn.kind, censored=censored)
-
-
-def _end(span: ChatSpan, turn: Turn, cost: float | None) -> None:
-    """End the span of a model call; one that was neither finished, failed nor cut was cancelled with its run."""
-    outcome = "ok" if turn.finish else "error" if turn.error else "timed_out" if turn.cut else "cancelled"
-    failed = None if turn.error is None else str(turn.error.status or turn.error.kind)
-    span.end(
-        outcome,
-        error_type=failed,
-        error=None if turn.error is None else str(turn.error),
-        input_tokens=turn.usage.input_tokens,
-        output_tokens=turn.usage.output_tokens,
-        finish_reason=turn.finish.reason if turn.finish else None,
-        first_chunk=turn.first,
-        cost_usd=cost,
-    )
-
-
-def _settle(reservation: Reservation, model: Model, turn: Turn) -> float | None:
-    """The actual where the endpoint said it; a call that was cut before it said so stays at its worst case. Returns the
-    US dollars, where they are known."""
-    used = turn.usage
-    cost = None
-    if model.price is not None and used.input_tokens is not None and used.output_tokens is not None:
-        cost = model.price.of(used.input_tokens, used.output_tokens)
-    reservation.settle(input_tokens=used.input_tokens, output_tokens=used.output_tokens, cost_usd=cost)
-    return cost
+def _second(ask: _Ask, hedge: FirstToken, number: int) -> Lane | None:
+    """Begin the other model's call, where the ledger has room for it now."""
+    run = ask.run
+    lane = Lane.begin(run, _asked(ask, hedge.model), number + 1)
+    if isinstance(lane, Refusal):
+        run.trace.decision("hedge", "refused", lane.reason, tool=hedge.model.name)
+        return None
+    run.trace.decision("hedge", "hedge", hedge.reason, hedge.situation, other=hedge.model.name)
+    return lane
 
 
 def _may_pass(turn: Turn) -> bool:
@@ -249,19 +222,20 @@ def _wait(state: RetryCallState) -> float:
     return asked if asked is not None else BACKOFF(state)
 
 
-def _give_up(run: Run, state: RetryCallState, until: Deadline) -> bool:
+def _give_up(run: Run, model: Model, state: RetryCallState, until: Deadline) -> bool:
     """Whether there is no further attempt: none is left, it would not fit, or the ledger has no call for it."""
     refusal = run.ledger.check(Claim(model_calls=1))
     situation = RetrySituation(
-        tool=run.model.name,
+        tool=model.name,
         attempt=state.attempt_number,
         retries=run.policy.attempts.model_retries,
         remaining=until.remaining(run.now()) - state.upcoming_sleep,
         wait=state.upcoming_sleep,
-        expected=timing.of(run.memory.history, run.model).forecast().median,
+        expected=timing.of(run.memory.history, model).forecast().median,
         refusal=refusal.reason if refusal else None,
     )
     decided = run.policy.attempts.retry(situation)
     over = isinstance(decided, GiveUp)
     run.trace.decision("model_retry", "give_up" if over else "retry", decided.reason, situation)
-    return over
+    turn = state.outcome.result() if state.outcome else Turn()
+    return over or leaves(run, model, turn, until, state.upcoming_sleep, state.attempt_number)

@@ -18,11 +18,11 @@ QUALITY: Final = "quality"
 warned. A trace holds it for every run that gave an answer."""
 
 
-def kind_of(run: Run) -> Kind:
-    """The kind of a run, as it is counted."""
+def kind_of(run: Run, model: str = "") -> Kind:
+    """The kind of a run, as it is counted, by the model that wrote its answer; else by the one that is asked now."""
     # A copy: where the loop is blocked this is another thread.
     used = (item.tool for item in list(run.evidence) if item.usable)
-    return run.memory.standing.settled(Kind.of(modality_of(run.query), used, run.model.name))
+    return run.memory.standing.settled(Kind.of(modality_of(run.query), used, model or run.model.name))
 
 
 def note(run: Run, answer: Answer, stop_reason: StopReason) -> None:
@@ -32,7 +32,7 @@ def note(run: Run, answer: Answer, stop_reason: StopReason) -> None:
     """
     if stop_reason == "cancelled":
         return
-    kind, standing = kind_of(run), run.memory.standing
+    kind, standing = kind_of(run, answer.by), run.memory.standing
     known = standing.of(kind)
     situation = QualitySituation(
         modality=kind.modality,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from ..policies.fencing import CLOSING, OPENING, neutralised
 from ..tools.call import Evidence
+from .models.base import AnswerForm
 
 BASE = (
     "Answer the user's question with the tools you have. Ask for independent calls together, in one turn. "
@@ -19,6 +21,18 @@ FINAL = "No further tool calls are possible. Answer now, from what is known, and
 UNSEEN = "Found as well, and not shown to you before:"
 
 AGAIN = "That answer was refused: {reason}. Write it again, from what is known, and say plainly what is missing."
+
+OPEN = (
+    "That answer could not be checked: {reason}. Write it again, from what is known, and say plainly what is missing."
+)
+
+
+def form_note(form: AnswerForm | None) -> str:
+    """What the answer has to be, where it has to be JSON."""
+    if form is None:
+        return ""
+    schema = json.dumps(form.schema, ensure_ascii=False)
+    return f"Give the final answer as one JSON object that fits this JSON Schema, and nothing else: {schema}"
 
 
 def budget_note(left: Mapping[str, float], seconds: float | None) -> str:

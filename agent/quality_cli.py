@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import IO, Any
 
+    from rich.console import Console
+
     from ..policies.quality import Quality
 
 DbOption = Annotated[Path | None, typer.Option(metavar="PATH", help="The store; default: that of the traces.")]
@@ -26,10 +28,16 @@ DbOption = Annotated[Path | None, typer.Option(metavar="PATH", help="The store; 
 def calibration(
     policy: Annotated[Path | None, typer.Option(help="A policy file in TOML: its [quality] judges.")] = None,
     threshold: Annotated[float | None, typer.Option(help="The share that has to be right, from 0 to 1.")] = None,
+    checks: Annotated[
+        bool, typer.Option("--checks", help="Show what costly checks, such as judges, took instead.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
     db: DbOption = None,
 ) -> None:
     """Show how often answers were right, by the kind of query: its modality, the tools used, and the model."""
+    if checks:
+        _check_costs(db, as_json)
+        return
     from .quality import QualityStore
     from .quality_view import Judged, show_judged
 
@@ -41,12 +49,30 @@ def calibration(
     elif not judged:
         typer.echo(f'nothing is known yet in {store.path}; runs teach it: shotclock ask "What is 17 * 23?"')
     else:
-        from rich.console import Console
+        show_judged(judged, quality, _console())
 
-        # A pipe of a narrow encoding gets a question mark, not a traceback.
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")
-        show_judged(judged, quality, Console(highlight=False))
+
+def _check_costs(db: Path | None, as_json: bool) -> None:
+    from .check_costs import check_costs, show_check_costs
+    from .trace.store import TraceStore
+
+    store = TraceStore(db)
+    costs = check_costs(store)
+    if as_json:
+        print(json.dumps([cost.to_dict() for cost in costs], indent=2))
+    elif not costs:
+        typer.echo(f"no costly check is recorded in {store.path}; a judge is one: Agent(verify=[judge(...)])")
+    else:
+        show_check_costs(costs, _console())
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # A pipe of a narrow encoding gets a question mark, not a traceback.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    return Console(highlight=False)
 
 
 def _quality(policy: Path | None, threshold: float | None) -> Quality:

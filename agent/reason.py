@@ -12,9 +12,11 @@ from ..tools.call import Call
 from . import timing
 from .act import begin_early, strand
 from .inference import infer
+from .judging import news
 from .models.base import CallMessage, Message
 from .models.rules import Rules
 from .plan_text import offered
+from .routes import ease, review, rise
 from .run import Ending, Run
 from .state import State
 from .stream import ENDPOINT, Turn
@@ -27,21 +29,33 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
     run.tick()
     if state["turn"] == 0:
         _recall(run, state)
+    ease(run, run.last)
     if state["turn"] == 0 and timing.can_take_over(run):
         _begin(run)
-    turn = await _think(run, state["messages"])
+    told = news(run)
+    messages = [*state["messages"], *told]
+    review(run, messages)
+    turn = await _think(run, messages)
+    if _helpless(turn) and rise(run, "unanswered", "it has nothing to answer with", messages, run.last):
+        turn = await _think(run, messages)
+        run.tally.escalated("unanswered", helped=not _helpless(turn))
     if turn.error is not None and not isinstance(run.model, Rules):
         _hand_over(run, Ending(stop_reason="model_failed", reason="the model failed"), "failed", str(turn.error))
-        turn = await _think(run, state["messages"])
+        turn = await _think(run, messages)
     elif turn.stopped is not None and turn.stopped.then == "embedded":
         _too_slow(run, turn.stopped.reason)
-        turn = await _think(run, state["messages"])
+        turn = await _think(run, messages)
     if turn.calls and not turn.cut:
         message = Message(role="assistant", content=turn.text, calls=[_call_message(turn, call) for call in turn.calls])
-        return Command(goto="act", update={"messages": [message], "turn": state["turn"] + 1})
+        return Command(goto="act", update={"messages": [*told, message], "turn": state["turn"] + 1})
     strand(run)
     _end(run, turn)
-    return Command(goto="answer", update={"messages": [Message(role="assistant", content=turn.text)]})
+    return Command(goto="answer", update={"messages": [*told, Message(role="assistant", content=turn.text)]})
+
+
+def _helpless(turn: Turn) -> bool:
+    """Whether a model says that it found nothing to answer with."""
+    return turn.finish is not None and turn.finish.unanswered
 
 
 def _begin(run: Run) -> None:
@@ -93,6 +107,7 @@ def _hand_over(run: Run, ending: Ending, did: str, reason: str) -> None:
 
 
 def _end(run: Run, turn: Turn) -> None:
+    run.spoke = turn.by
     run.unanswered = turn.finish is not None and turn.finish.unanswered
     run.whole = turn.refusal is None and not turn.cut and turn.limited is None
     if turn.refusal is not None:

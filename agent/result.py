@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic_core import to_jsonable_python
+
 from ..policies.budget import Budget, Spend
 from ..policies.outcome import Verdict
 from ..tools.call import Evidence
 
 Status = Literal["complete", "partial", "fallback", "suspended"]
-"""`complete`: the model answered and nothing was cut. `partial`: it answered without something it wanted. `fallback`:
-the
-answer was composed from the evidence, or by the embedded model because the chosen one failed. `suspended`: waiting."""
+"""`complete`: the model answered and nothing was cut. `partial`: it answered without something it wanted, or its
+answer was refused by a check, or is given without the sentences that were. `fallback`: the answer was composed from the
+evidence, or by the embedded model because the chosen one failed. `suspended`: waiting."""
 
 StopReason = Literal[
     "answered",
@@ -36,7 +38,10 @@ class Result:
     or models did.
 
     Attributes:
-        answer: the answer, or an honest sentence that says there is none.
+        answer: the answer as text, or an honest sentence that says there is none; of an agent with an `output_type` a
+            value of that type, or `None`, and the warnings say why.
+        model: the name of the model that wrote it; empty where it was composed from the evidence without one. The trace
+            has every model call with its own.
         status: how the answer came about.
         stop_reason: why reasoning ended.
         verified: `True` only where the answer passed its checks.
@@ -51,7 +56,8 @@ class Result:
         answered: `False` where the answer only says that there is none.
     """
 
-    answer: str
+    answer: Any
+    model: str
     status: Status
     stop_reason: StopReason
     verified: bool
@@ -68,7 +74,8 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, as `shotclock ask --json` prints them."""
         return {
-            "answer": self.answer,
+            "answer": to_jsonable_python(self.answer, fallback=str),
+            "model": self.model,
             "answered": self.answered,
             "status": self.status,
             "stop_reason": self.stop_reason,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..policies.budget import Budget, Spend
+from ..policies.budget import Budget
 from ..policies.deadline import Deadline
 from ..policies.fencing import ROLE, neutralised, smuggled
 from ..policies.ledger import Ledger
@@ -30,11 +30,15 @@ from ..tools.scope import ENCLOSING, Enclosing
 from ..tools.seen import Seen
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
+from .aside import Aside
+from .closing import status_of, warnings_of
 from .early import EarlyStarts, Started
 from .events import Event, Warned
 from .kind import note
+from .ladder import Ladder
 from .models.base import Message, Model, ToolSpec
-from .result import Result, Status, StopReason
+from .output import Output
+from .result import Result, StopReason
 from .tally import Tally
 from .trace.spans import RunTrace
 from .turns import Turns
@@ -47,13 +51,19 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An answer with its verdict: `composed` where no model wrote it, `unanswered` where it says that there is none,
-    `boasts` where it says that something was done and no call shows it."""
+    `boasts` where it says that something was done and no call shows it. `by` is the name of the model that wrote it,
+    and `gap` says that something was left out. Where answers have a type, `value` is the answer as that, and `misfit`
+    says why there is none."""
 
     text: str
     verdict: Verdict
     composed: bool = False
     unanswered: bool = False
     boasts: bool = False
+    by: str = ""
+    gap: bool = False
+    value: Any = None
+    misfit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +82,10 @@ class Run:
         query: the question.
         budget: the limits.
         policy: the policies.
-        model: who reasons; the embedded model takes its place where it fails.
+        model: who reasons; another one, and at last the embedded model, takes its place where it fails.
+        aside: the judgements of results that are under way.
+        ladder: the models that could be asked, cheapest first.
+        spoke: the name of the model whose turn ended reasoning.
         toolbox: the tools.
         trace: where spans and decisions go.
         now: the clock of `deadline` and `soft`.
@@ -85,6 +98,7 @@ class Run:
         seen: what the model has been shown, and by whose word.
         verifiers: what the product checks answers with.
         tally: how often costly ones of them refused, over the agent's runs.
+        output: the type that answers have; `None` is text.
         verifying: seconds that costly checks have taken of the run.
         evidence: what calls gave so far.
         ending: why reasoning ended, once it has.
@@ -119,6 +133,10 @@ class Run:
     verifiers: tuple[Callable[..., Any], ...] = ()
     tally: Tally = field(default_factory=Tally)
     verifying: float = 0.0
+    output: Output | None = None
+    aside: Aside = field(default_factory=Aside)
+    ladder: Ladder = field(default_factory=lambda: Ladder(()))
+    spoke: str = ""
     soft: Deadline = field(init=False)
     last: Deadline = field(init=False)
     ledger: Ledger = field(init=False)
@@ -288,7 +306,7 @@ class Run:
     def _make(self, answer: Answer) -> Result:
         elapsed = self.elapsed
         ending = self.ending or Ending(stop_reason="deadline", reason="the deadline came first")
-        status = self._status(answer, ending)
+        status = status_of(self, answer, ending)
         spend = self.ledger.spend(elapsed)
         verified = answer.verdict.outcome == "pass"
         self.tick()
@@ -298,8 +316,9 @@ class Run:
             self._enclosing.brought.update({item.origin: item.tool for item in self.evidence if item.untrusted})
         self.trace.end_run(status, ending.stop_reason, verified, spend, answer=answer.text)
         return Result(
-            answer=answer.text,
-            answered=not answer.unanswered,
+            answer=answer.text if self.output is None else answer.value,
+            model=answer.by,
+            answered=not (answer.unanswered or answer.misfit),
             status=status,
             stop_reason=ending.stop_reason,
             verified=verified,
@@ -307,7 +326,7 @@ class Run:
             evidence=tuple(self.evidence),
             spend=spend,
             budget=self.budget,
-            warnings=tuple(self._closing_warnings(answer, ending, spend)),
+            warnings=tuple(warnings_of(self, answer, ending, spend)),
             elapsed=elapsed,
             trace_id=self.trace.trace_id,
             decisions=tuple(decision.to_dict() for decision in self.trace.decisions),
@@ -324,38 +343,6 @@ class Run:
             reason = f"{counts.adopted} of {counts.launched} early starts were asked for in the end"
             self.trace.decision("speculation", "account", reason, launched=counts.launched, adopted=counts.adopted,
                                 wasted=counts.wasted)  # fmt: skip
-
-    def _status(self, answer: Answer, ending: Ending) -> Status:
-        if answer.composed or self.model_failed:
-            return "fallback"
-        skipped = any(item.outcome.name in ("skipped", "timed_out", "cancelled") for item in self.evidence)
-        if answer.unanswered or skipped or self._failed() or ending.stop_reason not in ("answered", "enough"):
-            return "partial"
-        return "complete"
-
-    def _failed(self) -> list[Evidence]:
-        """The last failure of each tool that gave nothing usable; a call that was written wrongly is the model's."""
-        gave = {item.tool for item in self.evidence if item.usable}
-        failed = [e for e in self.evidence if e.outcome.name == "error" and e.verdict.verifier != "arguments"]
-        return list({item.tool: item for item in failed if item.tool not in gave}.values())
-
-    def _closing_warnings(self, answer: Answer, ending: Ending, spend: Spend) -> list[str]:
-        warnings = list(self.warnings)
-        if ending.stop_reason not in ("answered", "enough"):
-            warnings.append(f"Reasoning ended early: {ending.reason}.")
-        if answer.composed and not answer.unanswered:
-            warnings.append("The answer was put together from the evidence, without the model.")
-        if answer.unanswered:
-            warnings.append("The question was not answered.")
-        elif answer.verdict.outcome != "pass":
-            warnings.append(f"The answer is not verified: {answer.verdict.reason}.")
-        warnings += [f"Nothing came of {item.tool}: {item.content}" for item in self._failed()]
-        if spend.cost_usd is None and self.budget.cost_usd is not None:
-            warnings.append("cost_usd could not be enforced: the price of the model is unknown.")
-        warnings += [
-            f"The result of {e.tool} was cut to {len(e.content):,} characters." for e in self.evidence if e.truncated
-        ]
-        return warnings
 
 
 def _described(tool: Tool) -> str:

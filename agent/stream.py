@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from ..policies.errors import ModelError
 from ..policies.interruption import Cut
@@ -20,7 +20,7 @@ from . import timing
 from .act import begin_partly
 from .events import TextDelta as TextEvent
 from .identity import TurnIds
-from .models.base import CallDelta, CallReady, Finish, Model, ModelEvent, ModelRequest, TextDelta, ToolSpec, Usage
+from .models.base import CallDelta, CallReady, Finish, ModelEvent, ModelRequest, TextDelta, ToolSpec, Usage
 from .run import Run
 
 MOST_CHARACTERS = 1_000_000
@@ -54,6 +54,8 @@ class Turn:
         error: what went wrong, where something did.
         refusal: the limit that did not allow the call at all.
         cut: whether its time was up first.
+        by: the name of the model that gave it.
+        took: seconds it took.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -68,6 +70,8 @@ class Turn:
     first: float | None = None
     limited: str | None = None
     stopped: Cut | None = None
+    by: str = ""
+    took: float = 0.0
     disarming: Disarming = field(default_factory=Disarming)
     _parts: list[str] = field(default_factory=list)
 
@@ -94,7 +98,18 @@ class Turn:
         self.written += len(text)
 
 
-async def read(run: Run, model: Model, request: ModelRequest, turn: Turn, on_call: Callable[[Call], None]) -> None:
+class Speaker(Protocol):
+    """A model, or what stands in its place."""
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """As `Model.stream`."""
+
+
+async def read(run: Run, model: Speaker, request: ModelRequest, turn: Turn, on_call: Callable[[Call], None]) -> None:
     """Take the stream's events into `turn` as they come; whatever it raises becomes its error."""
     try:
         async with _closing(model.stream(request)) as stream:

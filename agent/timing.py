@@ -36,6 +36,9 @@ _EMBEDDED_Q: Final = 0.75
 _FIRST_SIGMA: Final = 0.7
 """Log deviation of the time to a first token, before any was seen: that of an API."""
 
+_DECLARED_Q: Final = 0.95
+"""How surely a first token comes earlier than one that is overdue by what a model's author declares."""
+
 _UNKNOWN: Final = LatencyState(PRIORS["tool"]).forecast()
 
 
@@ -152,15 +155,18 @@ def switch_at(run: Run, started: float) -> float:
 
 
 def overdue_at(run: Run) -> float:
-    """Seconds after which a first token is overdue; infinite where too little is known."""
+    """Seconds after which a first token is overdue; infinite where too little is known and nobody else could be
+    asked."""
     if embedded(run.model):
         return math.inf
     policy = run.policy.interruption
     first = first_tokens_of(run.memory.history, run.model)
     slack = 1 + run.policy.attempts.slack
-    if first.n < policy.learn_from:
+    known = first.n >= policy.learn_from
+    if not known and run.ladder.other(run.model) is None:
         return math.inf
-    return max(policy.patience, slack * first.forecast().quantile(policy.overdue))
+    # Where another model stands by, what its author declares is enough to go by; that it tells of the far tail is not.
+    return max(policy.patience, slack * first.forecast().quantile(policy.overdue if known else _DECLARED_Q))
 
 
 def estimated_tokens(written: int, calls: Sequence[Call] = ()) -> int:

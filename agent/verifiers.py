@@ -45,11 +45,15 @@ class Answered:
         text: the answer.
         query: the question.
         evidence: what the run has found.
+        value: the answer as the agent's `output_type`, `None` where that is text; of a result what the tool returned.
+        call: the call that it is the result of, where it is no answer; empty else.
     """
 
     text: str
     query: str
     evidence: tuple[Evidence, ...] = ()
+    value: Any = None
+    call: str = ""
 
 
 Verifier = Callable[[Answered], "CheckResult | Awaitable[CheckResult]"]
@@ -94,10 +98,12 @@ class Stake:
     Attributes:
         generate: seconds that what it checks takes to make; 0 where that takes no time.
         again: seconds until another answer could be there; `None` where none is to be had.
+        made_by: who made it: a model, or a tool.
     """
 
     generate: float = 0.0
     again: float | None = None
+    made_by: str = ""
 
 
 def verifiers_of(verify: Any) -> tuple[Verifier, ...]:
@@ -124,7 +130,7 @@ async def verified(run: Run, answer: Answer, stake: Stake | None = None) -> Answ
     if not run.verifiers or answer.unanswered or answer.verdict.outcome == "fail":
         return answer
     until = run.deadline.less(run.policy.reserve.compose + run.policy.reserve.margin)
-    answered = Answered(text=answer.text, query=run.query, evidence=tuple(run.evidence))
+    answered = Answered(text=answer.text, query=run.query, evidence=tuple(run.evidence), value=answer.value)
     said: list[tuple[Verdict, bool]] = []
     for verifier in run.verifiers:
         if isinstance(verifier, Costly):
@@ -151,16 +157,18 @@ async def consult(
     """What a costly verifier says and whether it vouches for it; `None` where it was not worth asking."""
     name = check_name(verifier)  # type: ignore[arg-type]  # a verifier is a callable
     forecast, claim = verifier.forecast(run), verifier.claim(run, answered)
-    situation = _situation(run, name, forecast, claim, until, before, stake)
+    counted = name if what == "answer" else f"{name} of {what}"
+    asked = run.tally.of(counted, before)
+    situation = _situation(run, name, forecast, claim, until, before, stake, asked)
     decided = run.policy.verification.decide(situation)
     if not isinstance(decided, Buy):
-        run.trace.decision("verify", "not_bought", decided.reason, situation, what=what)
+        run.trace.decision("verify", "not_bought", decided.reason, situation, what=what, made_by=stake.made_by)
         return None
     reservation = run.ledger.reserve(claim)
     if isinstance(reservation, Refusal):  # another of the run's checks was quicker
         run.trace.decision("verify", "not_bought", reservation.reason, verifier=name, what=what)
         return None
-    run.trace.decision("verify", "buy", decided.reason, situation, what=what)
+    run.trace.decision("verify", "buy", decided.reason, situation, what=what, made_by=stake.made_by)
     began = run.now()
     until = until.earlier(Deadline.after(began, decided.seconds))
     span = run.trace.verify(what, verifier=name, node="answer" if what == "answer" else "verify")
@@ -168,15 +176,22 @@ async def consult(
     coroutine = functools.partial(_awaited, lambda: verifier.ask(run, answered, terms))
     found = await _heard(run, name, lambda: spawn(coroutine(), f"verifier {name}"), until, span)
     run.verifying += run.now() - began
-    run.tally.count(name, before, found[0])
+    run.tally.count(counted, before, found[0])
     return found
 
 
 def _situation(
-    run: Run, name: str, forecast: Forecast, claim: Claim, until: Deadline, before: Verdict, stake: Stake
+    run: Run,
+    name: str,
+    forecast: Forecast,
+    claim: Claim,
+    until: Deadline,
+    before: Verdict,
+    stake: Stake,
+    counted: tuple[int, int],
 ) -> RungSituation:
     now = run.now()
-    asked, refused = run.tally.of(name, before)
+    asked, refused = counted
     refusal = run.ledger.check(claim)
     # An answer after it takes one model call more, whatever the verdict itself takes.
     after = run.ledger.check(replace(claim, model_calls=claim.model_calls + 1))

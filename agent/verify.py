@@ -12,6 +12,7 @@ from ..policies.outcome import Skipped, Verdict
 from ..policies.stopping import Stop, TurnSituation
 from ..tools.call import Evidence
 from .accord import compare, disputed
+from .judging import begin_judging
 from .models.base import Message
 from .plan_text import answer_to, given
 from .run import Run
@@ -31,6 +32,7 @@ async def verify(state: State, runtime: Runtime[Run]) -> Command[Literal["reason
     messages = [_told(answer_to(run, call, gave[call["id"]]), gave[call["id"]]) for call in asked if gave[call["id"]]]
     turns = run.turns
     turns.take(state["turn"], turn)
+    begin_judging(run, turn)
     situation = _situation(run, state, turn, turns)
     decided = run.policy.stopping.decide(situation)
     span.end(_verdict(turn))

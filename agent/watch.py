@@ -17,13 +17,16 @@ from .stream import Turn
 class Watch:
     """What `Interruption` is told of a stream: the instants are worked out once, the rest when it is asked."""
 
-    def __init__(self, run: Run, request: ModelRequest, until: Deadline, started: float, *, retry: bool) -> None:
+    def __init__(
+        self, run: Run, request: ModelRequest, until: Deadline, started: float, *, retry: bool, hedged: bool
+    ) -> None:
         self._run = run
         self._limit = request.max_tokens
         self._purpose = request.purpose
         self._started = started
         self._last = until.at - started
-        self._overdue = timing.overdue_at(run)
+        # Beside a hedge nothing is gained by cutting the first.
+        self._overdue = math.inf if hedged else timing.overdue_at(run)
         self._switch = timing.switch_at(run, started) if self._purpose == "reason" else math.inf
         self._retry = retry
 
@@ -53,10 +56,13 @@ class Watch:
         )
 
     def _again(self) -> float:
-        """Seconds another attempt takes; infinite where none may be made."""
-        if not self._retry or self._run.ledger.check(Claim(model_calls=1)) is not None:
+        """Seconds another attempt takes, by this model or another; infinite where none may be made."""
+        run = self._run
+        if run.ledger.check(Claim(model_calls=1)) is not None:
             return math.inf
-        return timing.of(self._run.memory.history, self._run.model).forecast().median
+        other = run.ladder.other(run.model)
+        able = [*([run.model] if self._retry else []), *([] if other is None else [other])]
+        return min((timing.of(run.memory.history, each).forecast().median for each in able), default=math.inf)
 
     def _chance(self, tokens: int, elapsed: float) -> float:
         model = timing.of(self._run.memory.history, self._run.model)

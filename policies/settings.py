@@ -23,6 +23,7 @@ from .interruption import Interruption
 from .limits import Limits
 from .quality import Quality
 from .reserve import Reserve
+from .routing import Routing
 from .speculation import Speculation
 from .stopping import Stopping
 from .trust import Trust
@@ -46,6 +47,7 @@ class Policy:
         speculation: what is begun before the model has finished its turn, and whether it may hand over plans.
         stopping: when reasoning ends.
         verification: whether a model is asked again after its answer was refused.
+        routing: which of an agent's models is asked.
         trust: what untrusted content may lead to.
         quality: when a user is warned that answers of a kind are too often wrong.
         limits: how large queries, results and answers may be.
@@ -63,6 +65,7 @@ class Policy:
     speculation: Speculation = field(default_factory=Speculation)
     stopping: Stopping = field(default_factory=Stopping)
     verification: Verification = field(default_factory=Verification)
+    routing: Routing = field(default_factory=Routing)
     trust: Trust = field(default_factory=Trust)
     quality: Quality = field(default_factory=Quality)
     limits: Limits = field(default_factory=Limits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from .errors import InvalidPolicy
 from .outcome import Verdict, VerdictOutcome
@@ -116,6 +116,37 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldSituation:
+    """What is known when a call that changes something follows results that costly checks are judging.
+
+    Attributes:
+        tool: what would be called.
+        unsettled: results that still have no verdict at the soft deadline.
+        refused: results that were refused after the model had seen them, and asked for this call.
+        waited: seconds the call has waited for the verdicts.
+    """
+
+    tool: str
+    unsettled: int
+    refused: int
+    waited: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Do not call it; the model is told why, and may ask again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Call it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """Checks that cost nothing are always made; others are bought where they pay, and a refused answer is asked for
     again where another one fits.
@@ -145,6 +176,10 @@ class Verification:
         patience: how many times its 95th percentile a check is waited for, and longer within `share`, as far as time
             for another answer is left beside it; a quarter more is the 99th. Default 1.25.
         value_usd: what finding a wrong answer is worth, US dollars; `None` leaves money to the limits. Default `None`.
+        omit: whether the sentences that the evidence does not bear out are left out of an answer that was refused for
+            good, where the rest passes; it says that they are missing. Default true.
+        unsettled: what becomes of a call that changes something where a costly check that was bought has not judged a
+            result in time that it may rest on: `"hold"` skips it, `"allow"` makes it. Default `"hold"`.
         marks: whether a costly check is also bought where it is too late for another answer. Default false: the answer
             is there sooner, and as often right.
     """
@@ -157,6 +192,8 @@ class Verification:
     probe: float = 0.05
     patience: float = 1.25
     value_usd: float | None = None
+    omit: bool = True
+    unsettled: Literal["hold", "allow"] = "hold"
     marks: bool = False
 
     def __post_init__(self) -> None:
@@ -168,6 +205,8 @@ class Verification:
         for name in ("ratio", "value_usd"):
             if (value := getattr(self, name)) is not None and not value >= 0:
                 raise InvalidPolicy(f"verification.{name} must be 0 or more, got {value!r}")
+        if self.unsettled not in ("hold", "allow"):
+            raise InvalidPolicy(f"verification.unsettled must be 'hold' or 'allow', got {self.unsettled!r}")
         if not self.patience >= 1:
             raise InvalidPolicy(f"verification.patience must be 1 or more, got {self.patience!r}")
 
@@ -187,7 +226,7 @@ class Verification:
         return Buy(
             seconds,
             f"95 % of the verdicts of {s.verifier} take up to {s.q95:.2f} s, {s.slack:.2f} s are left for it, and it "
-            f"refuses {self.chance(s):.0%}",
+            f"refuses {self.chance(s):.0%}{_beside(s)}",
         )
 
     def _allowed(self, s: RungSituation) -> float:
@@ -248,6 +287,16 @@ class Verification:
         """Seconds that have to be left for it; a run that probes makes do with what it usually takes."""
         return s.expected if s.draw < self.probe else s.q95
 
+    def hold(self, s: HoldSituation) -> Hold | Release:
+        """Whether a call that changes something is made after results that were being judged."""
+        if s.refused:
+            return Hold(f"{_results(s.refused)} refused meanwhile that it may rest on")
+        if s.unsettled and self.unsettled == "hold":
+            return Hold(f"{_results(s.unsettled)} not judged in time that it may rest on")
+        if s.unsettled:
+            return Release(f"{_results(s.unsettled)} not judged in time, and verification.unsettled=allow")
+        return Release(f"what was judged was not refused; it waited {s.waited:.2f} s for that")
+
     def again(self, s: AgainSituation) -> Again | Keep:
         """Whether the model is asked once more."""
         if s.embedded:
@@ -261,6 +310,15 @@ class Verification:
         if s.remaining < s.expected:
             return Keep(f"an answer takes about {s.expected:.2f} s and {max(0.0, s.remaining):.2f} s are left")
         return Again(f"the answer was refused ({s.reason}), and another one fits")
+
+
+def _results(number: int) -> str:
+    return "one result is" if number == 1 else f"{number} results are"
+
+
+def _beside(s: RungSituation) -> str:
+    """How long the check takes beside what it checks, in words; empty where that takes no time."""
+    return f"; it takes {s.expected / s.generate:.2g} times as long as making what it checks" if s.generate else ""
 
 
 def together(grounding: Verdict, said: Sequence[tuple[Verdict, bool]]) -> Verdict:

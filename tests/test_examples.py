@@ -45,6 +45,13 @@ EXPECTED = {
         r"turn by turn: 3\.3 s, 4 model calls",
         r"days\(lamp, Oslo\) gave 3",
     ],
+    "models": [
+        r"the small one is right: The lamp costs 39.90 euros. .small, verified: True.",
+        r"its answer is refused: The lamp costs 39.90 euros. .large, verified: True.",
+        "  escalate: small is doubted",
+        r"it is down: The lamp costs 39.90 euros. .large, verified: True.",
+        "  fall_back: small failed .small: down for maintenance.",
+    ],
     "stop_rule": [
         "the model decides: asked 4 of 4",
         "three results are enough: asked 3 of 4",

@@ -81,6 +81,11 @@ def _run(check: Check, value: Any, arguments: Mapping[str, Any]) -> Verdict | No
         return Verdict.unsure(name, f"the check {name} raised {type(error).__name__}: {short(error)}")
 
 
+def is_costly(check: Any) -> bool:
+    """Whether a check takes time or money of a run, such as a judge: the run asks it, and the pipeline does not."""
+    return callable(getattr(check, "ask", None)) and callable(getattr(check, "claim", None))
+
+
 def check_name(check: Callable[..., Any]) -> str:
     """What traces and reasons call a check: its `__name__`, or its type's."""
     name = getattr(check, "__name__", None)

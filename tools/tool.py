@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, overload
 
 from ..policies.budget import amount, count, seconds
 from ..policies.errors import InvalidBudget, InvalidTool
+from .checking import is_costly
 from .reference import unreachable
 from .schema import Schema
 
@@ -54,6 +55,7 @@ class Tool:
         isolation: where it runs, `loop`, `thread` or `process`.
         trusted: whether its results may be read as more than data.
         checks: what its results must pass.
+        judges: checks that take time or money of the run; they are made beside its next turn, where they pay.
         fallback: the tool to take where this one does not fit into the time left.
     """
 
@@ -101,7 +103,9 @@ class Tool:
         self.read_only = read_only
         self.idempotent = idempotent
         self.trusted = trusted
-        self.checks = _checks(self.name, checks)
+        given = _checks(self.name, checks)
+        self.checks = tuple(each for each in given if not is_costly(each))
+        self.judges = tuple(each for each in given if is_costly(each))
         self.fallback = _fallback(self, fallback)
         update_wrapper(self, function, updated=())
 
@@ -137,7 +141,7 @@ class Tool:
             concurrency=self.concurrency,
             isolation=self.isolation,
             trusted=self.trusted,
-            checks=self.checks,
+            checks=(*self.checks, *self.judges),
             fallback=self.fallback,
         )
 
@@ -198,7 +202,9 @@ def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool |
             in native code, take too much memory or crash. Its function must be importable, and its arguments and its
             result must be picklable.
         trusted: `False` marks results as data that must never be read as instructions.
-        checks: functions of the result (and the arguments) that return `True`, `False`, a reason, or a `Verdict`.
+        checks: functions of the result (and the arguments) that return `True`, `False`, a reason, or a `Verdict`. One
+            that takes time or money (`judge`, `costly`) is shown what was `Answered`, the result as its text, and runs
+            beside the model's next turn where it pays; calls that change something wait for it.
         fallback: a quicker tool with the same parameters, taken where this one does not fit; that of a `read_only` tool
             must be `read_only` too.
 

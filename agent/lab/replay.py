@@ -13,11 +13,12 @@ from ...policies.hedging import HedgeSituation
 from ...policies.interruption import BeginSituation, StreamSituation
 from ...policies.quality import QualitySituation
 from ...policies.reserve import AnswerSituation, ReserveSituation
+from ...policies.routing import DoubtSituation, EffortSituation, FailureSituation
 from ...policies.settings import Policy
 from ...policies.speculation import EarlySituation
 from ...policies.stopping import TurnSituation
 from ...policies.trust import TrustSituation
-from ...policies.verification import AgainSituation, RungSituation
+from ...policies.verification import AgainSituation, HoldSituation, RungSituation
 from ..trace.decisions import fields_of
 
 
@@ -33,10 +34,14 @@ SITUATIONS: Final[Mapping[str, tuple[type, Callable[[Policy, Any], Decided]]]] =
     "AnswerSituation": (AnswerSituation, lambda policy, s: policy.reserve.writer(s)),
     "AgainSituation": (AgainSituation, lambda policy, s: policy.verification.again(s)),
     "BeginSituation": (BeginSituation, lambda policy, s: policy.interruption.begin(s)),
+    "DoubtSituation": (DoubtSituation, lambda policy, s: policy.routing.escalate(s)),
     "EarlySituation": (EarlySituation, lambda policy, s: policy.speculation.early(s)),
     "CallSituation": (CallSituation, lambda policy, s: policy.admission.admit(s)),
+    "EffortSituation": (EffortSituation, lambda policy, s: policy.routing.ease(s)),
+    "FailureSituation": (FailureSituation, lambda policy, s: policy.routing.fall_back(s)),
     "HedgeSituation": (HedgeSituation, lambda policy, s: policy.hedging.decide(s)),
     "QualitySituation": (QualitySituation, lambda policy, s: policy.quality.decide(s)),
+    "HoldSituation": (HoldSituation, lambda policy, s: policy.verification.hold(s)),
     "ReserveSituation": (ReserveSituation, lambda policy, s: policy.reserve.plan(s)),
     "RetrySituation": (RetrySituation, lambda policy, s: policy.attempts.retry(s)),
     "RungSituation": (RungSituation, lambda policy, s: policy.verification.decide(s)),

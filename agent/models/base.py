@@ -62,6 +62,14 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerForm:
+    """What the answer has to be: one JSON object that fits a JSON Schema of type object, under a name."""
+
+    name: str
+    schema: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
     """One model call.
 
@@ -74,6 +82,9 @@ class ModelRequest:
         deadline: instant of the loop's clock at which the stream is cut at the latest; nothing later is used.
         evidence: what the run has found so far, for models that read values instead of messages.
         run: the trace id of the run, the same in all its calls.
+        effort: the reasoning effort, such as `low`; empty is the model's usual one.
+        form: what the answer has to be; `None` where it is a text. The messages say it too, so that a model need not
+            know of it.
     """
 
     query: str
@@ -84,6 +95,8 @@ class ModelRequest:
     deadline: Deadline = NEVER
     evidence: tuple[Evidence, ...] = ()
     run: str = ""
+    form: AnswerForm | None = None
+    effort: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import aclosing
 from types import MappingProxyType
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from ...tools import http
 from . import prices
 from .base import Message, ModelEvent, ModelRequest, Pace, Price, ToolSpec
 from .completion import NOT_JSON, QUOTE, Completion, error_in, explanation, loaded, status_in
+from .forms import response_format
 
 OFFICIAL = "https://api.openai.com/v1"
 """The endpoint where nobody names another."""
@@ -27,6 +28,13 @@ LINGER = 0.5
 DRAIN = 0.01
 """Seconds to wait for the end of the body after `[DONE]`, so that the connection can be used again."""
 _RESERVED = {"messages", "model", "stream", "tools", "max_tokens", "max_completion_tokens", "n"}
+
+_REFUSED = (400, 404, 415, 422, 501)
+_FORM = re.compile(r"response_format|json_schema|schema|structured|grammar|guided", re.IGNORECASE)
+"""Words by which endpoints say that they do not take `response_format`."""
+
+_THINKS = re.compile(r"(?:o1|o3|o3-mini|o4-mini|gpt-5|gpt-5-mini|gpt-5-nano)(?:-\d{4}-\d{2}-\d{2})?$")
+_EFFORTS = ("low", "medium", "high")
 
 LimitField = Literal["max_tokens", "max_completion_tokens"]
 
@@ -42,7 +50,8 @@ class OpenAI:
         name: the model's name as the endpoint knows it.
         base_url: where `/chat/completions` lies. Default: `OPENAI_BASE_URL`, else the official API.
         api_key: the key. Default: `OPENAI_API_KEY`. Only the official API requires one.
-        price: US dollars per million tokens. Default: looked up for this endpoint (extra `prices`), else unknown.
+        price: US dollars per million tokens. Default: looked up for this endpoint (the file that `SHOTCLOCK_PRICES`
+            names, the extra `prices`, a small table that is shipped), else unknown.
         pace: how long a call takes, before anything was measured.
         headers: further headers of every request; their values count as secrets.
         extra: further fields of every request, such as `{"reasoning_effort": "low"}`; `None` removes a field, such as
@@ -50,6 +59,12 @@ class OpenAI:
             cannot be set here.
         limit_field: the field that carries the token limit. Default: `max_completion_tokens` at OpenAI and Azure, whose
             reasoning models refuse the older name; `max_tokens`, which others know, elsewhere.
+        structured: whether answers that have to fit a JSON Schema are asked for with `response_format`. Default: they
+            are, until the endpoint refuses the field; beside tools only at OpenAI and Azure, as other servers then
+            write no calls. The messages ask for the schema either way.
+        efforts: the values of `reasoning_effort` that a run may ask for where time is short (`[routing] effort`).
+            Default: `low`, `medium` and `high` of o1, o3, o3-mini, o4-mini, gpt-5, gpt-5-mini and gpt-5-nano at OpenAI
+            and Azure, unless `extra` sets the field; none elsewhere.
 
     Raises:
         UnknownModel: `name` is empty, `base_url` is no http(s) URL, or the key is missing or cannot be sent.
@@ -69,6 +84,8 @@ class OpenAI:
         headers: Mapping[str, str] | None = None,
         extra: Mapping[str, Any] | None = None,
         limit_field: LimitField | None = None,
+        structured: bool | None = None,
+        efforts: Collection[str] | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise UnknownModel(f"name must be a model's name such as 'gpt-5-mini', got {name!r}")
@@ -79,6 +96,10 @@ class OpenAI:
         self._headers = _headers(headers or {}, _key(api_key), self._origin)
         self._extra = _extra(extra or {})
         self._limit_field: LimitField = limit_field or _limit_field(self._origin)
+        self._structured = structured
+        self._official = _is_official(self._origin)
+        known = self._official and "reasoning_effort" not in self._extra and _THINKS.match(name) is not None
+        self._efforts = frozenset(efforts if efforts is not None else _EFFORTS if known else ())
         self._url = http.beneath(self._base_url, "chat/completions")
         self.price: Price | None = price or prices.lookup(name, self._base_url)
         http.prepare()
@@ -96,6 +117,28 @@ class OpenAI:
         Raises:
             ModelError: `unreachable`, `status`, `dropped` or `malformed`; see there.
         """
+        try:
+            async with aclosing(self._stream(request)) as events:
+                async for event in events:
+                    yield event
+        except ModelError as error:
+            if not self._refuses_form(request, error):
+                raise
+            self._structured = False  # learnt once: the same request without the field, before anything was written
+            async with aclosing(self._stream(request)) as events:
+                async for event in events:
+                    yield event
+
+    def takes_effort(self, effort: str) -> bool:
+        """Whether requests may carry this reasoning effort."""
+        return effort in self._efforts
+
+    def _refuses_form(self, request: ModelRequest, error: ModelError) -> bool:
+        """Whether the endpoint refused the field `response_format`, which nobody told us to send."""
+        sent = self._structured is None and "response_format" in self.body(request)
+        return sent and error.status in _REFUSED and _FORM.search(str(error)) is not None
+
+    async def _stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         content = json.dumps(self.body(request)).encode()
         connect = min(http.CONNECT_TIMEOUT, request.deadline.remaining(asyncio.get_running_loop().time()))
         taken = {call["id"] for m in request.messages for call in m.get("calls", ())}
@@ -123,10 +166,19 @@ class OpenAI:
         }
         if request.tools and request.purpose == "reason":
             fields["tools"] = [_tool(tool) for tool in request.tools]
+        if request.form is not None and self._asks_for_form("tools" in fields):
+            fields["response_format"] = response_format(request.form)
         if request.max_tokens is not None:
             fields[self._limit_field] = request.max_tokens
         fields.update(self._extra)
+        if request.effort:
+            fields["reasoning_effort"] = request.effort
         return {name: value for name, value in fields.items() if value is not None}
+
+    def _asks_for_form(self, beside_tools: bool) -> bool:
+        if self._structured is None:
+            return self._official or not beside_tools
+        return self._structured
 
     async def _read(self, reply: http.Reply, completion: Completion) -> AsyncGenerator[ModelEvent, None]:
         if await reply.looks_like_json():
@@ -233,8 +285,11 @@ def _extra(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _limit_field(origin: str) -> LimitField:
-    host = urlsplit(origin).hostname or ""
-    return "max_completion_tokens" if host.endswith((".openai.com", ".openai.azure.com")) else "max_tokens"
+    return "max_completion_tokens" if _is_official(origin) else "max_tokens"
+
+
+def _is_official(origin: str) -> bool:
+    return (urlsplit(origin).hostname or "").endswith((".openai.com", ".openai.azure.com"))
 
 
 # --- writing the request ----------------------------------------------------------------------------------------------

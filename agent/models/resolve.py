@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ...policies.errors import UnknownModel
@@ -38,6 +39,19 @@ def resolve(model: str | Model | Any) -> Model:
         "model must be 'rules', 'openai:NAME' (such as 'openai:gpt-5-mini') or an object with the Model protocol "
         f"(name, provider, price, pace, stream), got {_described(model)}"
     )
+
+
+def resolve_all(model: str | Model | Sequence[str | Model] | Any) -> tuple[Model, ...]:
+    """The models that are meant, cheapest first: a list of what `resolve` takes, or one of it.
+
+    Raises:
+        UnknownModel: the list is empty, or one of them is none that `resolve` takes.
+    """
+    if not isinstance(model, (list, tuple)):
+        return (resolve(model),)
+    if not model:
+        raise UnknownModel("model is an empty list; name at least one, such as ['openai:gpt-5-nano', 'openai:gpt-5']")
+    return tuple(map(resolve, model))
 
 
 def _check(model: Any) -> None:

@@ -84,7 +84,7 @@ def test_a_model_slower_than_it_says_is_learnt_and_the_reserve_grows():
     reserves = [decisions(result, "reserve")[0]["figures"]["answer_q95"] for result in results]
     assert reserves[0] < 1.0
     assert 3.0 < reserves[-1] < 12.0
-    assert all(result.status == "complete" for result in results)
+    assert all((result.answer, result.stop_reason) == (SENTENCE, "answered") for result in results)
 
 
 def test_an_agent_learns_across_its_runs_and_another_agent_does_not_know():

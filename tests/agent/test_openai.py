@@ -10,6 +10,7 @@ import traceback
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from shotclock.agent.models.base import (
+    AnswerForm,
     CallReady,
     Finish,
     Model,
@@ -835,3 +837,67 @@ async def test_a_stream_of_100_000_chunks(server: OpenAIServer) -> None:
     read = text(await collected(model(server)))
     assert read == "word " * 100_000
     assert time.monotonic() - begun < 20
+
+
+# --- answers of a schema ----------------------------------------------------------------------------------------------
+
+FORM = AnswerForm(name="Stock", schema={"type": "object", "properties": {"count": {"type": "integer"}}})
+FORMED = replace(REQUEST, form=FORM, purpose="answer")
+
+
+async def test_an_answers_schema_is_sent_as_response_format(server):
+    """It is strict where the schema is closed; the request is what OpenAI's document says."""
+    server.script(*[Answer(steps=(sse(chunk({"content": '{"count": 7}'}), chunk(finish="stop")),))] * 2)
+    await collected(model(server), FORMED)
+    sent = server.received[0].body["response_format"]
+    assert sent["json_schema"] == {"name": "Stock", "schema": FORM.schema, "strict": False}
+    closed = FORM.schema | {"required": ["count"], "additionalProperties": False}
+    await collected(model(server), replace(FORMED, form=AnswerForm(name="Stock", schema=closed)))
+    assert server.received[1].body["response_format"]["json_schema"]["strict"] is True
+
+
+@pytest.mark.parametrize(("setting", "sent"), [(None, False), (True, True), (False, False)])
+def test_beside_tools_the_schema_is_sent_only_where_it_is_known_to_work(server, setting, sent):
+    """Other servers than OpenAI's then write no calls; who knows better says so."""
+    request = replace(FORMED, purpose="reason", tools=(WEATHER,))
+    assert ("response_format" in model(server, structured=setting).body(request)) is sent
+    official = OpenAI("tiny", base_url="https://api.openai.com/v1", api_key=KEY, structured=setting)
+    assert ("response_format" in official.body(request)) is (setting is not False)
+
+
+async def test_an_endpoint_that_refuses_the_field_is_asked_without_it_from_then_on(server):
+    """The same request goes out again at once, and later ones leave the field out; other refusals stay refusals."""
+    refusal = Answer(status=400, framing="length", steps=(b"response_format is not supported by this model",))
+    good = Answer(steps=(sse(chunk({"content": "7"}), chunk(finish="stop")),))
+    server.script(refusal, good, good, Answer(status=400, framing="length", steps=(b"no such model",)))
+    tiny = model(server)
+    for _ in range(2):
+        assert TextDelta("7") in await collected(tiny, FORMED)
+    assert ["response_format" in each.body for each in server.received] == [True, False, False]
+    with pytest.raises(ModelError, match="no such model"):
+        await collected(model(server), FORMED)
+
+
+# --- reasoning effort -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "takes"),
+    [
+        ("gpt-5-mini", {}, True),
+        ("gpt-5-mini-2025-08-07", {}, True),
+        ("o3", {}, True),
+        ("gpt-4.1", {}, False),
+        ("gpt-5-chat-latest", {}, False),
+        ("gpt-5", {"extra": {"reasoning_effort": "high"}}, False),
+        ("gpt-5", {"base_url": "http://localhost:8000/v1"}, False),
+        ("mine", {"base_url": "http://localhost:8000/v1", "efforts": ("low",)}, True),
+        ("gpt-5", {"efforts": ()}, False),
+    ],
+)
+def test_an_effort_is_sent_only_where_it_is_known_to_be_taken(name, settings, takes):
+    """By the names that take it at OpenAI, or because the user says so; never against what `extra` sets."""
+    made = OpenAI(name, api_key=KEY, **{"base_url": "https://api.openai.com/v1"} | settings)
+    assert made.takes_effort("low") is takes
+    assert "reasoning_effort" not in OpenAI("gpt-5", api_key=KEY).body(REQUEST)
+    assert made.body(replace(REQUEST, effort="low"))["reasoning_effort"] == "low"

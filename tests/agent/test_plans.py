@@ -252,7 +252,7 @@ def test_a_withheld_result_is_not_passed_on():
 )
 def test_a_malformed_plan_costs_no_call_and_says_what_is_wrong(steps, says):
     """The model is told, and can do better in its next turn."""
-    result, requests = run([plan(*steps), plan(step("a", "one")), "Done."])
+    result, requests = run([plan(*steps), plan(step("a", "one")), "There is a result."])
     assert result.spend.tool_calls == 1
     assert says in told(requests[:2])[0]["content"]
     assert (result.status, result.stop_reason) == ("complete", "answered")

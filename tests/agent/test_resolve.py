@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,9 @@ import pytest
 from shotclock.agent.models import prices
 from shotclock.agent.models.base import Finish, Model, ModelEvent, ModelRequest, Pace, Price
 from shotclock.agent.models.resolve import resolve
-from shotclock.policies.errors import UnknownModel
+from shotclock.policies.errors import UnknownModel, UsageError
+
+OFFICIAL = "https://api.openai.com/v1"
 
 
 class Echo:
@@ -27,7 +32,7 @@ class Echo:
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "SHOTCLOCK_PRICES"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -90,12 +95,68 @@ def test_resolve_loads_no_http_client() -> None:
 
 
 def test_a_price_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra, and for a model or an endpoint nobody knows, the price is `None` and not zero."""
-    official = "https://api.openai.com/v1"
-    assert prices.lookup("no-such-model", official) is None
-    assert prices.lookup("gpt-4.1", "http://localhost:8000/v1") is None
+    """With the extra and without it, a model or an endpoint nobody knows has the price `None`, which is not zero."""
+    for _ in range(2):
+        assert prices.lookup("no-such-model", OFFICIAL) is None
+        assert prices.lookup("gpt-4.1", "http://localhost:8000/v1") is None
+        monkeypatch.setitem(sys.modules, "genai_prices", None)
+
+
+def test_without_the_extra_the_shipped_table_knows_common_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dated name is looked up without its date too."""
     monkeypatch.setitem(sys.modules, "genai_prices", None)
-    assert prices.lookup("gpt-4.1", official) is None
+    nano = Price(input_per_million=0.05, output_per_million=0.4)
+    assert prices.lookup("gpt-5-nano", OFFICIAL) == prices.lookup("gpt-5-nano-2025-08-07", OFFICIAL) == nano
+
+
+def test_the_shipped_table_agrees_with_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What both know costs the same by both, as long as the package is of the version the table was made from."""
+    pytest.importorskip("genai_prices")
+    if version("genai_prices") != "0.2.3":
+        pytest.skip("the package has moved on; the table names its own date")
+    shipped = prices.read_table(prices.SHIPPED)["api.openai.com"]
+    both = {name: prices.lookup(name, OFFICIAL) for name in shipped if not name.endswith("-luna")}
+    assert both == {name: shipped[name] for name in both}
+    assert len(both) >= 16
+
+
+def test_a_table_of_ones_own_holds_before_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may name a host or every one, and free is a price; what it does not name is looked up as ever."""
+    file = tmp_path / "prices.toml"
+    file.write_text(
+        '["*"]\n"mine" = { input = 0, output = 0.0 }\n["api.openai.com"]\n"gpt-5" = { input = 9, output = 99 }\n'
+    )
+    monkeypatch.setenv("SHOTCLOCK_PRICES", str(file))
+    assert prices.lookup("gpt-5", OFFICIAL) == Price(input_per_million=9.0, output_per_million=99.0)
+    assert prices.lookup("mine", "http://localhost:8000/v1") == Price(input_per_million=0.0, output_per_million=0.0)
+    assert prices.lookup("gpt-5-mini", OFFICIAL) is not None
+    assert prices.lookup("gpt-5", "http://localhost:8000/v1") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[", "cannot be read"),
+        ("gpt = 3", "must be a table of a host"),
+        ('["*"]\ngpt = 3', "must be { input = ..., output = ... }"),
+        ('["*"]\ngpt = { input = 3 }', "must be { input"),
+        ('["*"]\ngpt = { input = -1, output = 1 }', "input must be US dollars per million tokens, 0 or more, got -1"),
+        ('["*"]\ngpt = { input = 1, output = true }', "output must be"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, says: str
+) -> None:
+    """A mistake in it is found when the model is made, with the file and the entry: no run goes on with a wrong
+    price."""
+    file = tmp_path / "prices.toml"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setenv("SHOTCLOCK_PRICES", str(file))
+    with pytest.raises(UsageError, match=re.escape(says)) as caught:
+        prices.lookup("gpt", OFFICIAL)
+    assert str(file) in str(caught.value)
 
 
 def test_a_price_with_tiers_is_the_highest() -> None:

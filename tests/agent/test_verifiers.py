@@ -249,3 +249,29 @@ def test_verify_must_be_a_list_of_functions():
     for verify in (short, [7]):
         with pytest.raises(UsageError, match="verify must"):
             Agent("rules", verify=verify)
+
+
+TWO = "There are 7 apples. There are also 12 pears."
+
+
+def test_an_answer_refused_for_good_is_given_with_an_honest_gap():
+    """What the evidence bears out is given, with a note that the rest is missing: partial, and no longer refused."""
+    result = run([TWO])
+    assert result.answer == "There are 7 apples. (One sentence was left out: the evidence does not bear it out.)"
+    assert (result.status, result.verified, result.spend.model_calls) == ("partial", True, 3)
+    assert any("There are also 12 pears." in warning for warning in result.warnings)
+    assert [d["choice"] for d in result.decisions if d["kind"] == "verify"] == ["again", "omitted"]
+
+
+@pytest.mark.parametrize(
+    ("verify", "policy"),
+    [
+        ([], Policy(verification=Verification(omit=False))),
+        ([lambda answered: "pears" in answered.text or "the pears are missing"], None),
+    ],
+)
+def test_a_refused_answer_is_kept_whole_where_a_gap_is_not_wanted_or_does_not_pass(verify, policy):
+    """It stays as it was, marked: its status is partial, and the warning says why it is not verified."""
+    result = run([TWO], verify, policy=policy)
+    assert (result.answer, result.status, result.verified) == (TWO, "partial", False)
+    assert any(warning.startswith("The answer is not verified: ") for warning in result.warnings)

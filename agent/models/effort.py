@@ -1,0 +1,57 @@
+"""A model at another reasoning effort: a model of its own, so that what it takes is learnt apart."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
+from .base import Model, ModelEvent, ModelRequest
+
+
+@runtime_checkable
+class Effortful(Protocol):
+    """A model that can be asked to think less, or more."""
+
+    def takes_effort(self, effort: str) -> bool:
+        """Whether its requests may carry this reasoning effort."""
+
+
+class AtEffort:
+    """A model that is asked at an effort; a `Model`.
+
+    Args:
+        model: the model, whose requests carry `ModelRequest.effort`.
+        effort: the effort, such as `low`.
+
+    Attributes:
+        base: the model at its usual effort.
+    """
+
+    def __init__(self, model: Model, effort: str) -> None:
+        self.base = model
+        self.name = f"{model.name} ({effort} effort)"
+        self.provider = model.provider
+        self.price = model.price
+        self.pace = model.pace
+        self._effort = effort
+
+    def __repr__(self) -> str:
+        return f"AtEffort({self.base!r}, {self._effort!r})"
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """As the model does at this effort."""
+        return self.base.stream(replace(request, effort=self._effort))
+
+
+def at_effort(model: Model, effort: str | None) -> Model | None:
+    """The model at this effort; `None` where its requests cannot carry it."""
+    base = usual(model)
+    if effort is None or not isinstance(base, Effortful) or not base.takes_effort(effort):
+        return None
+    return AtEffort(base, effort)
+
+
+def usual(model: Model) -> Model:
+    """The model at its usual effort."""
+    return model.base if isinstance(model, AtEffort) else model
