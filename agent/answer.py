@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
+from typing import Literal
 
+from langgraph.graph import END
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from ..policies.asked import speaks_of
 from ..policies.deadline import Deadline
@@ -21,7 +25,7 @@ from .judging import news, settle
 from .models.base import Message
 from .models.compose import compose
 from .models.rules import Rules
-from .prompts import AGAIN, OPEN
+from .prompts import AGAIN, LOOK_UP, OPEN
 from .routes import ease, rise_for, step_back
 from .run import Answer, Run
 from .state import State
@@ -33,8 +37,9 @@ from .verifiers import Stake, verified
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
 
 
-async def answer(state: State, runtime: Runtime[Run]) -> dict[str, list[Message]]:
-    """Settle on the answer: the model's own, one it writes now, or one composed from the evidence."""
+async def answer(state: State, runtime: Runtime[Run]) -> Command[Literal["reason", "__end__"]]:
+    """Settle on the answer: the model's own, one it writes now, or one composed from the evidence; one that was refused
+    may send the run back to its tools."""
     run = runtime.context
     if run.writer is not None:
         run.writer.disarm()
@@ -44,14 +49,24 @@ async def answer(state: State, runtime: Runtime[Run]) -> dict[str, list[Message]
     if text.strip() and run.whole:
         run.answer = checked(run, text, by=run.spoke, unanswered=run.unanswered)
         run.answer = await _settled(run, messages, run.answer)
+        if run.reopened is not None:
+            return _reopen(run, run.reopened)
         if run.answer.verdict.outcome == "fail":
             run.answer = await _instead(run, run.answer)
         run.answer = await _with_gap(run, run.answer)
-        return {"messages": [] if run.answer.text == text else [_message(run.answer)]}
+        return Command(goto=END, update={"messages": [] if run.answer.text == text else [_message(run.answer)]})
     # The best answer so far stands outside the graph before anything else is awaited.
     run.answer = _from_draft(run, text, run.spoke) or await _written(run, messages) or composed(run)
     run.answer = await _with_gap(run, await verified(run, run.answer))
-    return {"messages": [_message(run.answer)]}
+    return Command(goto=END, update={"messages": [_message(run.answer)]})
+
+
+def _reopen(run: Run, refused: Verdict) -> Command[Literal["reason", "__end__"]]:
+    """Ask the model again, with the tools: what it rests on may have been wrong, and may be looked up."""
+    run.reopened = run.ending = None
+    run.turns.forget()
+    told = Message(role="user", content=LOOK_UP.format(reason=refused.reason))
+    return Command(goto="reason", update={"messages": [told]})
 
 
 def _message(settled: Answer) -> Message:
@@ -62,18 +77,24 @@ async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
     """The model's answer as its checks leave it: a stronger one writes it again where they refused it or left it open,
     and else the same one where they refused it; each where another one fits."""
     made = 0.0 if timing.embedded(run.model) else run.tally.made(first.by, run.elapsed)
-    best = run.answer = await verified(run, first, _stake(run, first, made, 0))
-    resampled = 0
+    best = run.answer = await verified(run, first, _stake(run, first, made))
+    if run.refused.split() == best.text.split():
+        return best  # it says the same again, after all that it could look up
     while best.verdict.outcome != "pass":
         doubted, model = best.verdict.outcome, run.model
         risen = rise_for(run, best.verdict, messages, run.last)
-        if risen is None and (doubted == "unsure" or not _again(run, best.verdict, resampled)):
-            return best
-        resampled += risen is None
+        if risen is None:
+            again = None if doubted == "unsure" else _again(run, best)
+            if again is None:
+                return best
+            run.resampled += 1
+            if again.tools:
+                run.reopened, run.refused = best.verdict, best.text
+                return best
         request = (AGAIN if doubted == "fail" else OPEN).format(reason=best.verdict.reason)
         until = run.last if risen is None else Deadline.after(run.now(), risen.seconds).earlier(run.last)
         turn = await infer(run, told(run, messages, request), (), "answer", until, fall_back=risen is None)
-        best, better = await _better(run, best, turn, _stake(run, first, made, resampled))
+        best, better = await _better(run, best, turn, _stake(run, first, made))
         if risen is not None:
             run.tally.escalated("refused" if doubted == "fail" else "unsure", helped=better)
         if not better and not _said(turn):
@@ -103,10 +124,10 @@ def _said(turn: Turn) -> bool:
     return turn.error is None and turn.refusal is None and not turn.cut and bool(turn.text.strip())
 
 
-def _stake(run: Run, first: Answer, made: float, resampled: int) -> Stake:
+def _stake(run: Run, first: Answer, made: float) -> Stake:
     """What hangs on a costly verdict: what an answer typically takes to make, tools and all, and whether another one
     could follow."""
-    none = isinstance(run.model, Rules) or resampled >= run.policy.verification.resamples
+    none = isinstance(run.model, Rules) or run.resampled >= run.policy.verification.resamples
     again = None if none else timing.answer_forecast(run.memory.history, run.model).median
     return Stake(generate=made, again=again, made_by=first.by)
 
@@ -156,23 +177,33 @@ def _rank(answer: Answer) -> tuple[bool, int]:
     return not answer.misfit, _RANK[answer.verdict.outcome]
 
 
-def _again(run: Run, verdict: Verdict, resampled: int) -> bool:
-    """Whether the model is asked once more."""
+def _again(run: Run, refused: Answer) -> Again | None:
+    """How the model is asked once more, or `None` where it is not."""
+    verdict = refused.verdict
     due = timing.final_answer(run, run.last.remaining(run.now()))
     refusal = run.ledger.check(Claim(model_calls=1))
     situation = AgainSituation(
         reason=verdict.reason,
-        resampled=resampled,
+        resampled=run.resampled,
         remaining=due.remaining,
         expected=due.expected,
         embedded=isinstance(run.model, Rules),
         refusal="" if refusal is None else refusal.reason,
         unfounded=verdict.verifier == "grounding" and not any(item.usable for item in run.evidence),
+        turn=_turn(run, due.expected, boasts=refused.boasts),
     )
     decided = run.policy.verification.again(situation)
-    choice = "again" if isinstance(decided, Again) else "keep"
-    run.trace.decision("verify", choice, decided.reason, situation)
-    return choice == "again"
+    run.trace.decision("verify", "again" if isinstance(decided, Again) else "keep", decided.reason, situation)
+    return decided if isinstance(decided, Again) else None
+
+
+def _turn(run: Run, answer: float, *, boasts: bool) -> float:
+    """Seconds that a turn with the tools and an answer take; infinite where there is no tool to ask.
+
+    A model that said it has done what no call did is not asked to do it now: who asked may have seen that it was not.
+    """
+    nothing = not any(item.attempts for item in run.evidence) or run.ledger.left().get("tool_calls", 1) <= 0
+    return math.inf if nothing or boasts else timing.next_turn(run).median + answer
 
 
 def composed(run: Run) -> Answer:

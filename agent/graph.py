@@ -1,10 +1,10 @@
-"""The loop as a LangGraph graph: reason → act → verify → (reason | answer)."""
+"""The loop as a LangGraph graph: reason → act → verify → (reason | answer); an answer that was refused may go back."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from .act import act
@@ -26,5 +26,4 @@ def compile_graph(name: str, checkpointer: Any = None) -> Graph:
     graph.add_node("verify", verify)
     graph.add_node("answer", answer)
     graph.add_edge(START, "reason")
-    graph.add_edge("answer", END)
     return graph.compile(checkpointer=checkpointer, name=name)

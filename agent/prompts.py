@@ -22,6 +22,11 @@ UNSEEN = "Found as well, and not shown to you before:"
 
 AGAIN = "That answer was refused: {reason}. Write it again, from what is known, and say plainly what is missing."
 
+LOOK_UP = (
+    "That answer was refused: {reason}. Look up again what it rests on, or write it without that, and say plainly what "
+    "is missing."
+)
+
 OPEN = (
     "That answer could not be checked: {reason}. Write it again, from what is known, and say plainly what is missing."
 )

@@ -111,6 +111,9 @@ class Run:
         handed_over: why the embedded model took the run over, where it did.
         withheld: tools that were not offered because they are out of order.
         whole: whether the last message is a whole answer, not one that was interrupted.
+        resampled: how often the model was asked again after its answer was refused.
+        reopened: what was said against an answer for which the tools are asked again; `None` once that has begun.
+        refused: the answer that was refused then.
         asked: the conversation as the model was asked last.
         turn: what the model gives now, or gave last, to the question what to do next.
         writer: who writes the final answer beside what still runs.
@@ -157,6 +160,9 @@ class Run:
     listed: set[str] = field(default_factory=set)
     handed_over: Ending | None = None
     whole: bool = False
+    resampled: int = 0
+    reopened: Verdict | None = None
+    refused: str = ""
     asked: list[Message] = field(default_factory=list)
     turn: Turn | None = None
     writer: Writer | None = None

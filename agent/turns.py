@@ -70,6 +70,10 @@ class Turns:
             for item in passed:
                 self._compare(item, self._tolerance)
 
+    def forget(self) -> None:
+        """An answer was refused: what was asked for may be asked for again."""
+        self._tried.clear()
+
     def record(self) -> str:
         """The newest results as JSON, as far as a record holds them; without text where that is not to be written."""
         size, start = 0, len(self._rows)

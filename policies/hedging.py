@@ -61,8 +61,8 @@ class HedgeSituation:
         lends: whether the tool's bucket lends extra attempts.
         calls_left: tool calls the budget has left beside this attempt; infinite where they are not limited.
         late: chance that the attempt is still running at `remaining` minus the median.
-        gains: pairs of seconds after the beginning and how likely a second attempt which begins then ends in time where
-            the first, still running then, does not; ascending.
+        moments: seconds after the beginning at which a second attempt could begin, ascending.
+        gains: how likely one that begins at each of them ends in time where the first, still running then, does not.
         urgent: urgent hedges an attempt, lately.
         cost_usd: US dollars an attempt costs.
         draw: a random number from 0 to below 1, drawn for this decision.
@@ -81,7 +81,8 @@ class HedgeSituation:
     lends: bool = True
     calls_left: float = float("inf")
     late: float = 0.0
-    gains: tuple[tuple[float, float], ...] = ()
+    moments: tuple[float, ...] = ()
+    gains: tuple[float, ...] = ()
     urgent: float = 0.0
     cost_usd: float = 0.0
     draw: float = 0.0
@@ -181,7 +182,8 @@ class Hedging:
         """The first moment at which a second attempt is likely enough to save the call."""
         if s.urgent >= self.urgent_extra or s.cost_usd > 0 or not s.lends or s.calls_left <= self.spare_calls:
             return None
-        found = next(((after, gain) for after, gain in s.gains if gain >= self.urgent_gain), None)
+        pairs = zip(s.moments, s.gains, strict=True)
+        found = next(((after, gain) for after, gain in pairs if gain >= self.urgent_gain), None)
         if found is None:
             return None
         after, gain = max(found[0], self.smallest), found[1]

@@ -90,6 +90,7 @@ class AgainSituation:
         embedded: whether the embedded model wrote it, which would say the same again.
         refusal: the limit that has no model call left; empty where none refuses.
         unfounded: whether it was refused for want of evidence, of which there is none: another one would be too.
+        turn: seconds that asking with the tools takes: the model, a tool, the answer; infinite where no call is left.
     """
 
     reason: str
@@ -99,13 +100,15 @@ class AgainSituation:
     embedded: bool = False
     refusal: str = ""
     unfounded: bool = False
+    turn: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Tell the model why, and ask once more."""
+    """Tell the model why, and ask once more; with `tools` it may look things up again, and else only write."""
 
     reason: str
+    tools: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +312,8 @@ class Verification:
             return Keep(s.refusal)
         if s.remaining < s.expected:
             return Keep(f"an answer takes about {s.expected:.2f} s and {max(0.0, s.remaining):.2f} s are left")
+        if s.turn <= s.remaining:
+            return Again(f"the answer was refused ({s.reason}), and another turn with the tools fits", tools=True)
         return Again(f"the answer was refused ({s.reason}), and another one fits")
 
 

@@ -35,13 +35,14 @@ _MOMENTS = (0.25, 0.5, 0.75, 0.9)
 """Shares of attempts that have ended at the moments at which a second one is weighed, beside the beginning."""
 
 
-def _gains(forecast: Forecast, due: float) -> tuple[tuple[float, float], ...]:
-    """How likely a second attempt ends by `due` where the first does not, for moments at which it could begin."""
+def _gains(forecast: Forecast, due: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Moments at which a second attempt could begin, and how likely each ends by `due` where the first does not."""
     if math.isinf(due):
-        return ()
+        return (), ()
     late = 1 - forecast.probability(due)
-    moments = [(0.0, 1.0), *((forecast.quantile(share), 1 - share) for share in _MOMENTS)]
-    return tuple((at, late / left * forecast.probability(due - at)) for at, left in moments if at < due)
+    ran = [(0.0, 1.0), *((forecast.quantile(share), 1 - share) for share in _MOMENTS)]
+    weighed = [(at, late / left * forecast.probability(due - at)) for at, left in ran if at < due]
+    return tuple(at for at, _ in weighed), tuple(gain for _, gain in weighed)
 
 
 class Race:
@@ -83,7 +84,7 @@ class Race:
         if self._situation is not None:
             return self._situation
         policy, forecast, hedges = self._scope.policy.hedging, self._prospect.forecast, self._gate.hedges
-        p50 = self._prospect.median
+        p50, (moments, gains) = self._prospect.median, _gains(forecast, self._due)
         situation = self._situation = HedgeSituation(
             tool=self._job.tool.name,
             n=forecast.n,
@@ -98,7 +99,8 @@ class Race:
             lends=self._gate.may_retry(),
             calls_left=self._scope.ledger.left().get("tool_calls", math.inf),
             late=0.0 if math.isinf(granted) else 1 - forecast.probability(granted - p50),
-            gains=_gains(forecast, self._due),
+            moments=moments,
+            gains=gains,
             urgent=hedges.urgent,
             cost_usd=self._job.tool.cost_usd,
             draw=random.random(),

@@ -93,4 +93,6 @@ def _figure(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
+    if isinstance(value, tuple) and all(isinstance(each, float) and math.isfinite(each) for each in value):
+        return value
     return redact(str(value))

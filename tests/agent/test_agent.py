@@ -22,6 +22,7 @@ from shotclock import (
 )
 from shotclock.agent.models.base import Pace, Price, Usage
 from shotclock.policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ModelError, UnknownModel
+from shotclock.policies.interruption import Interruption
 from shotclock.policies.limits import Limits
 from shotclock.policies.stopping import Stopping
 from shotclock.testing import Fail, Hang, Say, ScriptedModel, VirtualClock, ask, fake_tool
@@ -163,9 +164,10 @@ def test_tokens_that_cost_nothing_are_limited_all_the_same():
 
 
 def test_max_tokens_come_from_the_time_left():
-    """A model is asked for no more than it can write in time."""
+    """A model is asked for no more than it can write in time, as often as the policy says: here in half of cases."""
     model = ScriptedModel(["Hello."], pace=Pace(start=1.0, per_token=0.01))
-    result = VirtualClock().run(Agent(model, []).run("?", budget=Budget(latency=10)))
+    even = Policy(interruption=Interruption(tokens=0.5))
+    result = VirtualClock().run(Agent(model, [], policy=even).run("?", budget=Budget(latency=10)))
     assert result.status == "complete"
     soft = model.requests[0].deadline.at
     assert model.requests[0].max_tokens == int((soft - 1.0) / 0.01)

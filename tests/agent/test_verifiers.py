@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from shotclock import Agent, Budget, Policy, UsageError, Verdict
+from shotclock import Agent, Budget, Policy, UsageError, Verdict, tool
 from shotclock.agent.lab.replay import replay
 from shotclock.agent.models.base import Pace
 from shotclock.agent.verifiers import costly
@@ -275,3 +275,38 @@ def test_a_refused_answer_is_kept_whole_where_a_gap_is_not_wanted_or_does_not_pa
     result = run([TWO], verify, policy=policy)
     assert (result.answer, result.status, result.verified) == (TWO, "partial", False)
     assert any(warning.startswith("The answer is not verified: ") for warning in result.warnings)
+
+
+def counter(*found):
+    """A tool whose calls find these one after the other."""
+    left = iter(found)
+
+    @tool(read_only=True)
+    async def count(of: str) -> str:
+        """Count things."""
+        return next(left)
+
+    return count
+
+
+def test_what_a_refused_answer_rests_on_may_be_looked_up_again():
+    """The model is told why and has its tools again: the same call is made again, and the better answer is verified."""
+    again, right = ask(("count", {"of": "apples"})), "There are 8 apples."
+    model = ScriptedModel([again, "There are 7 apples.", again, right])
+    doubts = "7 apples could not be confirmed"
+    agent = Agent(model, [counter("7 apples", "8 apples")], verify=[lambda a: "7" not in a.text or doubts])
+    result = VirtualClock().run(agent.run("How many apples are there?", budget=Budget(latency=10)))
+    assert (result.answer, result.status, result.spend.tool_calls) == (right, "complete", 2)
+    assert "7 apples could not be confirmed" in model.requests[2].messages[-1]["content"]
+    assert model.requests[2].tools
+    assert "refused" not in " ".join(result.warnings)
+
+
+def test_a_refused_answer_is_looked_up_again_once_and_only_where_that_fits():
+    """At most `verification.resamples` times, and where no call or no time is left it is only written anew."""
+    ask_again, bad = ask(("count", {"of": "apples"})), "There are 7 apples."
+    for limits, calls in (({}, 2), ({"tool_calls": 1}, 1)):
+        model = ScriptedModel([ask_again, bad, ask_again, bad, ask_again, bad])
+        agent = Agent(model, [counter("7 apples", "7 apples", "7 apples")], verify=[lambda a: "it is never right"])
+        result = VirtualClock().run(agent.run("How many apples are there?", budget=Budget(latency=10, **limits)))
+        assert (result.verified, result.spend.tool_calls) == (False, calls)

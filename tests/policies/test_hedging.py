@@ -54,6 +54,41 @@ def test_losing_hedges_are_tried_again_now_and_then():
     assert isinstance(POLICY.decide(replace(losing, withheld=20)), Hedge)
 
 
+URGENT = replace(LONG_TAIL, p99=0.2, remaining=0.3, moments=(0.0, 0.1, 0.2), gains=(0.08, 0.15, 0.3))
+"""A tool without a tail, and a deadline that it may miss."""
+
+
+def test_a_call_that_may_be_late_is_raced_at_the_first_moment_that_saves_it():
+    """Whatever the tail: a second attempt begins when it ends in time often enough where the first does not."""
+    decided = POLICY.decide(URGENT)
+    assert decided == Hedge(
+        after=0.1, urgent=True, reason="a second attempt after 0.1 s saves the call with probability 0.15"
+    )
+    assert POLICY.decide(replace(URGENT, gains=(0.1, 0.2, 0.3))).after == POLICY.smallest
+
+
+@pytest.mark.parametrize(
+    "change", [{"urgent": 0.5}, {"cost_usd": 0.001}, {"lends": False}, {"calls_left": 1}, {"gains": (0.0, 0.05, 0.09)}]
+)
+def test_what_speaks_against_an_urgent_second_attempt(change):
+    """Not for more than half of the attempts, nor of tools that cost something, fail, or leave the model no call."""
+    assert isinstance(POLICY.decide(replace(URGENT, **change)), NoHedge)
+
+
+def test_urgent_hedges_are_counted_apart():
+    """They use up their own share, and say nothing of whether hedges against the tail win."""
+    state = POLICY.after(HedgeState(), hedged=True, won=True, urgent=True)
+    assert (state.extra, state.fired, state.urgent) == (0.0, 0, pytest.approx(1 / 200))
+
+
+def test_only_a_chance_that_matters_is_pressing():
+    """An attempt that nearly surely ends in time is not thought about any further."""
+    assert POLICY.pressing(0.98)
+    assert not POLICY.pressing(0.995)
+    assert not POLICY.pressing(None)
+    assert not Hedging(urgent_extra=0).pressing(0.5)
+
+
 def test_under_a_tight_deadline_the_hedge_is_earlier_and_rarer():
     """Where one at p95 would come too late, it begins at the last useful moment, for as many as the load allows."""
     tight = replace(LONG_TAIL, p95=2.0, remaining=0.5, late=0.2)
