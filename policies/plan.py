@@ -16,6 +16,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from .drifted import near
+
 DEEPEST = 40
 """Levels of nesting that arguments may have."""
 
@@ -191,6 +193,7 @@ def resolve(
     *,
     level: Callable[[Any], Any] = _as_it_is,
     whole: Callable[[Any], Any] = _as_it_is,
+    drifted: Callable[[str, str], None] | None = None,
 ) -> dict[str, Any] | Flaw:
     """The arguments of a step with each reference replaced by the value it names.
 
@@ -199,6 +202,8 @@ def resolve(
         results: the results of the steps it takes from, by id.
         level: makes a result a dict, a list or a JSON value, its insides left as they are. Default: it is one.
         whole: makes what a reference names JSON throughout. Default: it is.
+        drifted: told of a reference and of the part that is taken in its place, where the part it names is not there
+            and only one other can be meant (see `drifted.near`). Default: nothing is taken in its place.
     """
 
     def fill(value: Any) -> Any:
@@ -209,7 +214,7 @@ def resolve(
         reference = _reference(value) if isinstance(value, str) else None
         if reference is None or reference[0] not in results:
             return value
-        return whole(_follow(value, reference, results[reference[0]], level))
+        return whole(_follow(value, reference, results[reference[0]], level, drifted))
 
     try:
         return {name: fill(value) for name, value in step.arguments.items()}
@@ -317,13 +322,23 @@ class _NoSuchPart(Exception):
     """A result has no such part; the message says what it has."""
 
 
-def _follow(text: str, reference: tuple[str, str], result: Any, level: Callable[[Any], Any]) -> Any:
+def _follow(
+    text: str,
+    reference: tuple[str, str],
+    result: Any,
+    level: Callable[[Any], Any],
+    drifted: Callable[[str, str], None] | None,
+) -> Any:
     """The part of a result that a reference names."""
     at, path = reference
     for part in _PART.finditer(path):
         result = _opened(level(result))
         key: str | int = part[1] if part[1] is not None else int(part[2])
         if not _has(result, key):
+            meant = near(result, key) if drifted is not None and isinstance(key, str) else None
+            if meant is not None and drifted is not None and part.end() == len(path):
+                drifted(text, f"{at}.{meant[0]}")
+                return meant[1]
             of = "the result of " if at == reference[0] else ""
             raise _NoSuchPart(f"{text}: {of}{at} {_lack(result, key)}")
         result = result[key]
