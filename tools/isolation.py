@@ -24,6 +24,7 @@ from .loops import OWN_LOOPS, LoopThread
 from .process import Job
 from .processes import PROCESSES, warm
 from .promise import Promise, busy
+from .remote_ledger import LedgerDesk
 from .scope import ENCLOSING, remaining
 from .threads import LANDING, POOL, ThreadPool
 from .tool import Tool
@@ -228,6 +229,7 @@ def _run_in_process(flight: Flight) -> Promise[Landed]:
         arguments=flight.arguments,
         limits=flight.process,
         until=time.monotonic() + left,
+        desk=LedgerDesk(ENCLOSING.get()),
         begin=flight.begin,
         done=done,
         ended=flight.end,
