@@ -15,7 +15,7 @@ from .critical_path import by_span
 from .rows import RunRow
 from .run_view import RunView, Tick, label, outcome
 from .waterfall import ASCII, UNICODE, Glyphs, waterfall
-from .wording import apportion, clean, duration, figure, quantity, recently, style_of, when
+from .wording import apportion, clean, duration, figure, joined, quantity, recently, style_of, when
 
 _WORDS: Final = {
     "latency": "time",
@@ -31,6 +31,7 @@ _MODEL_COLUMN: Final = _LISTED.index("model")
 _STATUS_COLUMN: Final = _LISTED.index("status")
 _FLUSH_RIGHT: Final = (_LISTED.index("took"), _LISTED.index("calls"))
 _SHOWN_CONTENT: Final = 600
+_SHOWN_FIGURE: Final = 160
 
 
 def show_run(view: RunView, console: Console) -> None:
@@ -127,6 +128,8 @@ def _header(view: RunView) -> Group:
     status = run.status or "unknown"
     verified = {True: "verified", False: "not verified", None: "verification unknown"}[run.verified]
     ended = Text.assemble((status, f"bold {style_of(status)}"), f": {clean(run.stop_reason or 'unknown')}, {verified}")
+    if view.lost:
+        ended.append(f", {view.lost} of its spans are not below it: their parents were not stored", "yellow")
     if run.error_type:
         ended.append(f", failed with {clean(run.error_type)}", "red")
     return Group(*lines, ended)
@@ -186,11 +189,16 @@ def _decisions(view: RunView) -> RenderableType:
     table.add_column(overflow="fold")
     for made in view.decisions:
         chosen = Text.assemble((clean(made.choice), "bold"), f"  {clean(made.reason)}")
-        figures = "  ".join(f"{clean(name)}={figure(value)}" for name, value in made.figures.items())
+        figures = "  ".join(f"{clean(name)}={_cut(figure(value))}" for name, value in made.figures.items())
         body = [chosen, Text(figures, "dim")] if figures else [chosen]
         kind = clean(made.kind).replace("_", " ")
         table.add_row(duration(made.at), Text(kind, style_of("skipped") if made.kind == "skip" else ""), Group(*body))
     return table
+
+
+def _cut(text: str) -> str:
+    """A figure that is a document in itself is for `--json`."""
+    return text if len(text) <= _SHOWN_FIGURE else f"{text[:_SHOWN_FIGURE]}…"
 
 
 def _phases(view: RunView, glyphs: Glyphs) -> Table:
@@ -210,20 +218,23 @@ def _phases(view: RunView, glyphs: Glyphs) -> Table:
 
 
 def _slowest(view: RunView) -> RenderableType:
+    """The slowest spans, and what each call among them meant for the run's duration."""
     slowest = view.slowest()
     if not slowest:
         return Text("there are none below the root", "dim")
-    on_path = by_span(view.sections)
-    table = _table("span", "took>", "on path>", "slack>", "granted>", "outcome")
+    table = _table("span", "took>", "on path>", "saves>", "slack>", "with>", "outcome")
+    table.columns[0].no_wrap, table.columns[0].overflow = True, "ellipsis"
+    own = by_span(view.sections)
     for span in slowest:
-        granted = span.attributes.get(names.CALL_TIMEOUT)
-        how = outcome(span)
+        meant, how = view.sensitivities.get(span.span_id), outcome(span)
         table.add_row(
             clean(label(span)),
             duration(span.duration_ns / 1e9),
-            duration(on_path.get(span.span_id, 0) / 1e9),
+            duration((meant.on_path_ns if meant else own.get(span.span_id, 0)) / 1e9),
+            duration(meant.saves_ns / 1e9) if meant else "",
             duration(view.slack(span)),
-            duration(granted) if isinstance(granted, (int, float)) else "",
+            str(meant.fan_out - 1) if meant else "",
             Text(how, style_of(how)),
         )
-    return table
+    legend = "saves: the run would be shorter by it if the call took no time   with: other calls at the same time"
+    return Group(table, *(Text(line, "dim") for line in joined(legend.split("   "), 80)))
