@@ -101,7 +101,7 @@ def _saves(call: SpanRow, own: Sequence[Section], waited: Sequence[SpanRow]) -> 
 
 
 def _came_of(other: SpanRow, call: SpanRow) -> bool:
-    """Whether a call was begun by another one: a tool by the model call that wrote it, or by its own earlier attempt."""
+    """Whether a call was begun by another: a tool by the model call that wrote it, a hedge by an earlier attempt."""
     if other.started_ns < call.started_ns:
         return False
     read = call.attributes.get
