@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -177,6 +178,52 @@ def export(
         say(f"{len(unread)} of {len(runs)} runs were left out: their traces are damaged")
     if written is not None:
         say(f"wrote {written} line{'' if written == 1 else 's'} of {shape} to {out}")
+
+
+@app.command()
+def html(
+    ident: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One trace; else those selected.", show_default=False)
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to.")] = Path("shotclock.html"),
+    status: StatusOption = None,
+    stop_reason: StopReasonOption = None,
+    slower_than: SlowerOption = None,
+    tool: ToolOption = None,
+    since: SinceOption = None,
+    unverified: UnverifiedOption = False,
+    limit: LimitOption = 1_000,
+    details: Annotated[int, typer.Option(help="Most runs that the page holds whole.")] = 100,
+) -> None:
+    """Write one page of HTML on a run or on many; it needs nothing else and can be sent to anyone."""
+    from .report.command import write_page
+
+    try:
+        store = TraceStore()
+        chosen = _selection(status, stop_reason, slower_than, tool, since, unverified, limit)
+        runs = store.find(ident) if ident is not None else chosen.runs(store)
+        said = write_page(store, runs, out, details=details, limit=None if ident else limit)
+    except ShotclockError as error:
+        fail(error)
+    say(said)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="The port on this machine; 0 takes any that is free.")] = 8420,
+    limit: Annotated[int, typer.Option(help="Most runs on the page, the newest of them.")] = 500,
+) -> None:
+    """Show the store in a browser, for you alone, until you press Ctrl+C."""
+    from .report.server import Server
+
+    try:
+        if limit < 1:
+            raise UsageError(f"--limit must be at least 1, got {limit}")
+        server = Server(TraceStore(), port=port, limit=limit)
+    except ShotclockError as error:
+        fail(error)
+    say(f"showing {server.store.path} at {server.url} (Ctrl+C ends it)")
+    server.serve()
 
 
 def _lines(store: TraceStore, runs: list[RunRow], shape: str, unread: list[RunRow]) -> Iterator[dict[str, Any]]:
