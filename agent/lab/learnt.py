@@ -13,6 +13,7 @@ from ...policies.latency import LatencyState
 from ..models.base import Price
 from ..trace import conventions as names
 from ..trace.run_view import RunView
+from .reading import recording_of
 from .recording import Lived, Recording, Thought
 
 DEFAULT_TOKENS = 120
@@ -122,7 +123,7 @@ class Learnt:
         checks: dict[str, Habit] = defaultdict(Habit)
         recordings, paid, costly = [], list[tuple[int, int, float]](), dict[str, float]()
         for view in sorted(views, key=lambda each: each.root.started_ns):
-            recording = Recording.of(view)
+            recording = recording_of(view)
             recordings.append(recording)
             _see(recording, tools, checks)
             _see_decisions(view, tools, costly)

@@ -21,7 +21,8 @@ from ..agent import Agent
 from .clock import VirtualClock
 from .learnt import Learnt, Luck
 from .recording import Recording
-from .scene import Scene, Stage
+from .scene import Scene
+from .stage import Stage
 
 GRACE: Final = 0.05
 """Seconds past the deadline within which an answer still counts as on time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from shotclock.agent.cli import trace_app
 from shotclock.agent.lab.learnt import Habit, Learnt, Luck
 from shotclock.agent.lab.recording import Lived, Wanted
 from shotclock.agent.lab.scene import Scene
-from shotclock.agent.lab.whatif import Share, WhatIf, held_back, predicted, recorded
+from shotclock.agent.lab.whatif import Lot, Share, WhatIf, held_back, predicted, recorded
 from shotclock.agent.lab.whatif_cli import read_latencies, usual
+from shotclock.agent.trace.run_view import RunView
 from shotclock.agent.trace.store import TraceStore
 
 from . import world
@@ -30,18 +32,31 @@ def learnt() -> Learnt:
     return Learnt.of(world.recorded(1, 4.0, 40))
 
 
+@pytest.fixture(scope="module")
+def under_own(learnt: Learnt) -> Lot:
+    """The same runs lived through again under the budget they had."""
+    return predicted(learnt, 4.0)
+
+
+@pytest.fixture(scope="module")
+def few() -> list[RunView]:
+    """Eight runs."""
+    return world.recorded(2, 4.0, 8, warm_up=3)
+
+
 def near(a: Share, b: Share, points: float = 5.0) -> bool:
     """Whether two shares differ by no more than so many points."""
     return abs(a.value - b.value) <= points / 100
 
 
-def test_under_their_own_budget_runs_come_out_as_they_were(learnt: Learnt) -> None:
+def test_under_their_own_budget_runs_come_out_as_they_were(learnt: Learnt, under_own: Lot) -> None:
     """Lived through again as they were recorded, as many are complete and verified, at nearly that cost and time."""
-    seen, again = recorded(learnt.recordings), predicted(learnt, 4.0)
+    seen, again = recorded(learnt.recordings), under_own
     assert near(again.complete, seen.complete)
     assert near(again.verified, seen.verified)
     assert again.seconds == pytest.approx(seen.seconds, rel=0.03)
-    assert again.cost_usd == pytest.approx(seen.cost_usd, rel=0.05)
+    # A model call that is interrupted costs its worst case, as many as a hundred usual ones.
+    assert again.cost_usd == pytest.approx(seen.cost_usd, rel=0.15)
     assert again.on_time.value == 1.0
 
 
@@ -57,16 +72,17 @@ def test_smaller_budgets_are_predicted_within_five_points(seed: int) -> None:
         assert near(told.verified, seen.verified), latency
 
 
-def test_the_same_seed_gives_the_same(learnt: Learnt) -> None:
+def test_the_same_seed_gives_the_same(few: list[RunView]) -> None:
     """A prediction can be made again: all that is drawn hangs on the seed."""
+    learnt = Learnt.of(few)
     assert predicted(learnt, 2.0, seed="a") == predicted(learnt, 2.0, seed="a")
 
 
-def test_another_policy_decides_otherwise(learnt: Learnt) -> None:
+def test_another_policy_decides_otherwise(learnt: Learnt, under_own: Lot) -> None:
     """The real policies decide: one that allows a single turn takes less time and money."""
-    hurried, usual_one = predicted(learnt, 4.0, Policy.from_dict({"limits": {"turns": 1}})), predicted(learnt, 4.0)
-    assert hurried.seconds < usual_one.seconds - 0.1
-    assert (hurried.cost_usd or 0.0) < (usual_one.cost_usd or 0.0)
+    hurried = predicted(learnt, 4.0, Policy.from_dict({"limits": {"turns": 1}}))
+    assert hurried.seconds < under_own.seconds - 0.1
+    assert (hurried.cost_usd or 0.0) < (under_own.cost_usd or 0.0)
 
 
 def test_runs_are_held_back_to_see_the_error(learnt: Learnt) -> None:
@@ -93,7 +109,7 @@ def test_what_was_cut_takes_longer(learnt: Learnt) -> None:
     """An attempt that was cut is known to take longer than that; what was seen whole comes again as it was."""
     scene = Scene(learnt.recordings[0], learnt, Luck("x"))
     attempts = (Lived(seconds=0.4), Lived(seconds=2.0, how="cut"))
-    wanted = Wanted(name="0.0", tool="slow", ready=0.0, attempts=attempts)
+    wanted = Wanted(name="a-a", tool="slow", ready=0.0, attempts=attempts)
     assert scene.attempt(wanted) == attempts[0]
     assert scene.attempt(wanted).seconds > 2.0
     assert scene.attempt(wanted).how == "ok"
@@ -120,10 +136,10 @@ def test_an_interval_holds_its_share(a: int, b: int) -> None:
     assert share.value - 1e-12 <= high <= 1.0
 
 
-def test_the_smallest_budget_for_a_target(learnt: Learnt) -> None:
+def test_the_smallest_budget_for_a_target(under_own: Lot) -> None:
     """Recommended is the smallest budget that meets the target; none where none does."""
-    lots = {latency: predicted(learnt, latency) for latency in (2.0, 4.0)}
-    target = lots[4.0].complete.value
+    lots = {2.0: replace(under_own, complete=Share(n=1, of=40)), 4.0: under_own}
+    target = under_own.complete.value
     found = WhatIf(seen=lots[4.0], predictions=tuple(lots.items()), held_back=(), target=target)
     assert found.recommended == 4.0
     assert WhatIf(seen=lots[4.0], predictions=((2.0, lots[2.0]),), held_back=(), target=1.0).recommended is None
@@ -133,12 +149,12 @@ def test_the_smallest_budget_for_a_target(learnt: Learnt) -> None:
 
 
 @pytest.fixture
-def store(learnt: Learnt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TraceStore:
+def store(few: list[RunView], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TraceStore:
     monkeypatch.setenv("SHOTCLOCK_TRACES", str(tmp_path / "traces.db"))
     monkeypatch.setenv("COLUMNS", "80")
     found = TraceStore()
     with closing(found.connect()) as connection:
-        for view in world.recorded(2, 4.0, 8):
+        for view in few:
             found.write(connection, [view.root, *(span for _, span in view.spans)])
     return found
 

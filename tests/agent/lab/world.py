@@ -61,8 +61,8 @@ class World:
         await asyncio.sleep(self.seconds(0.35, 0.2, "model", turn if asks else "answer"))
         if asks:
             for place, tool in enumerate(wanted[turn]):
-                call = Call(id=f"call-{next(self._ids)}", tool=tool, arguments={"key": f"{turn}{place}"})
-                yield CallReady(call)
+                key = "abc"[turn] + "abc"[place]
+                yield CallReady(Call(id=f"call-{next(self._ids)}", tool=tool, arguments={"key": key}))
             yield Usage(input_tokens=200, output_tokens=20)
             yield Finish(reason="tool_calls")
             return
@@ -82,7 +82,7 @@ class World:
         async def look_up(key: str) -> dict[str, str]:
             """Looks a record up."""
             await asyncio.sleep(self.seconds(median, sigma, name, key))
-            return {"value": f"VA-{10_000 + self.query * 10 + int(key) % 10}"}
+            return {"value": f"VA-{10_000 + self.query * 10 + sum(map(ord, key)) % 10}"}
 
         return Tool(look_up, name, read_only=True)
 
