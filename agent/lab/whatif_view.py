@@ -33,12 +33,11 @@ def recommendation(found: WhatIf) -> str:
     if found.recommended is None:
         best = max((lot.complete.value for _, lot in found.predictions), default=0.0)
         return f"none of these budgets is complete in {target:.0%} of runs; the best is so in {best:.0%}"
-    lot = dict(found.predictions)[found.recommended]
-    sure = "surely" if lot.complete.interval[0] >= target else "about as likely as not"
-    low = f"{lot.complete.interval[0]:.0%}"
+    complete = dict(found.predictions)[found.recommended].complete
+    low, high = complete.interval
     return (
         f"{found.recommended:g} s is the smallest of these budgets with {target:.0%} complete: "
-        f"{lot.complete.value:.0%}, {sure} (at least {low})"
+        f"{complete.value:.0%} ({low:.0%} to {high:.0%})"
     )
 
 

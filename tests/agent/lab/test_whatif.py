@@ -61,6 +61,7 @@ def test_under_their_own_budget_runs_come_out_as_they_were(learnt: Learnt, under
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_smaller_budgets_are_predicted_within_five_points(seed: int) -> None:
     """From runs under 4 s, what 1, 2 and 3 s give is predicted within 5 points: on time, complete and verified."""
