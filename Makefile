@@ -3,23 +3,26 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := pyproject.toml constraints.txt $(wildcard *.py agent/*.py agent/*/*.py tools/*.py tools/*/*.py policies/*.py testing/*.py)
+SOURCES := pyproject.toml constraints.txt $(wildcard *.py agent/*.py agent/*/*.py agent/trace/report/* tools/*.py tools/*/*.py policies/*.py testing/*.py)
 QUESTION ?= What is the mean amount of the orders in the North?
 FILES ?= examples/data/orders.csv
 LATENCY ?= 2s
 
-.PHONY: ask test test-slow lint types check dev bench peers clean
+.PHONY: ask test test-slow test-browser lint types check dev bench peers clean
 
 ask: .venv/.ask ## answer a question over real files, then show where the time went
 	@$(BIN)/shotclock ask "$(QUESTION)" $(FILES) --latency $(LATENCY)
 	@echo
 	@$(BIN)/shotclock trace show last
 
-test: .venv/.test ## all tests but the slow ones, on the installed package
-	$(BIN)/python -m pytest -q -m "not slow" -p no:cacheprovider
+test: .venv/.test ## all tests but the slow ones and those in a browser, on the installed package
+	$(BIN)/python -m pytest -q -m "not slow and not browser" -p no:cacheprovider
 
 test-slow: .venv/.test ## the tests that take longer
 	$(BIN)/python -m pytest -q -m slow -p no:cacheprovider
+
+test-browser: .venv/.test ## the trace report in Chromium; needs the packages chromium and chromium-driver
+	$(BIN)/python -m pytest -q -m browser -p no:cacheprovider
 
 lint: .venv/.check
 	$(BIN)/ruff check .
