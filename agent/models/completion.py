@@ -13,6 +13,9 @@ from ...policies.nesting import Nesting
 from ...tools.call import Call
 from .base import CallDelta, CallReady, Finish, ModelEvent, TextDelta, Usage
 
+MOST_NAME = 200
+"""Most characters kept of the names an endpoint gives to its model and its response."""
+
 QUOTE = 200
 """Most characters of an endpoint's own words that go into an error."""
 
@@ -36,6 +39,8 @@ class Completion:
         self._drafts: list[_Draft] = []
         self._by_index: dict[int, _Draft] = {}
         self._usage: Usage | None = None
+        self._model: str | None = None
+        self._id: str | None = None
         self._said = False
         self._refusal = False
         self._half = ""  # half a character: some servers split a surrogate pair between two chunks
@@ -45,6 +50,8 @@ class Completion:
         if not isinstance(chunk, dict):
             return
         self._usage = _usage(chunk.get("usage")) or self._usage
+        self._model = _str(chunk.get("model"))[:MOST_NAME] or self._model
+        self._id = _str(chunk.get("id"))[:MOST_NAME] or self._id
         choice = _first(chunk.get("choices"))
         delta = _dict(choice.get("delta")) or _dict(choice.get("message"))
         refusal = _text(delta.get("refusal"))
@@ -72,7 +79,7 @@ class Completion:
         yield from self._hand_out(waiting)
         if self._usage is not None:
             yield self._usage
-        yield Finish(reason=self._finish())
+        yield Finish(reason=self._finish(), model=self._model, response_id=self._id)
 
     def _finish(self) -> str:
         if self._drafts and self.reason in (None, "stop", "function_call"):
