@@ -115,6 +115,22 @@ def next_turn(run: Run) -> Forecast:
     return roughly([model, _typical_tool(run)])
 
 
+def next_turn_seconds(run: Run, remaining: float) -> float:
+    """Seconds another turn takes in half of the cases, or a bound of them where that fits into `remaining` anyway.
+
+    Half of the sums of two times are at most the sum of their third quartiles, as at most a quarter of each exceeds its
+    own; that takes no convolution.
+    """
+    if run.policy.stopping.value_usd is None and not run.last.expired(run.now()):
+        used = {item.tool for item in run.evidence if item.attempts}
+        tools = [forecast for name in used if (forecast := _tool(run, name)) is not None]
+        model = of(run.memory.history, run.model).forecast()
+        bound = model.quantile(0.75) + max((each.quantile(0.75) for each in tools), default=0.0)
+        if bound <= remaining:
+            return bound
+    return next_turn(run).median
+
+
 def _typical_tool(run: Run) -> Forecast:
     """One of the run's calls so far, each as probable."""
     used = Counter(item.tool for item in run.evidence if item.attempts)
