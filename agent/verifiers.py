@@ -240,7 +240,8 @@ async def _heard(
         verdict = verdict_of(name, said) or Verdict.unsure(name, "it says nothing")
     verdict = replace(verdict, duration=run.now() - began)
     span.end(verdict)
-    return verdict, isinstance(said, Verdict) or (always and isinstance(said, _Trouble))
+    silent = always and isinstance(said, _Trouble)
+    return verdict, silent or (isinstance(said, Verdict) and said.outcome != "unsure")
 
 
 async def _said(run: Run, begin: Callable[[], asyncio.Future[Any]], until: Deadline) -> Any:

@@ -336,7 +336,7 @@ def together(grounding: Verdict, said: Sequence[tuple[Verdict, bool]]) -> Verdic
     |-----------------|---------------------------------|----------------------------|
     | fail            | not asked                       | fail                       |
     | pass or unsure  | one fails                       | fail, with its reason      |
-    | pass            | one is unsure, and that counts  | unsure, with its reason    |
+    | pass            | one could not answer            | unsure, with its reason    |
     | pass            | none fails                      | pass                       |
     | unsure          | one passes and vouches          | pass, with its reason      |
     | unsure          | none does                       | unsure, as the evidence is |
