@@ -17,7 +17,7 @@ from pydantic_core import to_jsonable_python
 
 from ..policies.plan import DEEPEST, Flaw, Step, resolve
 from ..tools.content import sound
-from ..tools.isolation import POOL, abandon
+from ..tools.isolation import LANDING, abandon
 from ..tools.landing import message_of
 from .run import Run
 
@@ -35,7 +35,7 @@ async def passed(run: Run, step: Step, values: Mapping[str, Any]) -> dict[str, A
     fill = functools.partial(_filled, step, values)
     if all(_is_small(value) for value in values.values()):
         return fill()
-    future = POOL.run(fill)
+    future = LANDING.run(fill)
     run.own(future)
     left = None if run.last.never else run.last.remaining(run.now())
     await asyncio.wait((future,), timeout=left)

@@ -261,7 +261,7 @@ async def _said(run: Run, begin: Callable[[], asyncio.Future[Any]], until: Deadl
 def _begun(verifier: Callable[[Answered], Any], answered: Answered) -> asyncio.Future[Any]:
     if _is_async(verifier):
         return spawn(_awaited(lambda: verifier(answered)), f"verifier {check_name(verifier)}")
-    return POOL.run(functools.partial(verifier, answered))
+    return POOL.run(functools.partial(verifier, answered), owner=check_name(verifier))
 
 
 async def _awaited(call: Callable[[], Awaitable[Any]]) -> Any:
