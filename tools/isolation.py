@@ -23,6 +23,7 @@ from .loops import OWN_LOOPS, LoopThread
 from .process import Job
 from .processes import PROCESSES, warm
 from .promise import Promise, busy
+from .remote_ledger import LedgerDesk
 from .scope import ENCLOSING, carried, remaining
 from .threads import LANDING, POOL, ThreadPool
 from .tool import Tool
@@ -228,6 +229,7 @@ def _run_in_process(flight: Flight) -> Promise[Landed]:
         limits=flight.process,
         until=time.monotonic() + left,
         trace=carried(),
+        desk=LedgerDesk(ENCLOSING.get()),
         begin=flight.begin,
         done=done,
         ended=flight.end,
