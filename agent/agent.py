@@ -16,7 +16,6 @@ from opentelemetry.trace import TracerProvider
 from ..policies.budget import Budget
 from ..policies.deadline import Deadline
 from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError
-from ..policies.reserve import ReserveSituation
 from ..policies.settings import Policy
 from ..tools.isolation import warm
 from ..tools.loops import LOOPS
@@ -25,6 +24,7 @@ from ..tools.processes import refuse_unguarded
 from ..tools.scope import ENCLOSING
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
+from . import timing
 from .events import Event
 from .graph import Graph, compile_graph
 from .ladder import Ladder
@@ -36,7 +36,6 @@ from .result import Result
 from .run import Run
 from .supervisor import supervise, wait
 from .tally import Tally
-from .timing import answer_forecast
 from .trace.spans import Recorder
 from .verifiers import Verifier, verifiers_of
 
@@ -260,9 +259,7 @@ class Agent:
         started = now()
         deadline = Deadline.after(started, limits.latency).earlier(ENCLOSING.get().deadline)
         latency = None if deadline.never else deadline.remaining(started)
-        answer = answer_forecast(self.memory.history, self.model)
-        reserve = ReserveSituation(latency=latency, answer_q95=answer.quantile(0.95))
-        plan = self.policy.reserve.plan(reserve)
+        reserve, plan = timing.plan(self.memory.history, self.model, self.policy.reserve, latency)
         run = Run(
             query=text,
             budget=limits,

@@ -271,4 +271,6 @@ def _of(run: Run, turn: Turn) -> Answer | None:
         return None
     if turn.cut or turn.limited is not None:
         return _from_draft(run, turn.text, turn.by)
+    if run.plan.probe:
+        timing.answered(run)
     return checked(run, turn.text, by=turn.by, unanswered=turn.finish is not None and turn.finish.unanswered)
