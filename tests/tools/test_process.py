@@ -7,6 +7,7 @@ import functools
 import math
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -346,6 +347,32 @@ async def test_a_worker_that_cannot_start_is_said(there, pool, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     outcome = (await landed(there.pid)).outcome
     assert "a worker process did not begin: it ended itself with exit code 1" in outcome.message
+
+
+SCRIPT = """
+import sys
+from shotclock import Agent, Budget, tool
+from shotclock.testing import ScriptedModel, ask
+
+@tool(isolation="process")
+def loaded() -> str:
+    "Which of these were imported."
+    return ", ".join(name for name in ("shotclock.agent.agent", "langgraph", "langchain_core") if name in sys.modules)
+
+agent = Agent(ScriptedModel([ask(("loaded", {})), "Done."]), [loaded])
+
+if __name__ == "__main__":
+    print(agent.run_sync("Which?", budget=Budget(latency=20)).evidence[0].value)
+    print(type(agent.graph).__name__)
+"""
+
+
+def test_a_worker_that_imports_a_script_with_an_agent_does_not_import_what_runs_it(tmp_path):
+    """The graph, which takes longest to import, is compiled where an agent is made, but not in a worker process."""
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
+    command = [sys.executable, str(tmp_path / "script.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
+    assert done.stdout.splitlines() == ["shotclock.agent.agent", "CompiledStateGraph"]
 
 
 def test_only_a_script_that_is_being_imported_is_refused():
