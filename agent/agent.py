@@ -42,6 +42,11 @@ if TYPE_CHECKING:
 
     from .graph import Graph
 
+if not MAIN.importing:
+    # Imported ahead, so that no first run waits for LangGraph, which takes the longest; a worker process that only
+    # imports a script runs no agent.
+    from . import graph, supervisor  # noqa: F401  # for the methods that import from them
+
 
 class Agent:
     """Answers questions with tools, by a deadline, and always with a `Result`.
@@ -96,7 +101,6 @@ class Agent:
         self.budget = _is(Budget, "budget", budget if budget is not None else Budget(), InvalidBudget)
         self.policy = _is(Policy, "policy", policy if policy is not None else Policy(), InvalidPolicy)
         self._checkpointer = checkpointer
-        # A worker process that only imports a script runs no agent, and LangGraph takes the longest to import.
         self._graph = None if MAIN.importing else self._compiled()
         for each in self.toolbox:
             warm(each, self.policy.limits.process)

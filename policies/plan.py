@@ -16,6 +16,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from .nesting import Nesting
+
 DEEPEST = 40
 """Levels of nesting that arguments may have."""
 
@@ -146,31 +148,17 @@ class PlanText:
 
     def __init__(self) -> None:
         self._text = ""
-        self._depth = 0
-        self._quoted = self._escaped = False
+        self._nesting = Nesting()
 
     def add(self, text: str) -> list[Any]:
         """The steps written so far, where `text` ended one or more of them; nothing otherwise."""
         if len(self._text) + len(text) > MOST_JSON:
             return []
+        before = len(self._text)
         self._text += text
-        ends = [at for at, character in enumerate(text, len(self._text) - len(text) + 1) if self._ends_step(character)]
+        closed = self._nesting.closings(text)
+        ends = [before + at + 1 for at, open_ in closed if open_ == _STEP_DEPTH and text[at] == "}"]
         return self._steps(ends[-1]) if ends else []
-
-    def _ends_step(self, character: str) -> bool:
-        """Take one character in: braces count where they are not within a text."""
-        if self._escaped:
-            self._escaped = False
-        elif self._quoted:
-            self._escaped, self._quoted = character == "\\", character != '"'
-        elif character == '"':
-            self._quoted = True
-        elif character in "{[":
-            self._depth += 1
-        elif character in "}]":
-            self._depth -= 1
-            return character == "}" and self._depth == _STEP_DEPTH
-        return False
 
     def _steps(self, end: int) -> list[Any]:
         try:

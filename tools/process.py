@@ -125,11 +125,6 @@ class Worker:
             for pipe in theirs:
                 os.close(pipe)
 
-    @property
-    def pid(self) -> int:
-        """The process's identifier."""
-        return self._process.pid
-
     def start(self) -> bool:
         """Tell it where modules are found and wait until it is ready; whether it is."""
         self._path = _path()

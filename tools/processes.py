@@ -82,11 +82,6 @@ class ProcessPool:
                 self._waiting.remove(job)
             job.ended()
 
-    def pids(self) -> list[int]:
-        """The identifiers of the workers that live."""
-        with self._changed:
-            return [worker.pid for worker in self._workers]
-
     def close(self) -> None:
         """Kill every worker, as the program ends."""
         with self._changed:

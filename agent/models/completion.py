@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ...policies.errors import ModelError
+from ...policies.nesting import Nesting
 from ...tools.call import Call
 from .base import CallDelta, CallReady, Finish, ModelEvent, TextDelta, Usage
 
@@ -116,14 +117,14 @@ class Completion:
 class _Draft:
     """A call whose arguments are still being written. It counts braces as they come, so that no text is read twice."""
 
-    __slots__ = ("_depth", "_escaped", "_parts", "_quoted", "_told", "complete", "id", "name", "sent")
+    __slots__ = ("_nesting", "_parts", "_told", "complete", "id", "name", "sent")
 
     def __init__(self) -> None:
         self.id = self.name = ""
         self.complete = self.sent = False
         self._parts: list[str] = []
-        self._depth = self._told = 0
-        self._quoted = self._escaped = False
+        self._told = 0
+        self._nesting = Nesting()
 
     def ends_before(self, name: str, id_: str, arguments: str, *, indexed: bool) -> bool:
         """Whether a piece belongs to a further call: names and ids may be repeated or missing, but do not change."""
@@ -138,26 +139,13 @@ class _Draft:
         self.name, self.id = self.name or name, self.id or id_
         if arguments and not self.sent:
             self._parts.append(arguments)
-            self._count(arguments)
+            for _, open_ in self._nesting.closings(arguments):
+                self.complete = open_ == 0
 
     def fresh(self) -> str:
         """What came of the arguments since this was last asked."""
         told, self._told = self._told, len(self._parts)
         return "".join(self._parts[told:])
-
-    def _count(self, text: str) -> None:
-        for character in text:
-            if self._escaped:
-                self._escaped = False
-            elif self._quoted:
-                self._escaped, self._quoted = character == "\\", character != '"'
-            elif character == '"':
-                self._quoted = True
-            elif character in "{[":
-                self._depth += 1
-            elif character in "}]":
-                self._depth -= 1
-                self.complete = self._depth == 0
 
     def call(self, id_: str, *, cut: bool) -> Call:
         """The call; `cut` says that the token limit ended the answer."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
 import pytest
 
@@ -85,15 +84,9 @@ def babbles() -> str:
 
 
 @pytest.fixture(scope="module")
-def there(tmp_path_factory):
+def there(importable):
     """A module of tools that a worker process can import."""
-    folder = tmp_path_factory.mktemp("tools")
-    (folder / "shotclock_nested.py").write_text(MODULE, encoding="utf-8")
-    sys.path.insert(0, str(folder))
-    import shotclock_nested
-
-    yield shotclock_nested
-    sys.path.remove(str(folder))
+    return importable("shotclock_nested", MODULE)
 
 
 def begin(made, ledger, /, **arguments):
