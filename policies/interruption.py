@@ -120,8 +120,8 @@ class Interruption:
         learn_from: calls that must have been seen before any is declined or overdue. Default 5.
         probe: share of runs that ask a model that was too slow so far all the same and wait for it as long as they can,
             to see whether it still is, from 0 to 1. Default 1/16.
-        tokens: probability with which a call can write its `max_tokens` in time, from 0.001 to 0.999. Default 0.05: what
-            does not fit is cut anyway, and the more there may be the fewer answers and calls that fit are ended early.
+        tokens: probability with which a call can write its `max_tokens` in time, from 0.001 to 0.999. Default 0.05:
+            what does not fit is cut anyway, and the more there may be the fewer answers and calls that fit end early.
     """
 
     wait_chance: float = 1 / 3
