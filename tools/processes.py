@@ -26,11 +26,7 @@ IDLE_SECONDS = 60.0
 """How long a worker with nothing to do stays."""
 
 # Every call's deadline needs the first, and what a tool raises the second.
-_ALWAYS = (
-    f"{__package__}.remote_ledger",
-    f"{__package__}.landing",
-    "opentelemetry.trace.propagation.tracecontext",
-)
+_ALWAYS = (f"{__package__}.remote_ledger", f"{__package__}.landing", "opentelemetry.trace.propagation.tracecontext")
 
 
 class ProcessPool:

@@ -74,7 +74,7 @@ def claims_in_a_fork() -> int:
 @tool(isolation="process")
 def babbles() -> str:
     """Writes something into every pipe, that looks like a question and is none."""
-    for pipe in range(3, 64):
+    for pipe in [int(name) for name in os.listdir("/dev/fd") if int(name) > 2]:
         try:
             os.write(pipe, (4).to_bytes(8, "big") + b"Abcd")
         except OSError:
