@@ -14,6 +14,8 @@ from .operation import Operation, successes
 from .replies import Page
 from .schemas import Schemas
 
+LEVELS = (None, 4, 3, 2, 1)
+"""References followed one inside the other, all of them or else as many as can be checked in bounded time."""
 NAME = "openapi"
 """What verdicts call this check."""
 
@@ -21,8 +23,8 @@ NAME = "openapi"
 class ResponseCheck:
     """Whether an answer is what one of the operation's successes declares.
 
-    It has no opinion where none declares JSON, and is unsure where a schema cannot be used: one that refers to another
-    document, or that is too large to check in bounded time.
+    It has no opinion where none declares JSON, and is unsure where a schema refers to another document. One that cannot
+    be checked in bounded time is checked as deep as it can.
     """
 
     __name__ = NAME
@@ -46,19 +48,29 @@ class ResponseCheck:
 
     @cached_property
     def _declared(self) -> DeclaredSchema | None:
-        schemas = Schemas(self._document, "response")
+        *most, last = LEVELS
+        for levels in most:
+            try:
+                return self._read(levels)
+            except InvalidTool:
+                continue
+        return self._read(last)
+
+    def _read(self, levels: int | None) -> DeclaredSchema | None:
+        schemas = Schemas(self._document, "response", levels)
         read = []
         for _, response in successes(self._document, self._operation):
             content = response.get("content")
-            if not isinstance(content, Mapping) or not content:
-                return None  # a success may be without a body, and its status is all there is to say
-            described = [each for media, each in content.items() if is_json(media)]
-            if not described or "schema" not in described[0]:
-                return None
-            read.append(schemas.read(described[0]["schema"]))
-        if not read:
+            described = _json_of(content) if isinstance(content, Mapping) else None
+            if described is None:
+                return None  # of a success without JSON its status is all there is to say
+            read.append(schemas.read(described))
+        if not read or True in read:
             return None
         whole = read[0] if len(read) == 1 else {"anyOf": read}
-        if isinstance(whole, bool):
-            return None
         return DeclaredSchema(self._label, self._label, {}, {**whole, "$defs": schemas.definitions()})
+
+
+def _json_of(content: Mapping[str, Any]) -> Any:
+    """The schema of the content that is JSON; `None` where there is none."""
+    return next((each.get("schema") for media, each in content.items() if is_json(media)), None)

@@ -135,7 +135,7 @@ class Wallet:
             return Credentials(())
         needs = operation.get("security", self._document.root.get("security"))
         if not isinstance(needs, list):
-            needs = [] if self._schemes or self._any is None else [{BEARER: []}]
+            needs = [] if self._schemes else [{BEARER: []}]
         for need in needs:
             names = [name for name in need if not self._is_certificate(name)]
             if need and all(self._covers(name) for name in names):
@@ -173,7 +173,6 @@ class Wallet:
                     f"auth must be a text, a SecretStr, a pair of user and password, a function that gives one, or a "
                     f"mapping of these by security scheme, got {type(each).__name__}"
                 )
-        self._by_name |= {} if self._by_name or self._any is None or self._schemes else {BEARER: self._any}
 
 
 def _sent(name: str, scheme: Node) -> tuple[str, str, str]:

@@ -49,6 +49,8 @@ class Document:
         """Every operation: its method in lower case, its path, itself, and the path item around it."""
         paths = self.root.get("paths") or {}
         for path, item in _mapping(paths, "paths").items():
+            if str(path).startswith("x-"):
+                continue
             around = self.resolved(_mapping(item, f"paths[{path!r}]"))
             for method in METHODS:
                 if isinstance(operation := around.get(method), Mapping):
@@ -106,6 +108,8 @@ def _root(source: Node | str | PathLike[str]) -> Node:
     text, place = _text(source)
     try:
         read = json.loads(text) if text.lstrip("\ufeff \t\r\n")[:1] == "{" else _yaml(text)
+    except MissingExtra:
+        raise
     except (ValueError, RecursionError) as error:
         raise InvalidTool(f"{place} is neither JSON nor YAML that can be read: {error!s:.200}") from None
     if not isinstance(read, Mapping):
@@ -133,7 +137,7 @@ def _yaml(text: str) -> Any:
     # A date stays text, as JSON would have it.
     plain: Any = type("PlainLoader", (loader,), {"yaml_implicit_resolvers": _without_dates(loader)})
     try:
-        return _keys_as_text(yaml.load(text, plain))  # type: ignore[no-untyped-call]  # it publishes no types; a safe loader
+        return _keys_as_text({}, yaml.load(text, plain))  # type: ignore[no-untyped-call]  # it publishes no types; a safe loader
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
 
@@ -143,11 +147,18 @@ def _without_dates(loader: Any) -> dict[str, list[Any]]:
     return {first: [each for each in some if not each[0].endswith(":timestamp")] for first, some in resolvers.items()}
 
 
-def _keys_as_text(node: Any) -> Any:
-    """The same with every key as text: YAML reads the status `200:` as a number."""
-    if isinstance(node, dict):
-        return {key if isinstance(key, str) else str(key): _keys_as_text(value) for key, value in node.items()}
-    return [_keys_as_text(each) for each in node] if isinstance(node, list) else node
+def _keys_as_text(known: dict[int, Any], node: Any) -> Any:
+    """The same with every key as text, as YAML reads the status `200:` as a number; what is shared stays shared, so
+    that a few aliases do not become a document of any size."""
+    if not isinstance(node, (dict, list)):
+        return node
+    if id(node) not in known:
+        known[id(node)] = (
+            {str(key): _keys_as_text(known, value) for key, value in node.items()}
+            if isinstance(node, dict)
+            else [_keys_as_text(known, each) for each in node]
+        )
+    return known[id(node)]
 
 
 def _version(root: Node) -> str:

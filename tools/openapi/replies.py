@@ -21,6 +21,7 @@ from .sending import ApiError
 LONGEST_COMPLAINT = 300
 """Characters of an error's body that a model is shown."""
 
+_CHARSET = re.compile(r"charset=\"?([\w.:-]{1,40})", re.ASCII | re.IGNORECASE)
 _NEXT = re.compile(r'<([^<>]*)>[^,<>]*;\s*rel="?(?:[\w -]*\s)?next\b')
 
 
@@ -38,12 +39,12 @@ def result_of(operation: Operation, response: Response, signature: Signature) ->
         ApiError: the status is no success.
         ToolError: it is said to be JSON, and cannot be read.
     """
-    text = signature.scrubbed(response.text)
+    text = signature.scrubbed(_text(response))
     if not 200 <= response.status < 300:
         raise _refusal(operation, response, text)
     media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not response.body or operation.method == "HEAD":
-        return {"status": response.status, **_head(response)}
+        return {"status": response.status, **_head(response, signature)}
     if is_json(media) or (not media and text.lstrip()[:1] in ("{", "[")):
         return _paged(operation, response, _value(operation, text))
     if media.startswith("text/") or media.endswith(("xml", "yaml", "json", "javascript")):
@@ -58,11 +59,19 @@ def _value(operation: Operation, text: str) -> Any:
         raise ToolError(f"{operation.label} answered with JSON that cannot be read") from None
 
 
-def _head(response: Response) -> dict[str, Any]:
+def _text(response: Response) -> str:
+    """The body in the charset that the server names, if that is known; in UTF-8 otherwise."""
+    named = _CHARSET.search(response.headers.get("content-type", ""))
+    try:
+        return response.body.decode(named[1] if named else "utf-8", "replace")
+    except LookupError:
+        return response.text
+
+
+def _head(response: Response, signature: Signature) -> dict[str, Any]:
     named = ("content-type", "content-length", "last-modified", "etag", "location")
-    return {
-        name: response.headers[name] for name in named if name in response.headers and response.headers[name] != "0"
-    }
+    said = {name: response.headers.get(name, "") for name in named}
+    return {name: signature.scrubbed(text) for name, text in said.items() if text not in ("", "0")}
 
 
 def _refusal(operation: Operation, response: Response, text: str) -> ApiError:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ...policies.errors import InvalidTool
+from ..expansion import LARGEST
 from .document import Document
 from .texts import shortened
 
@@ -15,12 +16,14 @@ Direction = Literal["request", "response"]
 LONGEST_NOTE = 200
 """Characters of a parameter's or property's description that a model is shown."""
 
-_MAPS = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
+_MAPS = ("properties", "patternProperties", "dependentSchemas")
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _SINGLES = (
     "items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames",
     "unevaluatedItems", "unevaluatedProperties", "additionalItems",
 )  # fmt: skip
+_POSITIVE = frozenset({"items", "additionalProperties", "propertyNames"})
+"""Those of them that a looser schema inside makes looser."""
 _DATA = frozenset(
     {"type", "enum", "const", "format", "pattern", "default", "required", "title", "dependentRequired"}
     | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"}
@@ -37,26 +40,37 @@ class Schemas:
         document: where they stand.
         direction: `request` leaves out what is `readOnly`, `response` what is `writeOnly`; a request's keep their
             descriptions, as a model reads them, and a response's do not.
+        levels: references that are followed one inside the other; what a further one names may be anything, so that
+            the schema allows all it would, and more. Default: all of them.
     """
 
-    def __init__(self, document: Document, direction: Direction) -> None:
+    def __init__(self, document: Document, direction: Direction, levels: int | None = None) -> None:
         self._document = document
         self._direction = direction
         self._hidden = "readOnly" if direction == "request" else "writeOnly"
         self._names: dict[str, str] = {}
         self._waiting: list[str] = []
+        self._levels = levels
+        self._places = 0
 
     def read(self, schema: Any) -> Any:
         """The schema as JSON Schema 2020-12, its references pointing to the definitions that `definitions` gives.
 
         Raises:
-            InvalidTool: it refers to another document or in a way that is not supported.
+            InvalidTool: it refers to another document or in a way that is not supported, or is too large to be checked.
         """
+        self._places += 1
+        if self._places > LARGEST:
+            raise InvalidTool(
+                f"a schema has more than {LARGEST:,} places with what it refers to; leave the operation out"
+            )
         if isinstance(schema, bool):
             return schema
         if not isinstance(schema, Mapping):
             raise InvalidTool(f"the OpenAPI document has {schema!r:.60} where a schema must stand; correct it there")
         if isinstance(reference := schema.get("$ref"), str):
+            if self._levels is not None:
+                return self._within(reference)
             pointer = {"$ref": f"#/$defs/{self._named(reference)}"}
             # Beside a reference 3.0 allows nothing, but what a note says there is meant.
             return pointer | ({} if self._document.is_30 else self._plain(schema)) | self._note(schema)
@@ -71,6 +85,16 @@ class Schemas:
             if name not in found:
                 found[name] = self.read(self._document.at(reference))
         return found
+
+    def _within(self, reference: str) -> Any:
+        target = self._document.at(reference)
+        if not self._levels:
+            return True
+        self._levels -= 1
+        try:
+            return self.read(target)
+        finally:
+            self._levels += 1
 
     def _named(self, reference: str) -> str:
         if reference not in self._names:
@@ -94,11 +118,17 @@ class Schemas:
         for key in _LISTS:
             if isinstance(parts := schema.get(key), list) and parts:
                 read[key] = [self.read(each) for each in parts]
+        self._loosen(read)
         for key in _SINGLES:
-            if isinstance(inner := schema.get(key), (Mapping, bool)):
+            if isinstance(inner := schema.get(key), (Mapping, bool)) and (self._levels is None or key in _POSITIVE):
                 read[key] = self.read(inner)
         self._require_what_is_shown(schema, read)
         return read
+
+    def _loosen(self, read: dict[str, Any]) -> None:
+        """Where some parts may be anything, several of `oneOf` may hold."""
+        if self._levels is not None and "oneOf" in read:
+            read["allOf"] = [*read.get("allOf", ()), {"anyOf": read.pop("oneOf")}]
 
     def _hides(self, schema: Any) -> bool:
         return isinstance(schema, Mapping) and schema.get(self._hidden) is True

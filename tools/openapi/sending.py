@@ -123,12 +123,12 @@ def _named(url: str) -> Iterator[None]:
     try:
         yield
     except HttpError as error:
-        raise _Unreached(error.failure.message) from None
+        raise ApiUnreached(error.failure.message) from None
     except ShotclockError:
         raise
     except Exception as error:  # of the author's client, which need not be of httpx
-        raise _Unreached(f"the connection to {origin(url)} failed ({type(error).__name__})") from None
+        raise ApiUnreached(f"the connection to {origin(url)} failed ({type(error).__name__})") from None
 
 
-class _Unreached(ApiError, ConnectionError):
+class ApiUnreached(ApiError, ConnectionError):
     """No answer came; as a `ConnectionError` it is known to pass."""

@@ -36,12 +36,12 @@ _EXACT = 10**15
 
 def encoded(text: str) -> str:
     """Percent-encoded, but for letters, digits and `-._~`."""
-    return quote(text, safe="")
+    return quote(text, safe="", errors="replace")
 
 
 def encoded_reserved(text: str) -> str:
     """The same where a parameter allows reserved characters; those that would end the value are encoded still."""
-    return quote(text, safe="".join(set(_RESERVED) - set("#&+[]")))
+    return quote(text, safe="".join(set(_RESERVED) - set("#&+[]")), errors="replace")
 
 
 def as_is(text: str) -> str:

@@ -205,8 +205,9 @@ async def test_text_bodies_and_no_body() -> None:
 
 async def test_json_is_preferred_to_forms_and_forms_to_files() -> None:
     """Of several media types the one that a model writes best is sent."""
-    content = {"application/octet-stream": {}, "text/plain": {}, "multipart/form-data": {"schema": PERSON},
-               "application/x-www-form-urlencoded": {"schema": PERSON}, "application/json": {"schema": PERSON}}  # fmt: skip
+    described = {"schema": PERSON}
+    content = {"application/octet-stream": {}, "text/plain": {}, "multipart/form-data": described,
+               "application/x-www-form-urlencoded": described, "application/json": described}  # fmt: skip
     with serving(api_of({"requestBody": {"content": content}})) as api:
         for media in reversed(list(content)):
             await one_tool(api)(body={"name": "x"} if content[media] else "x")
