@@ -258,10 +258,23 @@ def multipart_fields(raw: bytes, content_type: str, schema: Mapping[str, Any]) -
     return found
 
 
+_idle: list[StrictApi] = []
+"""Servers that are up and serve nobody: starting one takes longer than most tests."""
+
+
 @contextmanager
 def serving(document: Mapping[str, Any]) -> Iterator[StrictApi]:
-    """A strict API of the document on loopback."""
-    api = StrictApi(document)
+    """A strict API of the document on loopback, on a socket of its own for as long as it is used."""
+    api = _idle.pop() if _idle else _started()
+    api.document, api.asked, api.replies = document, [], {}
+    try:
+        yield api
+    finally:
+        _idle.append(api)
+
+
+def _started() -> StrictApi:
+    api = StrictApi({})
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -288,12 +301,6 @@ def serving(document: Mapping[str, Any]) -> Iterator[StrictApi]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     api.url = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield api
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return api
