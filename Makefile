@@ -3,23 +3,30 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := pyproject.toml constraints.txt $(wildcard *.py agent/*.py agent/*/*.py tools/*.py tools/*/*.py policies/*.py testing/*.py)
+SOURCES := pyproject.toml constraints.txt $(wildcard *.py agent/*.py agent/*/*.py agent/trace/report/* tools/*.py tools/*/*.py policies/*.py testing/*.py)
 QUESTION ?= What is the mean amount of the orders in the North?
 FILES ?= examples/data/orders.csv
 LATENCY ?= 2s
 
-.PHONY: ask test test-slow lint types check dev bench peers clean
+.PHONY: ask test test-slow test-browser test-viewers lint types check dev bench peers clean
 
 ask: .venv/.ask ## answer a question over real files, then show where the time went
 	@$(BIN)/shotclock ask "$(QUESTION)" $(FILES) --latency $(LATENCY)
 	@echo
 	@$(BIN)/shotclock trace show last
 
-test: .venv/.test ## all tests but the slow ones, on the installed package
-	$(BIN)/python -m pytest -q -m "not slow" -p no:cacheprovider
+test: .venv/.test ## all tests but the slow ones and those that need more than the package, on the installed package
+	$(BIN)/python -m pytest -q -m "not slow and not browser and not viewers" -p no:cacheprovider
 
 test-slow: .venv/.test ## the tests that take longer
 	$(BIN)/python -m pytest -q -m slow -p no:cacheprovider
+
+test-browser: .venv/.test ## the trace report in Chromium; needs the packages chromium and chromium-driver
+	$(BIN)/python -m pytest -q -m browser -p no:cacheprovider
+
+test-viewers: .venv/.test .venv-phoenix/.ready .venv-mlflow/.ready ## traces in Phoenix and MLflow, run locally
+	SHOTCLOCK_PHOENIX=.venv-phoenix/bin SHOTCLOCK_MLFLOW=.venv-mlflow/bin \
+		$(BIN)/python -m pytest -q -m viewers -p no:cacheprovider
 
 lint: .venv/.check
 	$(BIN)/ruff check .
@@ -42,6 +49,8 @@ bench: .venv/.test ## every benchmark in a short form, in under ten minutes; oth
 	$(BIN)/python -m bench.verification 60
 	$(BIN)/python -m bench.overhead --rounds 2 --starts 1 --cells 1x1,4x4,16x16
 	$(BIN)/python -m bench.many --rounds 1 --runs 1,100
+	$(BIN)/python -m bench.tracing 60
+	$(BIN)/python -m bench.store 5000
 	$(BIN)/python -m bench.world --queries 20
 	@test ! -d .venv-peers || $(BIN)/python -m bench.world --peers --faults all --queries 20
 
@@ -49,7 +58,7 @@ peers: ## an environment for each library that the benchmarks compare with, unde
 	PYTHON=$(PYTHON) bench/peers/setup
 
 clean:
-	rm -rf .venv .venv-peers build *.egg-info
+	rm -rf .venv .venv-peers .venv-phoenix .venv-mlflow build *.egg-info
 
 .venv/.python:
 	$(PYTHON) -m venv .venv 2>/dev/null || { $(PYTHON) -m pip install -q virtualenv && $(PYTHON) -m virtualenv -q .venv; }
@@ -70,4 +79,13 @@ clean:
 
 .venv/.check: .venv/.python constraints.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt "ruff" "mypy"
+	@touch $@
+
+# A gigabyte together; whoever runs the other tests needs neither.
+.venv-phoenix/.ready:
+	$(PYTHON) -m venv .venv-phoenix && .venv-phoenix/bin/pip install -q "arize-phoenix>=20,<21"
+	@touch $@
+
+.venv-mlflow/.ready:
+	$(PYTHON) -m venv .venv-mlflow && .venv-mlflow/bin/pip install -q "mlflow>=3.17,<4"
 	@touch $@

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from ..policies.agreement import same
 from ..policies.outcome import Verdict
 from ..tools.call import Evidence
 from ..tools.checks import AgreesWith
+from ..tools.toolbox import Toolbox
 from .run import Run
 
 
 def compare(run: Run, turn: Sequence[Evidence]) -> None:
     """Put what a turn brought beside what must agree with it, and give both the verdict that follows."""
+    declared = _declared(run.toolbox)
+    if not declared:  # as of nearly every agent
+        return
     new = [item.id for item in turn]
     for at, item in enumerate(turn):
         for other in [each for each in run.evidence if each.id not in new[: at + 1]]:
-            check = _declared(run, item.tool, other.tool) or _declared(run, other.tool, item.tool)
+            check = declared.get((item.tool, other.tool)) or declared.get((other.tool, item.tool))
             if check is not None and item.usable and other.usable and _asked(item) == _asked(other):
                 _judge(run, check, item.id, other.id)
 
@@ -31,10 +36,17 @@ DISPUTE = "agreement"
 """The verifier that such verdicts name."""
 
 
-def _declared(run: Run, one: str, other: str) -> AgreesWith | None:
-    tool = run.toolbox.get(one)
-    checks = () if tool is None else tool.checks
-    return next((each for each in checks if isinstance(each, AgreesWith) and each.other == other), None)
+_known: WeakKeyDictionary[Toolbox, dict[tuple[str, str], AgreesWith]] = WeakKeyDictionary()
+
+
+def _declared(toolbox: Toolbox) -> dict[tuple[str, str], AgreesWith]:
+    """What their authors say must agree: the check by the tool that has it and the other."""
+    declared = _known.get(toolbox)
+    if declared is None:
+        checks = ((tool.name, each) for tool in toolbox for each in reversed(tool.checks))
+        declared = {(name, each.other): each for name, each in checks if isinstance(each, AgreesWith)}
+        _known[toolbox] = declared
+    return declared
 
 
 def _asked(item: Evidence) -> list[str]:

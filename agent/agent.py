@@ -5,28 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from langchain_core.runnables import RunnableConfig
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from ..policies.budget import Budget
 from ..policies.deadline import Deadline
 from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError
-from ..policies.reserve import ReserveSituation
 from ..policies.settings import Policy
 from ..tools.isolation import warm
 from ..tools.loops import LOOPS
 from ..tools.memory import Memory
 from ..tools.processes import refuse_unguarded
+from ..tools.reference import MAIN
 from ..tools.scope import ENCLOSING
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
+from . import timing
 from .events import Event
-from .graph import Graph, compile_graph
 from .ladder import Ladder
 from .models.base import Model
 from .models.resolve import resolve_all
@@ -34,11 +33,19 @@ from .output import output_of
 from .prompts import BASE
 from .result import Result
 from .run import Run
-from .supervisor import supervise, wait
 from .tally import Tally
-from .timing import answer_forecast
 from .trace.spans import Recorder
 from .verifiers import Verifier, verifiers_of
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+
+    from .graph import Graph
+
+if not MAIN.importing:
+    # Imported ahead, so that no first run waits for LangGraph, which takes the longest; a worker process that only
+    # imports a script runs no agent.
+    from . import graph, supervisor  # noqa: F401  # for the methods that import from them
 
 
 class Agent:
@@ -93,8 +100,8 @@ class Agent:
         self.name = name
         self.budget = _is(Budget, "budget", budget if budget is not None else Budget(), InvalidBudget)
         self.policy = _is(Policy, "policy", policy if policy is not None else Policy(), InvalidPolicy)
-        self.graph: Graph = compile_graph(name, checkpointer)
-        """The compiled LangGraph graph, `reason → act → verify → (reason | answer)`."""
+        self._checkpointer = checkpointer
+        self._graph = None if MAIN.importing else self._compiled()
         for each in self.toolbox:
             warm(each, self.policy.limits.process)
         self._own_instructions = instructions
@@ -107,10 +114,26 @@ class Agent:
         self._recorder = Recorder(tracer_provider, meter_provider, agent=name, model=self.model.name, tools=tool_names)
         self.memory = Memory.under(self.policy)
         """What its runs have learnt of the tools and the model: latencies, health, results that are kept."""
-        self._threads = checkpointer is not None
 
     def __repr__(self) -> str:
         return f"<Agent {self.name}: {self.model.name}, {len(self.toolbox)} tools>"
+
+    @property
+    def graph(self) -> Graph:
+        """The compiled LangGraph graph, `reason → act → verify → (reason | answer)`."""
+        if self._graph is None:
+            self._graph = self._compiled()
+        return self._graph
+
+    def _supervised(self, run: Run, thread_id: str | None) -> Coroutine[Any, Any, Result]:
+        from .supervisor import supervise
+
+        return supervise(run, self.graph, self._config(thread_id))
+
+    def _compiled(self) -> Graph:
+        from .graph import compile_graph
+
+        return compile_graph(self.name, self._checkpointer)
 
     async def run(
         self,
@@ -134,7 +157,7 @@ class Agent:
             asyncio.CancelledError: the caller cancelled; the run's work is cancelled too.
         """
         run = self._start(query, budget, metadata, thread_id, asyncio.get_running_loop().time, None)
-        return await supervise(run, self.graph, self._config(thread_id))
+        return await self._supervised(run, thread_id)
 
     def run_sync(
         self,
@@ -151,9 +174,11 @@ class Agent:
         Takes and raises what `run` does, and `on_event`: told of each event, in the loop's thread; it must be quick.
         """
         run = self._start(query, budget, metadata, thread_id, time.monotonic, on_event)
+        from .supervisor import wait
+
         thread = LOOPS.take()
         try:
-            return wait(run, supervise(run, self.graph, self._config(thread_id)), thread)
+            return wait(run, self._supervised(run, thread_id), thread)
         finally:
             LOOPS.give_back(thread)
 
@@ -173,7 +198,7 @@ class Agent:
         """
         events: asyncio.Queue[Event | None] = asyncio.Queue()
         run = self._start(query, budget, metadata, thread_id, asyncio.get_running_loop().time, events.put_nowait)
-        task = asyncio.ensure_future(supervise(run, self.graph, self._config(thread_id)))
+        task = asyncio.ensure_future(self._supervised(run, thread_id))
         task.add_done_callback(lambda done: events.put_nowait(None))  # however it ended: nothing more comes
         try:
             while (event := await events.get()) is not None:
@@ -260,9 +285,7 @@ class Agent:
         started = now()
         deadline = Deadline.after(started, limits.latency).earlier(ENCLOSING.get().deadline)
         latency = None if deadline.never else deadline.remaining(started)
-        answer = answer_forecast(self.memory.history, self.model)
-        reserve = ReserveSituation(latency=latency, answer_q95=answer.quantile(0.95))
-        plan = self.policy.reserve.plan(reserve)
+        reserve, plan = timing.plan(self.memory.history, self.model, self.policy.reserve, latency)
         run = Run(
             query=text,
             budget=limits,
@@ -308,7 +331,7 @@ class Agent:
 
     def _config(self, thread_id: str | None) -> RunnableConfig:
         config: RunnableConfig = {"recursion_limit": 3 * self.policy.limits.turns + 10}
-        if self._threads:
+        if self._checkpointer is not None:
             config["configurable"] = {"thread_id": thread_id or uuid.uuid4().hex}
         elif thread_id is not None:
             raise InvalidQuery(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
-from typing import Literal
+from typing import Final, Literal
 
-from langgraph.graph import END
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
@@ -34,6 +33,9 @@ from .typed import composed_of_type, of_type
 from .unseen import told
 from .verifiers import Stake, verified
 
+_END: Final = "__end__"
+"""LangGraph's `END`, whose type says only that it is a text."""
+
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
 
 
@@ -54,11 +56,11 @@ async def answer(state: State, runtime: Runtime[Run]) -> Command[Literal["reason
         if run.answer.verdict.outcome == "fail":
             run.answer = await _instead(run, run.answer)
         run.answer = await _with_gap(run, run.answer)
-        return Command(goto=END, update={"messages": [] if run.answer.text == text else [_message(run.answer)]})
+        return Command(goto=_END, update={"messages": [] if run.answer.text == text else [_message(run.answer)]})
     # The best answer so far stands outside the graph before anything else is awaited.
     run.answer = _from_draft(run, text, run.spoke) or await _written(run, messages) or composed(run)
     run.answer = await _with_gap(run, await verified(run, run.answer))
-    return Command(goto=END, update={"messages": [_message(run.answer)]})
+    return Command(goto=_END, update={"messages": [_message(run.answer)]})
 
 
 def _reopen(run: Run, refused: Verdict) -> Command[Literal["reason", "__end__"]]:
@@ -271,4 +273,6 @@ def _of(run: Run, turn: Turn) -> Answer | None:
         return None
     if turn.cut or turn.limited is not None:
         return _from_draft(run, turn.text, turn.by)
+    if run.plan.probe:
+        timing.answered(run)
     return checked(run, turn.text, by=turn.by, unanswered=turn.finish is not None and turn.finish.unanswered)

@@ -18,6 +18,7 @@ import typer
 
 from ..policies.errors import InvalidTool, ShotclockError, UsageError
 from .forecast_cli import forecast
+from .lab.whatif_cli import whatif
 from .quality_cli import calibration, export, feedback
 from .trace.cli import app as trace_app
 
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 tools_app = typer.Typer(help="List the tools, or try one.", invoke_without_command=True)
 app.add_typer(tools_app, name="tools")
+trace_app.command()(whatif)
 app.add_typer(trace_app, name="trace")
 app.command()(forecast)
 app.command()(calibration)

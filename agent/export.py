@@ -34,11 +34,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -48,6 +45,7 @@ from .result import Status
 from .trace.rows import RunRow
 from .trace.run_view import RunView
 from .trace.schema import RUN_COLUMNS, run_from
+from .trace.select import instant_ns
 from .trajectory import has_content, metadata, trajectory, verdict
 
 logger = logging.getLogger(__name__)
@@ -66,8 +64,6 @@ SOURCES: Final[tuple[Source, ...]] = get_args(Source)
 """The sources, the one that outweighs the other first."""
 
 _PAGE: Final = 200
-_AGO: Final = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*(s|min|m|h|d|w)")
-_SECONDS: Final = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _VERDICTS: Final[Mapping[Any, float]] = {"pass": 1.0, "fail": 0.0}
 
 
@@ -95,19 +91,7 @@ class Selection:
         for status in chosen:
             if status not in get_args(Status):
                 raise UsageError(f"--status must be one of {', '.join(get_args(Status))}, got {status!r}")
-        return cls(since_ns=0 if since is None else _since(since), statuses=chosen)
-
-
-def _since(text: str) -> int:
-    ago = _AGO.fullmatch(text.strip().lower())
-    if ago is not None:
-        return max(0, time.time_ns() - int(float(ago[1]) * _SECONDS[ago[2]] * 1e9))
-    try:
-        return max(0, int(datetime.fromisoformat(text.strip()).timestamp() * 1e9))
-    except (ValueError, OverflowError, OSError) as error:
-        raise UsageError(
-            f"--since must be an age such as 7d, 12h or 30min, or a date such as 2026-11-24, got {text!r}"
-        ) from error
+        return cls(since_ns=0 if since is None else instant_ns(since), statuses=chosen)
 
 
 def lines(shape: str, selection: Selection, path: str | Path | None = None) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ from ..policies.budget import Budget
 from ..policies.deadline import Deadline
 from ..policies.errors import UsageError
 from ..policies.forecast import Forecast, key
-from ..policies.ledger import Claim, Ledger, Refusal, Reservation
+from ..policies.ledger import Claim, Granted, Ledger, Refusal
 from ..policies.outcome import Verdict
 from ..policies.pace import PUBLISHED
 from ..tools.content import sound
@@ -190,7 +190,7 @@ class Heard:
         """Output tokens: as reported, else reckoned from characters."""
         return estimated_tokens(self.written) if self.usage.output_tokens is None else self.usage.output_tokens
 
-    def settle(self, reservation: Reservation, model: Model) -> float | None:
+    def settle(self, reservation: Granted, model: Model) -> float | None:
         """Settle to what the endpoint said; where it said nothing the worst case stays. Returns the US dollars."""
         sent, written, cost = self.usage.input_tokens, self.usage.output_tokens, None
         if model.price is not None and sent is not None and written is not None:

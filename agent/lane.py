@@ -105,7 +105,10 @@ class Lane:
             input_tokens=turn.usage.input_tokens,
             output_tokens=turn.usage.output_tokens,
             finish_reason=turn.finish.reason if turn.finish else None,
+            response_model=turn.finish.model if turn.finish else None,
+            response_id=turn.finish.response_id if turn.finish else None,
             first_chunk=turn.first,
+            text=turn.text,
             cost_usd=cost,
         )
 
@@ -125,6 +128,8 @@ def _span(run: Run, asked: Asked, attempt: int) -> ChatSpan:
         attempt=attempt,
         p50=None if forecast is None else forecast.median,
         p95=None if forecast is None else forecast.quantile(0.95),
+        server=getattr(usual(model), "server", None),
+        messages=asked.request.messages,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,7 +17,7 @@ from pydantic_core import to_jsonable_python
 
 from ..policies.plan import DEEPEST, Flaw, Step, resolve
 from ..tools.content import sound
-from ..tools.isolation import POOL, abandon
+from ..tools.isolation import LANDING, abandon
 from ..tools.landing import message_of
 from .run import Run
 
@@ -34,8 +34,8 @@ async def passed(run: Run, step: Step, values: Mapping[str, Any]) -> dict[str, A
     """A step's arguments with the results `values` in their places, by the last moment."""
     fill = functools.partial(_filled, step, values)
     if all(_is_small(value) for value in values.values()):
-        return fill()
-    future = POOL.run(fill)
+        return fill(_drifted(run, step))
+    future = LANDING.run(fill)
     run.own(future)
     left = None if run.last.never else run.last.remaining(run.now())
     await asyncio.wait((future,), timeout=left)
@@ -45,9 +45,24 @@ async def passed(run: Run, step: Step, values: Mapping[str, Any]) -> dict[str, A
     return Flaw(f"step {step.id}: its arguments could not be put together in the time that was left")
 
 
-def _filled(step: Step, values: Mapping[str, Any]) -> dict[str, Any] | Flaw:
+def _drifted(run: Run, step: Step) -> Callable[[str, str], None] | None:
+    """Takes note of what is taken in the place of a part that is not there: where the step changes nothing."""
+    tool = run.toolbox.get(step.tool)
+    if tool is None or not tool.read_only or not run.speculation.drift:
+        return None
+
+    def note(meant: str, taken: str) -> None:
+        run.trace.decision("plan", "drifted", f"{meant} is not there, and only {taken} can be meant", step=step.id,
+                           tool=step.tool)  # fmt: skip
+
+    return note
+
+
+def _filled(
+    step: Step, values: Mapping[str, Any], drifted: Callable[[str, str], None] | None = None
+) -> dict[str, Any] | Flaw:
     try:
-        return resolve(step, values, level=level, whole=_Allowance().whole)
+        return resolve(step, values, level=level, whole=_Allowance().whole, drifted=drifted)
     except BaseException as error:  # a result may raise anything when it is looked at, and it costs one step only
         return Flaw(f"step {step.id}: a result cannot be passed on: {message_of(error)[:200] or type(error).__name__}")
 

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from ..policies.outcome import Cancelled, Failed, Ok, Skipped, TimedOut, Verdict
+from ..policies.outcome import Failed, Ok, Skipped, Verdict
 from ..policies.plan import CallPlan, Flaw, PlanText, Step, read_plan, settled
 from ..policies.speculation import Begin, EarlySituation
 from ..tools.call import Call, Evidence
+from ..tools.landing import happened
 from ..tools.pipeline import rejected
 from .passing import passed
 from .plan_text import PLAN, takes_plans
@@ -175,14 +176,6 @@ def _why(evidence: Evidence) -> str:
     """Why a step's result cannot be used, as the end of a sentence; not in words that nobody vouches for."""
     if evidence.untrusted:
         return "failed" if isinstance(evidence.outcome, Failed) else "was withheld"
-    match evidence.outcome:
-        case Failed(message=message):
-            return f"failed: {message}".rstrip(".")
-        case TimedOut(after=after):
-            return f"timed out after {after:.2f} s"
-        case Skipped(reason=reason):
-            return f"was skipped: {reason}"
-        case Cancelled(reason=reason):
-            return f"was cancelled: {reason}"
-        case Ok():
-            return f"was withheld: {evidence.verdict.reason}".rstrip(".")
+    if isinstance(evidence.outcome, Ok):
+        return f"was withheld: {evidence.verdict.reason}".rstrip(".")
+    return happened(evidence.outcome).rstrip(".")

@@ -7,9 +7,7 @@ import contextlib
 import math
 from collections.abc import Coroutine
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any
-
-from langchain_core.runnables import RunnableConfig
+from typing import TYPE_CHECKING, Any
 
 from ..policies.outcome import Verdict
 from ..tools.isolation import abandon
@@ -17,12 +15,16 @@ from ..tools.loops import LoopThread
 from ..tools.watchdog import WATCHDOG, Blocked, Watch, blocker
 from .answer import composed
 from .events import RunStarted
-from .graph import Graph
 from .models.base import Message
 from .result import Result
 from .run import Answer, Run
 from .state import State
 from .writer import Writer
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+
+    from .graph import Graph
 
 GRACE = 0.02
 """Seconds past the deadline after which the thread that called `run_sync` closes a run whose loop is blocked: less

@@ -12,7 +12,7 @@ from ..policies.forecast import PRIORS, Forecast, key
 from ..policies.interruption import BeginSituation
 from ..policies.latency import LatencyState
 from ..policies.pace import PacePolicy
-from ..policies.reserve import AnswerSituation
+from ..policies.reserve import AnswerSituation, Plan, Reserve, ReserveSituation
 from ..policies.sums import mixture, roughly
 from ..tools.call import Call
 from ..tools.history import History, ModelHistory
@@ -72,6 +72,20 @@ def answer_forecast(history: History, model: Model) -> Forecast:
     return answers.forecast() if answers.n >= _SEEN else of(history, model).forecast(ANSWER_TOKENS)
 
 
+def plan(history: History, model: Model, policy: Reserve, latency: float | None) -> tuple[ReserveSituation, Plan]:
+    """How a run of so many seconds is to end, and what that was decided on."""
+    answers = answers_of(history, model)
+    situation = ReserveSituation(
+        latency=latency,
+        answer_q95=answer_forecast(history, model).quantile(0.95),
+        usual=of(history, model).forecast().median,
+        withheld=answers.withheld,
+    )
+    decided = policy.plan(situation)
+    answers.withheld = answers.withheld + 1 if decided.answer == "composed" else 0
+    return situation, decided
+
+
 def final_answer(run: Run, remaining: float) -> AnswerSituation:
     """What is known when the final answer is due and so many seconds are left to write it."""
     forecast = answer_forecast(run.memory.history, run.model)
@@ -81,7 +95,13 @@ def final_answer(run: Run, remaining: float) -> AnswerSituation:
         expected=forecast.median,
         q95=forecast.quantile(0.95),
         failed=run.model_failed,
+        probe=run.plan.probe,
     )
+
+
+def answered(run: Run) -> None:
+    """An answer that was asked for whatever answers took before came in time, so the next run asks for one as well."""
+    answers_of(run.memory.history, run.model).withheld = run.policy.reserve.probe
 
 
 def next_turn(run: Run) -> Forecast:
@@ -93,6 +113,22 @@ def next_turn(run: Run) -> Forecast:
     if run.last.never or run.last.expired(run.now()):
         return model
     return roughly([model, _typical_tool(run)])
+
+
+def next_turn_seconds(run: Run, remaining: float) -> float:
+    """Seconds another turn takes in half of the cases, or a bound of them where that fits into `remaining` anyway.
+
+    Half of the sums of two times are at most the sum of their third quartiles, as at most a quarter of each exceeds its
+    own; that takes no convolution.
+    """
+    if run.policy.stopping.value_usd is None and not run.last.expired(run.now()):
+        used = {item.tool for item in run.evidence if item.attempts}
+        tools = [forecast for name in used if (forecast := _tool(run, name)) is not None]
+        model = of(run.memory.history, run.model).forecast()
+        bound = model.quantile(0.75) + max((each.quantile(0.75) for each in tools), default=0.0)
+        if bound <= remaining:
+            return bound
+    return next_turn(run).median
 
 
 def _typical_tool(run: Run) -> Forecast:

@@ -148,7 +148,7 @@ async def _ask(run: Run, verifier: Verifier, answered: Answered, until: Deadline
     """What a verifier says that costs nothing, bounded in time, and whether it vouches for it."""
     name = check_name(verifier)
     span = run.trace.verify("answer", verifier=name, node="answer")
-    return await _heard(run, name, lambda: _begun(verifier, answered), until, span)
+    return await _heard(run, name, lambda: _begun(verifier, answered), until, span, always=True)
 
 
 async def consult(
@@ -220,9 +220,16 @@ class _Trouble(str):
 
 
 async def _heard(
-    run: Run, name: str, begin: Callable[[], asyncio.Future[Any]], until: Deadline, span: VerifySpan
+    run: Run,
+    name: str,
+    begin: Callable[[], asyncio.Future[Any]],
+    until: Deadline,
+    span: VerifySpan,
+    *,
+    always: bool = False,
 ) -> tuple[Verdict, bool]:
-    """What a verifier says as a verdict, whatever it does, and whether it vouches for it."""
+    """What a verifier says as a verdict, whatever it does, and whether it counts for more than no objection: the
+    silence of one that is `always` asked does, that of one which need not have been asked at all does not."""
     began = run.now()
     with span.context():
         said = await _said(run, begin, until)
@@ -233,7 +240,8 @@ async def _heard(
         verdict = verdict_of(name, said) or Verdict.unsure(name, "it says nothing")
     verdict = replace(verdict, duration=run.now() - began)
     span.end(verdict)
-    return verdict, isinstance(said, Verdict)
+    silent = always and isinstance(said, _Trouble)
+    return verdict, silent or (isinstance(said, Verdict) and said.outcome != "unsure")
 
 
 async def _said(run: Run, begin: Callable[[], asyncio.Future[Any]], until: Deadline) -> Any:
@@ -261,7 +269,7 @@ async def _said(run: Run, begin: Callable[[], asyncio.Future[Any]], until: Deadl
 def _begun(verifier: Callable[[Answered], Any], answered: Answered) -> asyncio.Future[Any]:
     if _is_async(verifier):
         return spawn(_awaited(lambda: verifier(answered)), f"verifier {check_name(verifier)}")
-    return POOL.run(functools.partial(verifier, answered))
+    return POOL.run(functools.partial(verifier, answered), owner=check_name(verifier))
 
 
 async def _awaited(call: Callable[[], Awaitable[Any]]) -> Any:

@@ -17,7 +17,7 @@ from .models.base import Message
 from .plan_text import answer_to, given
 from .run import Run
 from .state import State
-from .timing import next_turn
+from .timing import next_turn_seconds
 from .turns import Turns
 
 
@@ -73,7 +73,7 @@ def _situation(run: Run, state: State, turn: list[Evidence], turns: Turns) -> Tu
         turn=state["turn"],
         most_turns=run.policy.limits.turns,
         remaining=run.last.remaining(now),
-        next_turn=next_turn(run).median,
+        next_turn=next_turn_seconds(run, run.last.remaining(now)),
         passed=turns.passed,
         repeated=turns.repeated,
         cut=run.last.expired(now) or (run.soft.expired(now) and any(e.outcome.name == "timed_out" for e in turn)),

@@ -16,8 +16,6 @@ from .shapes import Shape, StillRunning
 SMALLEST: Final = 1e-6
 """Seconds under which latencies are not told apart."""
 
-_STRATA: Final = 64
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prior:
@@ -160,16 +158,6 @@ class Forecast:
             return self
         start = math.log(after)
         return Forecast(StillRunning(self.shape, start, min(self.shape.cumulative(start), 1 - 1e-12)), self.n)
-
-    def mean_residual(self, after: float = 0.0) -> float:
-        """Mean seconds still to go, known that it runs after `after` seconds.
-
-        The last 1/64 of the probability counts with the quantile in its middle: a heavy tail has no mean. Where
-        this grows with `after`, waiting longer does not pay: give up or hedge early.
-        """
-        shape = self.conditional(after).shape
-        quantiles = (_seconds(shape.quantile((i + 0.5) / _STRATA)) for i in range(_STRATA))
-        return max(0.0, sum(quantiles) / _STRATA - after)
 
 
 def key(tool: str, size: str | None = None) -> str:

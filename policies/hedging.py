@@ -123,9 +123,9 @@ class Hedging:
         smallest: seconds under which no hedge begins: timers of a busy loop are no finer. Default 0.005.
         urgent_gain: how likely a second attempt must end in time where the first does not for it to be begun, at the
             first moment at which that holds, whatever the tail; between 0 and 1. Only of tools that cost nothing.
-            Default 0.1. A choice of ours, on the training seeds of `bench/world`.
-        urgent_extra: largest share of such hedges among attempts, from 0 to 1; `0` makes none. Default 0.5: where all
-            deadlines are tight, a service that grows slow would else be asked twice as much.
+            Default 0.05. A choice of ours, on the training seeds of `bench/world`.
+        urgent_extra: largest share of such hedges among attempts, from 0 to 1; `0` makes none. Default 0.8: where all
+            deadlines are tight, a service that grows slow is asked twice as much until its bucket is empty.
 
     Raises:
         InvalidPolicy: a value is out of range.
@@ -140,8 +140,8 @@ class Hedging:
     probe: int = 20
     spare_calls: int = 1
     smallest: float = 0.005
-    urgent_gain: float = 0.1
-    urgent_extra: float = 0.5
+    urgent_gain: float = 0.05
+    urgent_extra: float = 0.8
 
     def __post_init__(self) -> None:
         if not 0 < self.urgent_gain < 1:

@@ -11,6 +11,9 @@ from .errors import InvalidPolicy
 _JUST: Final = 1e-6
 """Seconds by which a timer may ring early."""
 
+SUREST: Final = 0.001
+"""How near to 0 and to 1 a probability may be that is asked of a forecast: no forecast knows its ends any better."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeginSituation:
@@ -117,8 +120,8 @@ class Interruption:
         learn_from: calls that must have been seen before any is declined or overdue. Default 5.
         probe: share of runs that ask a model that was too slow so far all the same and wait for it as long as they can,
             to see whether it still is, from 0 to 1. Default 1/16.
-        tokens: probability with which a call can write its `max_tokens` in time, between 0 and 1. Default 0.05: what
-            does not fit is cut anyway, and the more there may be the fewer answers and calls that fit are ended early.
+        tokens: probability with which a call can write its `max_tokens` in time, from 0.001 to 0.999. Default 0.05:
+            what does not fit is cut anyway, and the more there may be the fewer answers and calls that fit end early.
     """
 
     wait_chance: float = 1 / 3
@@ -136,8 +139,8 @@ class Interruption:
             raise InvalidPolicy(f"interruption.overdue must be a share from 0 to below 1, got {self.overdue!r}")
         if not self.patience >= 0:
             raise InvalidPolicy(f"interruption.patience must be 0 or more seconds, got {self.patience!r}")
-        if not 0 < self.tokens < 1:
-            raise InvalidPolicy(f"interruption.tokens must be between 0 and 1, got {self.tokens!r}")
+        if not SUREST <= self.tokens <= 1 - SUREST:
+            raise InvalidPolicy(f"interruption.tokens must be from {SUREST} to {1 - SUREST}, got {self.tokens!r}")
         if self.learn_from < 1:
             raise InvalidPolicy(f"interruption.learn_from must be at least 1, got {self.learn_from!r}")
 

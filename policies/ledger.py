@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import dataclass
+from typing import Protocol
 
 from .budget import Budget, Spend
 
@@ -50,12 +51,37 @@ class Refusal:
         return f"{self.limit}={self.allowed:g} leaves {self.left:g}, and {self.wanted:g} would be needed"
 
 
+class Granted(Protocol):
+    """A claim that a ledger has granted; settle or release it once."""
+
+    def settle(
+        self, *, input_tokens: int | None = None, output_tokens: int | None = None, cost_usd: float | None = None
+    ) -> None:
+        """Replace the worst case by the actual."""
+
+    def release(self) -> None:
+        """Give the whole claim back."""
+
+
+class Above(Protocol):
+    """The ledger of the run that another one is part of: a `Ledger`, or how one is reached from another process."""
+
+    def reserve(self, claim: Claim) -> Granted | Refusal:
+        """Grant the whole claim or refuse it whole."""
+
+    def check(self, claim: Claim) -> Refusal | None:
+        """Why the claim would be refused now, or `None`."""
+
+    def left(self) -> dict[str, float]:
+        """What is left under each limit that is set."""
+
+
 class Reservation:
     """A claim the ledger has granted. Settle it once; settling again changes nothing."""
 
     __slots__ = ("_above", "_ledger", "_open", "claim")
 
-    def __init__(self, ledger: Ledger, claim: Claim, above: Reservation | None = None) -> None:
+    def __init__(self, ledger: Ledger, claim: Claim, above: Granted | None = None) -> None:
         self.claim = claim
         self._ledger = ledger
         self._above = above
@@ -84,7 +110,7 @@ class Ledger:
         above: the ledger of the run this one is part of: what is spent here is spent there too, and both must grant it.
     """
 
-    def __init__(self, budget: Budget, above: Ledger | None = None) -> None:
+    def __init__(self, budget: Budget, above: Above | None = None) -> None:
         self.budget = budget
         self._above = above
         self._lock = threading.Lock()

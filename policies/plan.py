@@ -16,6 +16,9 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from .drifted import near
+from .nesting import Nesting
+
 DEEPEST = 40
 """Levels of nesting that arguments may have."""
 
@@ -146,31 +149,17 @@ class PlanText:
 
     def __init__(self) -> None:
         self._text = ""
-        self._depth = 0
-        self._quoted = self._escaped = False
+        self._nesting = Nesting()
 
     def add(self, text: str) -> list[Any]:
         """The steps written so far, where `text` ended one or more of them; nothing otherwise."""
         if len(self._text) + len(text) > MOST_JSON:
             return []
+        before = len(self._text)
         self._text += text
-        ends = [at for at, character in enumerate(text, len(self._text) - len(text) + 1) if self._ends_step(character)]
+        closed = self._nesting.closings(text)
+        ends = [before + at + 1 for at, open_ in closed if open_ == _STEP_DEPTH and text[at] == "}"]
         return self._steps(ends[-1]) if ends else []
-
-    def _ends_step(self, character: str) -> bool:
-        """Take one character in: braces count where they are not within a text."""
-        if self._escaped:
-            self._escaped = False
-        elif self._quoted:
-            self._escaped, self._quoted = character == "\\", character != '"'
-        elif character == '"':
-            self._quoted = True
-        elif character in "{[":
-            self._depth += 1
-        elif character in "}]":
-            self._depth -= 1
-            return character == "}" and self._depth == _STEP_DEPTH
-        return False
 
     def _steps(self, end: int) -> list[Any]:
         try:
@@ -191,6 +180,7 @@ def resolve(
     *,
     level: Callable[[Any], Any] = _as_it_is,
     whole: Callable[[Any], Any] = _as_it_is,
+    drifted: Callable[[str, str], None] | None = None,
 ) -> dict[str, Any] | Flaw:
     """The arguments of a step with each reference replaced by the value it names.
 
@@ -199,6 +189,8 @@ def resolve(
         results: the results of the steps it takes from, by id.
         level: makes a result a dict, a list or a JSON value, its insides left as they are. Default: it is one.
         whole: makes what a reference names JSON throughout. Default: it is.
+        drifted: told of a reference and of the part that is taken in its place, where the part it names is not there
+            and only one other can be meant (see `drifted.near`). Default: nothing is taken in its place.
     """
 
     def fill(value: Any) -> Any:
@@ -209,7 +201,7 @@ def resolve(
         reference = _reference(value) if isinstance(value, str) else None
         if reference is None or reference[0] not in results:
             return value
-        return whole(_follow(value, reference, results[reference[0]], level))
+        return whole(_follow(value, reference, results[reference[0]], level, drifted))
 
     try:
         return {name: fill(value) for name, value in step.arguments.items()}
@@ -317,13 +309,23 @@ class _NoSuchPart(Exception):
     """A result has no such part; the message says what it has."""
 
 
-def _follow(text: str, reference: tuple[str, str], result: Any, level: Callable[[Any], Any]) -> Any:
+def _follow(
+    text: str,
+    reference: tuple[str, str],
+    result: Any,
+    level: Callable[[Any], Any],
+    drifted: Callable[[str, str], None] | None,
+) -> Any:
     """The part of a result that a reference names."""
     at, path = reference
     for part in _PART.finditer(path):
         result = _opened(level(result))
         key: str | int = part[1] if part[1] is not None else int(part[2])
         if not _has(result, key):
+            meant = near(result, key) if drifted is not None and isinstance(key, str) else None
+            if meant is not None and drifted is not None and part.end() == len(path):
+                drifted(text, f"{at}.{meant[0]}")
+                return meant[1]
             of = "the result of " if at == reference[0] else ""
             raise _NoSuchPart(f"{text}: {of}{at} {_lack(result, key)}")
         result = result[key]

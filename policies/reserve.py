@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,19 +19,25 @@ class ReserveSituation:
     Attributes:
         latency: seconds the run has; `None` where there is no deadline.
         answer_q95: seconds within which the model writes 95 % of its final answers.
+        usual: seconds any call of the model usually takes, which goes on being learnt while it writes no answers;
+            infinite where that is not known.
+        withheld: plans in a row, of all runs, that left the model out of the final answer.
     """
 
     latency: float | None
     answer_q95: float
+    usual: float = math.inf
+    withheld: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How a run ends: `seconds` kept back before the deadline, for an answer by the `model` or one that is
-    `composed`."""
+    `composed`; `probe` says that the model is to write it whatever its answers took so far."""
 
     seconds: float
     answer: By
+    probe: bool = False
     reason: str = field(default="", compare=False)
 
 
@@ -44,6 +51,7 @@ class AnswerSituation:
         expected: seconds the model's answer usually takes: the median of its forecast.
         q95: seconds within which the model writes 95 % of its answers.
         failed: whether the embedded model had to take over.
+        probe: whether the plan was to ask the model whatever its answers took so far.
     """
 
     planned: By
@@ -51,6 +59,7 @@ class AnswerSituation:
     expected: float
     q95: float
     failed: bool = False
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +84,15 @@ class Reserve:
         largest_share: largest share of the budget kept back, from 0 to 1. Default 0.4.
         smallest_share: share of a short budget that is left for work even where margin and compose exceed it. Default
             0.5.
+        probe: plans in a row that leave the model out, after which it is to write all the same where a usual call of it
+            fits, and again as long as that comes in time: only answers can show that they are quick again. Default 16.
     """
 
     margin: float = 0.05
     compose: float = 0.02
     largest_share: float = 0.4
     smallest_share: float = 0.5
+    probe: int = 16
 
     def __post_init__(self) -> None:
         for name in ("margin", "compose"):
@@ -89,6 +101,8 @@ class Reserve:
         for name in ("largest_share", "smallest_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidPolicy(f"reserve.{name} must be a share from 0 to 1, got {getattr(self, name)!r}")
+        if not self.probe >= 1:
+            raise InvalidPolicy(f"reserve.probe must be at least 1, got {self.probe!r}")
 
     def plan(self, situation: ReserveSituation) -> Plan:
         """What to keep back, at the start of a run."""
@@ -99,6 +113,10 @@ class Reserve:
         share = f"95 % of the model's answers take up to {q95:.2f} s, and {self.largest_share:.0%} of {latency:.2f} s"
         if wanted <= self.largest_share * latency:
             return Plan(seconds=wanted, answer="model", reason=f"{share} may be kept back")
+        most = self.largest_share * latency
+        if situation.withheld >= self.probe and situation.usual + self.compose + self.margin <= most:
+            withheld = f"after {situation.withheld} plans without the model one asks whether that still holds"
+            return Plan(seconds=most, answer="model", probe=True, reason=f"{share} are the most; {withheld}")
         kept = min(self.margin + self.compose, (1 - self.smallest_share) * latency)
         return Plan(seconds=kept, answer="composed", reason=f"{share} are the most that is kept back")
 
@@ -109,6 +127,8 @@ class Reserve:
         takes = f"it takes {s.expected:.2f} s, at q95 {s.q95:.2f} s, and {s.remaining:.2f} s are left"
         if s.failed:
             return Writer(by="composed", reason="the embedded model composes as this does")
+        if s.probe:
+            return Writer(by="model", reason=f"{takes}; the plan was to ask whether it still does")
         if (s.planned == "model" and s.remaining >= s.expected) or s.remaining >= s.q95:
             return Writer(by="model", reason=takes)
         return Writer(by="composed", reason=takes)

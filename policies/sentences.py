@@ -157,11 +157,6 @@ def negations(text: str) -> int:
     return len(_NEGATION.findall(_BOUND.sub(" ", text.lower())))
 
 
-def clauses_of(text: str) -> list[str]:
-    """The clauses of a sentence or record."""
-    return _CLAUSE.split(text)
-
-
 def without_report(text: str) -> str | None:
     """What a sentence claims beyond a report on the run itself; `None` where it is no such report.
 

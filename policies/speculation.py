@@ -45,10 +45,13 @@ class Speculation:
             was begun for nothing, and counts as an attempt all the same. Default yes.
         plans: whether a model is offered the built-in tool `plan`, with which one call's result becomes another's
             argument without a model call between them (LLMCompiler, arXiv 2312.04511). Default yes.
+        drift: whether a plan's step that only reads takes, where a part of a result is not where the plan expects it,
+            the only other part that can be meant, such as `data.route_code` for `route`. Default yes.
     """
 
     eager: bool = True
     plans: bool = True
+    drift: bool = True
 
     def early(self, situation: EarlySituation) -> Begin | Wait:
         """Whether a call is begun before its turn is complete."""

@@ -68,16 +68,6 @@ def slowest(forecasts: Iterable[Forecast]) -> Forecast:
     return Forecast(Slowest(tuple(part.shape for part in parts)), min(part.n for part in parts))
 
 
-def combine(forecasts: Iterable[Forecast], q: float) -> float:
-    """Seconds within which all are done one after the other with probability `q`."""
-    return total(forecasts).quantile(q)
-
-
-def sum_probability(forecasts: Iterable[Forecast], within: float) -> float:
-    """Probability that all are done one after the other within so many seconds."""
-    return total(forecasts).probability(within)
-
-
 def from_atoms(atoms: Sequence[tuple[float, float]], n: int) -> Forecast:
     """The forecast of ascending seconds with weights that sum to 1."""
     logs = [math.log(max(seconds, SMALLEST)) for seconds, _ in atoms]

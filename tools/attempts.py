@@ -14,7 +14,7 @@ from .alarm import Alarm
 from .attempt import Attempt, Job, Kind
 from .entry import Entry, Leave, Means
 from .gate import Gate
-from .isolation import MAX_THREADS, abandon, start
+from .isolation import abandon, held, start
 from .landing import Landed, ended, message_of
 from .lent import AttemptSpan, Scope
 from .prospect import Cut, Prospect
@@ -296,10 +296,11 @@ class Attempts:
 
     def _no_place(self, each: Attempt) -> Skipped:
         waited = self._scope.now() - each.began
-        most = self._scope.policy.limits.processes
+        most, own = self._scope.policy.limits.processes, held(each.job.tool)
+        threads = f"no thread was free for it; {own} are busy or stuck with it, the others with others or kept for them"
         limit, reason, allowed = {
             "process": ("processes", f"no worker process was free; limits.processes={most} are busy", most),
-            "thread": ("threads", f"no thread was free; {MAX_THREADS} are busy or stuck", MAX_THREADS),
+            "thread": ("threads", threads, own),
             "loop": ("loop", "the event loop was busy", 1),
         }[each.job.tool.isolation]
         skipped = Skipped(limit, f"it had not begun after {waited:.2f} s: {reason}")

@@ -269,12 +269,17 @@ class ToolHistory:
 
 
 class ModelHistory:
-    """What was learnt of one model; made by `History.model`, and safe to use from several threads."""
+    """What was learnt of one model; made by `History.model`, and safe to use from several threads.
 
-    __slots__ = ("_lock", "record")
+    Attributes:
+        withheld: plans in a row that left it out of the final answer.
+    """
+
+    __slots__ = ("_lock", "record", "withheld")
 
     def __init__(self, record: Record[ModelLatency], lock: threading.Lock) -> None:
         self.record = record
+        self.withheld = 0
         self._lock = lock
 
     @property

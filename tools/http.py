@@ -195,6 +195,12 @@ def origin(url: str) -> str | None:
     return None
 
 
+def server(url: str) -> tuple[str, int]:
+    """Host and port of an http(s) URL."""
+    parsed = httpx.URL(url)
+    return parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80)
+
+
 def beneath(url: str, path: str) -> str:
     """`url` with `path` added to its path; a query stays where it is."""
     parsed = httpx.URL(url)

@@ -23,10 +23,24 @@ from .loops import OWN_LOOPS, LoopThread
 from .process import Job
 from .processes import PROCESSES, warm
 from .promise import Promise, busy
+from .remote_ledger import LedgerDesk
 from .scope import ENCLOSING, carried, remaining
-from .threads import MAX_THREADS, POOL, ThreadPool
+from .threads import LANDING, POOL, ThreadPool
+from .tool import Tool
 
-__all__ = ["MAX_THREADS", "POOL", "Flight", "ThreadPool", "abandon", "busy", "run_on_loop", "spawn", "start", "warm"]
+__all__ = [
+    "LANDING",
+    "POOL",
+    "Flight",
+    "ThreadPool",
+    "abandon",
+    "busy",
+    "held",
+    "run_on_loop",
+    "spawn",
+    "start",
+    "warm",
+]
 
 T = TypeVar("T")
 
@@ -53,7 +67,7 @@ def start(flight: Flight) -> asyncio.Future[Landed]:
             return _LoopCall(flight).start()
         case "thread":
             run = functools.partial(_run_in_thread, flight)
-            return _elsewhere(lambda: POOL.run(run, flight.begin, flight.give_up))
+            return _elsewhere(lambda: POOL.run(run, flight.begin, flight.give_up, owner=flight.tool))
     return spawn(run_on_loop(flight), f"tool {flight.tool.name}")
 
 
@@ -89,14 +103,19 @@ async def run_on_loop(flight: Flight, *, begun: bool = False) -> Landed:
         # Nothing may be awaited where this coroutine is being closed.
         if isinstance(error, GeneratorExit) or is_plain_error(error):
             return flight.raised(error)
-        return await POOL.run(functools.partial(flight.raised, error))
+        return await LANDING.run(functools.partial(flight.raised, error), owner=flight.tool)
     else:
         if is_plain(flight.tool, value):
             return flight.returned(value)
-        return await POOL.run(functools.partial(flight.returned, value))
+        return await LANDING.run(functools.partial(flight.returned, value), owner=flight.tool)
     finally:
         flight.end()
         flight.notify()  # here and not as a callback of the task, which would take one more turn of the loop
+
+
+def held(tool: Tool) -> int:
+    """Threads that calls of a sync tool hold now, given up or not."""
+    return POOL.held(tool)
 
 
 def abandon(future: asyncio.Future[Any]) -> None:
@@ -201,7 +220,7 @@ def _run_in_process(flight: Flight) -> Promise[Landed]:
             promise.keep(flight.land(ended(flight.tool.name, outcome)))
         else:
             # Reading a result runs code of its classes, and a thread that this blocks is not to be the worker's.
-            POOL.submit(lambda: promise.keep(_unpickled(flight, outcome)))
+            LANDING.submit(lambda: promise.keep(_unpickled(flight, outcome)), flight.tool)
 
     job = Job(
         name=flight.tool.name,
@@ -210,6 +229,7 @@ def _run_in_process(flight: Flight) -> Promise[Landed]:
         limits=flight.process,
         until=time.monotonic() + left,
         trace=carried(),
+        desk=LedgerDesk(ENCLOSING.get()),
         begin=flight.begin,
         done=done,
         ended=flight.end,

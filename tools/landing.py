@@ -94,17 +94,22 @@ def message_of(error: BaseException) -> str:
 
 def explain(tool: str, outcome: Outcome) -> str:
     """Why there is no result, in one sentence for the model."""
+    if isinstance(outcome, Ok):
+        return ""
+    return f"{tool} {happened(outcome)}{'' if isinstance(outcome, Failed) else '.'}"
+
+
+def happened(outcome: Failed | TimedOut | Cancelled | Skipped) -> str:
+    """What became of a call that has no result, as the end of a sentence."""
     match outcome:
         case Failed(message=message):
-            return f"{tool} failed: {message}"
+            return f"failed: {message}"
         case TimedOut(after=after):
-            return f"{tool} timed out after {after:.2f} s."
+            return f"timed out after {after:.2f} s"
         case Cancelled(reason=reason):
-            return f"{tool} was cancelled: {reason}."
+            return f"was cancelled: {reason}"
         case Skipped(reason=reason):
-            return f"{tool} was skipped: {reason}."
-        case Ok():
-            return ""
+            return f"was skipped: {reason}"
 
 
 def is_plain(tool: Tool, value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import weakref
 from collections.abc import Coroutine
@@ -42,6 +43,8 @@ class LoopThread:
 
     def retire(self) -> None:
         """Cancel what is under way there, and end when all of it has ended; nobody waits for that."""
+        if not self.thread.is_alive():  # as in a forked child, whose copy of the loop wakes its parent's
+            return
         with contextlib.suppress(RuntimeError):  # it has ended already
             self.loop.call_soon_threadsafe(self.loop.stop)
 
@@ -69,6 +72,10 @@ class LoopThreads:
     """Loop threads that are free. One that a tool blocks is not given out again until it answers."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as in a forked child: the threads are its parent's."""
         self._free: list[LoopThread] = []
         self._lock = threading.Lock()
 
@@ -92,6 +99,10 @@ class OwnLoops:
     """A loop thread for each owner, such as a tool; it ends when its owner is forgotten."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as in a forked child: the threads are its parent's."""
         self._threads: weakref.WeakKeyDictionary[Any, LoopThread] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -120,3 +131,7 @@ LOOPS = LoopThreads()
 
 OWN_LOOPS = OwnLoops()
 """The process's loop threads for async tools with `isolation="thread"`."""
+
+if hasattr(os, "register_at_fork"):  # only where a process can fork
+    os.register_at_fork(after_in_child=LOOPS.forget)
+    os.register_at_fork(after_in_child=OWN_LOOPS.forget)

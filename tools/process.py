@@ -1,7 +1,8 @@
 """One worker process, seen from the program that started it, and one call for it.
 
 To a worker travel frames of `(kind, message)`: `set up` (where modules are found), `preload` (what to import ahead) and
-`call`; each has one reply. A third pipe, on which nothing is ever written, tells the worker when this process is gone.
+`call`; each has one reply. While a call runs, its worker may ask for what the run's ledger has, and is answered. A
+third pipe, on which nothing is ever written, tells the worker when this process is gone.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from typing import Any
 from ..policies.limits import ProcessLimits
 from ..policies.outcome import Failed
 from .reference import script
-from .worker import read, write
+from .remote_ledger import LedgerDesk
+from .worker import ASKS, read, write
 
 START_SECONDS = 30.0
 """How long a worker may take to begin, and to import ahead what its tools need, before it is killed."""
@@ -47,6 +49,7 @@ class Job:
         limits: what it may take.
         until: instant of the monotonic clock by which it should end; `math.inf` is never.
         trace: the span it is called under, as headers; empty where there is none.
+        desk: answers what the worker asks of the run's ledger meanwhile.
         begin: asked just before; where it says no, nothing is begun.
         done: told once, in a thread, what came back: a pickled value or a failure.
         ended: told once, in a thread, when the call's code no longer runs, however that came about.
@@ -58,6 +61,7 @@ class Job:
     limits: ProcessLimits
     until: float
     trace: Mapping[str, str]
+    desk: LedgerDesk
     begin: Callable[[], bool]
     done: Callable[[memoryview | Failed], None]
     ended: Callable[[], None]
@@ -121,11 +125,6 @@ class Worker:
             for pipe in theirs:
                 os.close(pipe)
 
-    @property
-    def pid(self) -> int:
-        """The process's identifier."""
-        return self._process.pid
-
     def start(self) -> bool:
         """Tell it where modules are found and wait until it is ready; whether it is."""
         self._path = _path()
@@ -148,8 +147,11 @@ class Worker:
 
     def ask(self, kind: str, message: object, seconds: float | None = None) -> bytearray | None:
         """Send one frame and wait for the reply; `None` where it died, or did not reply within `seconds`."""
+        return self._exchange(pickle.dumps((kind, message)), seconds)
+
+    def _exchange(self, frame: bytes, seconds: float | None = None) -> bytearray | None:
         try:
-            write(self._jobs, pickle.dumps((kind, message)))
+            write(self._jobs, frame)
             return self._reply(seconds)
         except (OSError, OverflowError, MemoryError):  # a length that is none: a tool wrote into our pipe
             return None
@@ -168,8 +170,16 @@ class Worker:
             "trace": dict(job.trace),
             "memory": job.limits.memory,
             "output": job.limits.output,
+            **job.desk.message,
         }
-        return self.ask("call", message)
+        reply = self.ask("call", message)
+        while reply and reply[:1] == ASKS:
+            try:
+                answer = job.desk.answer(bytes(reply[1:]))
+            except Exception:  # no question: a tool wrote into our pipe
+                return None
+            reply = self._exchange(answer)
+        return reply
 
     def kill(self) -> None:
         """Kill it and what its tools started, at once; nobody waits. Any thread may."""

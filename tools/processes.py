@@ -26,7 +26,7 @@ IDLE_SECONDS = 60.0
 """How long a worker with nothing to do stays."""
 
 # Every call's deadline needs the first, and what a tool raises the second.
-_ALWAYS = (f"{__package__}.scope", f"{__package__}.landing", "opentelemetry.trace.propagation.tracecontext")
+_ALWAYS = (f"{__package__}.remote_ledger", f"{__package__}.landing", "opentelemetry.trace.propagation.tracecontext")
 
 
 class ProcessPool:
@@ -81,11 +81,6 @@ class ProcessPool:
             with self._changed, contextlib.suppress(ValueError):
                 self._waiting.remove(job)
             job.ended()
-
-    def pids(self) -> list[int]:
-        """The identifiers of the workers that live."""
-        with self._changed:
-            return [worker.pid for worker in self._workers]
 
     def close(self) -> None:
         """Kill every worker, as the program ends."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -13,6 +14,16 @@ T = TypeVar("T")
 
 _lock = threading.Lock()
 _promises: weakref.WeakSet[Promise[Any]] = weakref.WeakSet()
+
+
+def _forget() -> None:
+    """Begin anew in a forked child: what was promised is its parent's, and a thread of that one may hold the lock."""
+    global _lock, _promises
+    _lock, _promises = threading.Lock(), weakref.WeakSet()
+
+
+if hasattr(os, "register_at_fork"):  # only where a process can fork
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _nothing() -> None:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from ..policies.deadline import NEVER, Deadline
 from ..policies.errors import UsageError
-from ..policies.ledger import Ledger
+from ..policies.ledger import Above
 
 REMAINING_HEADER = "Shotclock-Remaining-Ms"
 """The header in which the time left travels: whole milliseconds, elapsed time already deducted, never an instant,
@@ -44,7 +44,7 @@ class Enclosing(NamedTuple):
     """
 
     deadline: Deadline = NEVER
-    ledger: Ledger | None = None
+    ledger: Above | None = None
     origins: Mapping[str, str] = MappingProxyType({})
     brought: dict[str, str] | None = None
 

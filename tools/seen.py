@@ -38,6 +38,7 @@ class Seen:
         self._vouching = [instructions] if outer else [query, instructions]
         self._texts = [query, instructions]
         self._shown: set[str] = set()
+        self._environment: dict[str, str] | None = None
 
     @property
     def tainted(self) -> bool:
@@ -105,7 +106,9 @@ class Seen:
     def _secrets(self, strings: list[str], tainted: bool) -> str:
         """Kinds of credentials that must not leave: nobody gave them, or somebody else may be asking for them."""
         found: list[Credential] = []
-        secrets = secrets_of(os.environ)
+        if self._environment is None:  # read once: each look at it costs as much as a small call
+            self._environment = secrets_of(os.environ)
+        secrets = self._environment
         for text in strings:
             found += [*known(text, secrets), *shaped(text)]
         given = () if tainted else self._vouching

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -53,6 +54,10 @@ class Watchdog:
     """Pings the loops of the runs under way from one daemon thread, which sleeps while there are none."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as in a forked child: the thread and the loops are its parent's."""
         self._changed = threading.Condition()
         self._watches: list[Watch] = []
         self._thread: threading.Thread | None = None
@@ -119,3 +124,6 @@ def _place(inner: list[FrameType]) -> str:
 
 WATCHDOG = Watchdog()
 """The process's watchdog."""
+
+if hasattr(os, "register_at_fork"):  # only where a process can fork
+    os.register_at_fork(after_in_child=WATCHDOG.forget)

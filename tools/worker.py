@@ -7,6 +7,7 @@ end and for the order in which things travel.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import pickle
@@ -21,8 +22,12 @@ from typing import Any
 from ..policies.outcome import Failed
 from . import reference
 
-READY, VALUE, FAILED, LEAVING = b"R", b"V", b"F", b"L"
-"""What a reply begins with: done with what was asked, a pickled value, a pickled failure, and one before it ends."""
+READY, VALUE, FAILED, LEAVING, ASKS = b"R", b"V", b"F", b"L", b"A"
+"""What a reply begins with: done with what was asked, a pickled value, a pickled failure, one before it ends, and what
+is no reply yet but a question to the run's ledger."""
+
+Ask = Callable[[bytes], bytes]
+"""Puts a question to the parent while a call runs, and gives its answer."""
 
 
 def serve(incoming: int, outgoing: int, lifeline: int) -> None:
@@ -32,10 +37,23 @@ def serve(incoming: int, outgoing: int, lifeline: int) -> None:
         os.set_inheritable(pipe, False)  # what a tool starts must not hold our pipes open
     # Unbuffered on both ends, as a buffer has a lock, which a program that forks would inherit locked.
     jobs, replies = FileIO(incoming, "rb"), FileIO(outgoing, "wb")
+
+    def ask(question: bytes) -> bytes:
+        write(replies, ASKS + question)
+        answer = read(jobs)
+        if answer is None:  # the parent is gone, and this process is about to be
+            raise EOFError("the program that started this worker process has ended")
+        return bytes(answer)
+
+    handlers: dict[str, Callable[[Any], bytes]] = {
+        "set up": _set_up,
+        "preload": _preload,
+        "call": functools.partial(_call, ask),
+    }
     write(replies, READY)
     while (frame := read(jobs)) is not None:
         kind, message = pickle.loads(frame)
-        reply = _REPLIES[kind](message)
+        reply = handlers[kind](message)
         write(replies, reply)
         if reply[:1] == LEAVING:
             return
@@ -107,12 +125,12 @@ def _preload(modules: tuple[str, ...]) -> bytes:
     return READY
 
 
-def _call(job: Mapping[str, Any]) -> bytes:
+def _call(ask: Ask, job: Mapping[str, Any]) -> bytes:
     """Run one call; whatever it does is a reply."""
     name = job["name"]
     try:
         with _capped(job["memory"]):
-            return _attempt(name, job)
+            return _attempt(name, job, ask)
     except MemoryError:
         # Raised outside the cap; what the tool holds goes with this process.
         cap = job["memory"]
@@ -125,7 +143,7 @@ def _call(job: Mapping[str, Any]) -> bytes:
                 stream.flush()
 
 
-def _attempt(name: str, job: Mapping[str, Any]) -> bytes:
+def _attempt(name: str, job: Mapping[str, Any], ask: Ask) -> bytes:
     try:
         function, arguments = reference.load(job["call"])
     except MemoryError:
@@ -134,7 +152,7 @@ def _attempt(name: str, job: Mapping[str, Any]) -> bytes:
         message = f"{name} cannot be loaded in a worker process: {type(error).__name__}: {error}"
         return _failure(Failed("NotImportable", message[:500], retryable=False))
     try:
-        value = _run(function, arguments, job["remaining"], job["trace"])
+        value = _run(function, arguments, job, ask)
     except MemoryError:
         raise
     except BaseException as error:  # a tool may raise anything, SystemExit included, and it costs one call only
@@ -144,20 +162,22 @@ def _attempt(name: str, job: Mapping[str, Any]) -> bytes:
     return _value(name, value, job["output"])
 
 
-def _run(
-    function: Callable[..., Any], arguments: dict[str, Any], remaining: float | None, trace: Mapping[str, str]
-) -> Any:
+def _run(function: Callable[..., Any], arguments: dict[str, Any], job: Mapping[str, Any], ask: Ask) -> Any:
     from ..policies.deadline import Deadline
+    from .remote_ledger import RemoteLedger
     from .scope import ENCLOSING, Enclosing, carried_here
 
-    token = ENCLOSING.set(Enclosing(Deadline.after(time.monotonic(), remaining)))
+    ledger, brought = RemoteLedger(ask), dict[str, str]()
+    until = Deadline.after(time.monotonic(), job["remaining"])
+    token = ENCLOSING.set(Enclosing(until, ledger if job["ledger"] else None, job["origins"], brought))
     try:
         # Spans that the tool makes here, where it has set up who records them, belong to its attempt.
-        with carried_here(trace):
+        with carried_here(job["trace"]):
             value = function(**arguments)
             return _await(value) if hasattr(type(value), "__await__") else value
     finally:
         ENCLOSING.reset(token)
+        ledger.close(brought)
 
 
 _runner: list[Any] = []
@@ -237,6 +257,3 @@ def _capped(memory: int | None) -> Iterator[None]:
     finally:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-_REPLIES: dict[str, Callable[[Any], bytes]] = {"set up": _set_up, "preload": _preload, "call": _call}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
 from ...policies.deadline import NEVER, Deadline
@@ -137,11 +137,14 @@ class Usage:
 class Finish:
     """The stream ended on its own. `reason` is `stop`, `tool_calls`, `length` or what the endpoint said.
 
-    `unanswered` is set by a model that knows it found nothing to answer with.
+    `unanswered` is set by a model that knows it found nothing to answer with. `model` and `response_id` are what the
+    endpoint says who answered and under which id, for traces.
     """
 
     reason: str = "stop"
     unanswered: bool = False
+    model: str | None = field(default=None, compare=False)
+    response_id: str | None = field(default=None, compare=False)
 
 
 ModelEvent = TextDelta | CallDelta | CallReady | Usage | Finish

@@ -9,8 +9,12 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ...policies.errors import ModelError
+from ...policies.nesting import Nesting
 from ...tools.call import Call
 from .base import CallDelta, CallReady, Finish, ModelEvent, TextDelta, Usage
+
+MOST_NAME = 200
+"""Most characters kept of the names an endpoint gives to its model and its response."""
 
 QUOTE = 200
 """Most characters of an endpoint's own words that go into an error."""
@@ -35,6 +39,8 @@ class Completion:
         self._drafts: list[_Draft] = []
         self._by_index: dict[int, _Draft] = {}
         self._usage: Usage | None = None
+        self._model: str | None = None
+        self._id: str | None = None
         self._said = False
         self._refusal = False
         self._half = ""  # half a character: some servers split a surrogate pair between two chunks
@@ -44,6 +50,8 @@ class Completion:
         if not isinstance(chunk, dict):
             return
         self._usage = _usage(chunk.get("usage")) or self._usage
+        self._model = _str(chunk.get("model"))[:MOST_NAME] or self._model
+        self._id = _str(chunk.get("id"))[:MOST_NAME] or self._id
         choice = _first(chunk.get("choices"))
         delta = _dict(choice.get("delta")) or _dict(choice.get("message"))
         refusal = _text(delta.get("refusal"))
@@ -71,7 +79,7 @@ class Completion:
         yield from self._hand_out(waiting)
         if self._usage is not None:
             yield self._usage
-        yield Finish(reason=self._finish())
+        yield Finish(reason=self._finish(), model=self._model, response_id=self._id)
 
     def _finish(self) -> str:
         if self._drafts and self.reason in (None, "stop", "function_call"):
@@ -116,14 +124,14 @@ class Completion:
 class _Draft:
     """A call whose arguments are still being written. It counts braces as they come, so that no text is read twice."""
 
-    __slots__ = ("_depth", "_escaped", "_parts", "_quoted", "_told", "complete", "id", "name", "sent")
+    __slots__ = ("_nesting", "_parts", "_told", "complete", "id", "name", "sent")
 
     def __init__(self) -> None:
         self.id = self.name = ""
         self.complete = self.sent = False
         self._parts: list[str] = []
-        self._depth = self._told = 0
-        self._quoted = self._escaped = False
+        self._told = 0
+        self._nesting = Nesting()
 
     def ends_before(self, name: str, id_: str, arguments: str, *, indexed: bool) -> bool:
         """Whether a piece belongs to a further call: names and ids may be repeated or missing, but do not change."""
@@ -138,26 +146,13 @@ class _Draft:
         self.name, self.id = self.name or name, self.id or id_
         if arguments and not self.sent:
             self._parts.append(arguments)
-            self._count(arguments)
+            for _, open_ in self._nesting.closings(arguments):
+                self.complete = open_ == 0
 
     def fresh(self) -> str:
         """What came of the arguments since this was last asked."""
         told, self._told = self._told, len(self._parts)
         return "".join(self._parts[told:])
-
-    def _count(self, text: str) -> None:
-        for character in text:
-            if self._escaped:
-                self._escaped = False
-            elif self._quoted:
-                self._escaped, self._quoted = character == "\\", character != '"'
-            elif character == '"':
-                self._quoted = True
-            elif character in "{[":
-                self._depth += 1
-            elif character in "}]":
-                self._depth -= 1
-                self.complete = self._depth == 0
 
     def call(self, id_: str, *, cut: bool) -> Call:
         """The call; `cut` says that the token limit ended the answer."""

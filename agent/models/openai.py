@@ -93,6 +93,7 @@ class OpenAI:
         self.pace = pace
         self._base_url = (base_url or os.environ.get("OPENAI_BASE_URL", "").strip() or OFFICIAL).rstrip("/")
         self._origin = _origin(self._base_url)
+        self.server = http.server(self._origin)
         self._headers = _headers(headers or {}, _key(api_key), self._origin)
         self._extra = _extra(extra or {})
         self._limit_field: LimitField = limit_field or _limit_field(self._origin)

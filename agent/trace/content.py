@@ -16,7 +16,6 @@ from .conventions import (
     OPENINFERENCE_KIND,
     OPENINFERENCE_KINDS,
     OPENINFERENCE_OUTPUT,
-    OPENINFERENCE_TOKENS,
 )
 
 REDACTED: Final = "[redacted]"
@@ -102,13 +101,6 @@ class ContentRule:
             return {}
         pairs = {OPENINFERENCE_INPUT: input, OPENINFERENCE_OUTPUT: output}
         return {name: value for name, value in pairs.items() if value is not None}
-
-    def tokens(self, sent: int | None, written: int | None) -> dict[str, int]:
-        """OpenInference's counts of tokens, where they were asked for and are known."""
-        if not self.openinference or sent is None or written is None:
-            return {}
-        prompt, completion, total = OPENINFERENCE_TOKENS
-        return {prompt: sent, completion: written, total: sent + written}
 
 
 def _asked(variable: str) -> bool:

@@ -122,7 +122,6 @@ OPENINFERENCE_ENV: Final = "SHOTCLOCK_OPENINFERENCE"
 OPENINFERENCE_KIND: Final = "openinference.span.kind"
 OPENINFERENCE_INPUT: Final = "input.value"
 OPENINFERENCE_OUTPUT: Final = "output.value"
-OPENINFERENCE_TOKENS: Final = ("llm.token_count.prompt", "llm.token_count.completion", "llm.token_count.total")
 OPENINFERENCE_KINDS: Final = {INVOKE_AGENT: "AGENT", CHAT: "LLM", EXECUTE_TOOL: "TOOL", VERIFY: "EVALUATOR"}
 
 

@@ -4,19 +4,25 @@ The walk is Jaeger's: from the end of a span step to the child that finished las
 to the span itself, go on within the child, then before the child's start. Children that outlive their parent are
 clipped. The sections follow each other without gap or overlap, so that they sum to the root's duration to the
 nanosecond.
+
+One step differs: what was started while something else ran need not have waited for what had finished before. A tool
+that was begun while the model still wrote waited for the model's words, and a hedge for the attempt that was slow: from
+the start of such an attempt the walk goes on within the model call, or the attempt, that was under way.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final, Literal, get_args
 
 from . import conventions as names
 from .rows import SpanRow
 
-Phase = Literal["inference", "tool", "verification", "orchestration", "wait"]
+Phase = Literal["inference", "tool", "verification", "orchestration", "wait", "unexplained"]
 PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
 
 _PHASE_OF: Final[Mapping[str, Phase]] = {
@@ -24,6 +30,10 @@ _PHASE_OF: Final[Mapping[str, Phase]] = {
     names.EXECUTE_TOOL: "tool",
     names.VERIFY: "verification",
 }
+UNEXPLAINED_NS: Final = 50_000_000
+"""Nanoseconds of the run's own time without a span, a wait or an event from which on it is `unexplained`: between two
+steps the loop takes a millisecond or so, and what takes longer was not recorded (a blocked event loop, a span lost)."""
+
 _WAIT: Final = names.FIGURE + "wait"
 
 
@@ -52,7 +62,8 @@ def critical_path(root: SpanRow, spans: Iterable[SpanRow]) -> tuple[Section, ...
     The phase of a section is that of the call under the root in which it happened: a judge's model call within a check
     is `verification`, a request within a tool is `tool`. What is spent in the root itself is `orchestration`, except
     where the run is known to have waited: for a place (`shotclock.call.queue.duration`) or before a retry (a decision
-    with the figure `wait`, unless it chose to `give_up`).
+    with the figure `wait`, unless it chose to `give_up`). A stretch of the root's own time that is longer than
+    `UNEXPLAINED_NS` and in which nothing was recorded is `unexplained`.
     """
     # A root that a damaged trace names below itself must not be walked twice.
     children = tree(span for span in spans if span.span_id != root.span_id)
@@ -63,15 +74,14 @@ def critical_path(root: SpanRow, spans: Iterable[SpanRow]) -> tuple[Section, ...
     while todo:
         span, start, end, phase = todo.pop()
         cursor = end
-        for child, child_start, child_end in _last_finished_first(children.get(span.span_id, ()), start, end):
-            if child_end > cursor:
-                continue
+        for child, child_start, child_end in _walk(children.get(span.span_id, ()), start, end):
             sections.append(Section(span_id=span.span_id, phase=phase, start_ns=child_end, end_ns=cursor))
             todo.append((child, child_start, child_end, _phase(child, phase)))
             cursor = child_start
         sections.append(Section(span_id=span.span_id, phase=phase, start_ns=start, end_ns=cursor))
     waits = _waits(root, children.get(root.span_id, ()))
-    split = [part for section in sections if section.duration_ns for part in _split(section, waits)]
+    marks = sorted(event.at_ns for event in root.events)
+    split = [part for section in sections if section.duration_ns for part in _split(section, waits, marks)]
     return tuple(sorted(split, key=lambda section: section.start_ns))
 
 
@@ -123,13 +133,59 @@ def tree(spans: Iterable[SpanRow]) -> dict[str, list[SpanRow]]:
     return dict(children)
 
 
+def lost_races(calls: Iterable[SpanRow]) -> set[str]:
+    """The ids of attempts that another attempt of their call was quicker than: the run did not wait for them.
+
+    Where no attempt of a call won, the run waited for all of them.
+    """
+    raced = [call for call in calls if call.attributes.get(names.HEDGE_WON) is not None]
+    won = {call.attributes.get(names.TOOL_CALL_ID) for call in raced if call.attributes[names.HEDGE_WON]}
+    beaten = [call for call in raced if not call.attributes[names.HEDGE_WON]]
+    identified = ((call.span_id, call.attributes.get(names.TOOL_CALL_ID)) for call in beaten)
+    return {span_id for span_id, call_id in identified if call_id is None or call_id in won}
+
+
+def _walk(children: Sequence[SpanRow], start: int, end: int) -> Iterator[tuple[SpanRow, int, int]]:
+    """The children that the walk from `end` back to `start` steps into, each with the part it takes."""
+    cursor, taken = end, set[str]()
+    for child, first, last in _last_finished_first(children, start, end):
+        if last > cursor or child.span_id in taken:
+            continue
+        yield child, first, last
+        cursor = first
+        cause = _begun_by(child, children, cursor, taken)
+        while cause is not None:
+            taken.add(cause.span_id)
+            first = max(start, cause.started_ns)
+            yield cause, first, cursor
+            cursor = first
+            cause = _begun_by(cause, children, cursor, taken)
+
+
+def _begun_by(span: SpanRow, siblings: Sequence[SpanRow], instant: int, taken: set[str]) -> SpanRow | None:
+    """What was under way when an attempt of a tool was started, and is why it was; the latest where there are several.
+
+    The first attempt is begun by the model call that writes it, a hedge by another attempt of the same call.
+    """
+    read = span.attributes.get
+    if read(names.OPERATION_NAME) != names.EXECUTE_TOOL:
+        return None
+    running = [s for s in siblings if s.started_ns < instant < s.ended_ns and s.span_id not in taken]
+    if read(names.CALL_ATTEMPT, 1) == 1:
+        found = [s for s in running if s.attributes.get(names.OPERATION_NAME) == names.CHAT]
+    else:
+        found = [s for s in running if s.attributes.get(names.TOOL_CALL_ID) == read(names.TOOL_CALL_ID)]
+    return max(found, key=lambda other: other.started_ns, default=None)
+
+
 def _last_finished_first(children: Sequence[SpanRow], start: int, end: int) -> list[tuple[SpanRow, int, int]]:
     """The children clipped to their parent's time, without those that lie outside it or that lost a race.
 
     A call that was abandoned ends with the run because the run ended, so the run waited for it only after everything
     else had finished: its part begins there. Otherwise one hung call would hide all that went on beside it.
     """
-    waited = [child for child in children if child.attributes.get(names.HEDGE_WON) is not False]
+    lost = lost_races(children)
+    waited = [child for child in children if child.span_id not in lost]
     finished = [child.ended_ns for child in waited if not _abandoned(child) and child.ended_ns <= end]
     last_finish = max(finished, default=start)
     clipped = [
@@ -177,8 +233,8 @@ def _nanoseconds(seconds: object) -> int:
     return int(seconds * 1e9) if isinstance(seconds, (int, float)) else 0
 
 
-def _split(section: Section, waits: Sequence[tuple[int, int]]) -> list[Section]:
-    """Cut a section of the root's own time where the run waited."""
+def _split(section: Section, waits: Sequence[tuple[int, int]], marks: Sequence[int]) -> list[Section]:
+    """Cut a section of the root's own time where the run waited, and where nothing says what it did."""
     if section.phase != "orchestration":
         return [section]
     parts: list[Section] = []
@@ -187,11 +243,29 @@ def _split(section: Section, waits: Sequence[tuple[int, int]]) -> list[Section]:
     def add(phase: Phase, until: int) -> None:
         nonlocal cursor
         if until > cursor:
-            parts.append(Section(span_id=section.span_id, phase=phase, start_ns=cursor, end_ns=until))
+            parts.append(replace(section, phase=phase, start_ns=cursor, end_ns=until))
             cursor = until
 
     for start, end in waits:
         add("orchestration", min(start, section.end_ns))
         add("wait", min(end, section.end_ns))
     add("orchestration", section.end_ns)
-    return parts
+    return [each for part in parts for each in _silences(part, marks)]
+
+
+def _silences(section: Section, marks: Sequence[int]) -> Iterator[Section]:
+    """A section of the root's own time cut at its silences, stretches between events too long to be its own."""
+    if section.phase != "orchestration":
+        yield section
+        return
+    within = marks[bisect_right(marks, section.start_ns) : bisect_left(marks, section.end_ns)]
+    begun = section.start_ns
+    for start, end in pairwise((section.start_ns, *within, section.end_ns)):
+        if end - start <= UNEXPLAINED_NS:
+            continue
+        if begun < start:
+            yield replace(section, start_ns=begun, end_ns=start)
+        yield replace(section, phase="unexplained", start_ns=start, end_ns=end)
+        begun = end
+    if begun < section.end_ns:
+        yield replace(section, start_ns=begun)

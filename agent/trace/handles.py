@@ -168,7 +168,6 @@ class ChatSpan(SpanHandle):
             names.RESPONSE_TIME_TO_FIRST_CHUNK: first_chunk,
             names.CALL_COST_USD: cost_usd,
             **reported,
-            **self._run.rule.tokens(input_tokens, output_tokens),
         }
         if self._run.rule.capture and text:
             attributes[names.OUTPUT_MESSAGES] = message("assistant", text)

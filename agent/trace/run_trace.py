@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -67,7 +67,7 @@ class RunTrace:
         p50: float | None = None,
         p95: float | None = None,
         server: tuple[str, int] | None = None,
-        messages: Iterable[Mapping[str, Any]] = (),
+        messages: Sequence[Mapping[str, Any]] = (),
         parent: SpanHandle | None = None,
     ) -> ChatSpan:
         """Start the span of a model call.
@@ -105,7 +105,7 @@ class RunTrace:
                 names.SERVER_ADDRESS: address,
                 names.SERVER_PORT: port,
             }
-            if self.rule.capture:
+            if self.rule.capture and messages:
                 attributes[names.INPUT_MESSAGES] = text = conversation(messages)
                 attributes |= self.rule.io(input=text)
             self._tree.start(handle, names.CHAT, model, attributes, parent, SpanKind.CLIENT)

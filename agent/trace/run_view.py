@@ -12,6 +12,7 @@ from .content import message_text
 from .critical_path import Phase, Section, by_phase, critical_path, slack, tree
 from .decisions import Decision
 from .rows import EventRow, RunRow, SpanRow
+from .sensitivity import Sensitivity, sensitivities
 
 _DECISIONS = (names.DECISION, names.TOOL_SKIPPED)
 
@@ -37,17 +38,23 @@ class RunView:
         run: the run as the list shows it.
         root: its root span.
         spans: the spans below the root with their depth (1 is a child of the root), parents before children, by start.
+        lost: how many spans of the trace belong to no span of it: their parents were not stored, and neither is what
+            they took part of the critical path.
     """
 
     run: RunRow
     root: SpanRow
     spans: tuple[tuple[int, SpanRow], ...]
+    lost: int = 0
 
     @classmethod
     def of(cls, run: RunRow, spans: Sequence[SpanRow]) -> RunView:
         """The view of a run from all spans of its trace."""
         root = next(span for span in spans if span.span_id == run.span_id)
-        return cls(run=run, root=root, spans=tuple(_below(root, tree(s for s in spans if s is not root))))
+        known = {span.span_id for span in spans}
+        lost = sum(span.parent_id is not None and span.parent_id not in known for span in spans if span is not root)
+        below = tuple(_below(root, tree(s for s in spans if s is not root)))
+        return cls(run=run, root=root, spans=below, lost=lost)
 
     def at(self, instant_ns: int) -> float:
         """An instant of the wall clock as seconds since the run began."""
@@ -145,6 +152,12 @@ class RunView:
         """Seconds by which a span could have ended later before the run did."""
         return slack(span, [self.root, *(other for _, other in self.spans)], self.sections) / 1e9
 
+    @cached_property
+    def sensitivities(self) -> Mapping[str, Sensitivity]:
+        """What each call meant for the run's duration, by the span's id; a call is a span directly below the root."""
+        spans = [span for _, span in self.spans]
+        return {found.span_id: found for found in sensitivities(self.root, spans, self.sections)}
+
     def slowest(self, count: int = 5) -> list[SpanRow]:
         """The spans below the root that took longest."""
         return sorted((span for _, span in self.spans), key=lambda span: -span.duration_ns)[:count]
@@ -162,6 +175,8 @@ class RunView:
             "phases": {phase: spent / 1e9 for phase, spent in self.phases.items()},
             "burn_down": [tick.to_dict() for tick in self.ticks],
             "decisions": [decision.to_dict() for decision in self.decisions],
+            "sensitivity": [found.to_dict() for found in self.sensitivities.values()],
+            "lost_spans": self.lost,
             "critical_path": [section.to_dict() for section in self.sections],
             "spans": [self.root.to_dict(), *(span.to_dict() for _, span in self.spans)],
         }

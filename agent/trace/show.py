@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal
+from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -14,8 +14,9 @@ from . import conventions as names
 from .critical_path import by_span
 from .rows import RunRow
 from .run_view import RunView, Tick, label, outcome
-from .waterfall import ASCII, UNICODE, Glyphs, waterfall
-from .wording import apportion, clean, duration, figure, quantity, recently, style_of, when
+from .tables import columns, gauge, glyphs_of, section
+from .waterfall import Glyphs, waterfall
+from .wording import apportion, clean, duration, figure, joined, quantity, recently, style_of, when
 
 _WORDS: Final = {
     "latency": "time",
@@ -24,26 +25,26 @@ _WORDS: Final = {
     "tokens": "tokens",
     "cost_usd": "cost",
 }
-_GAUGE: Final = 20
 _LISTED: Final = ("id", "when", "agent", "model", "took", "status", "stopped by", "verified", "calls")
 _AGENT_COLUMN: Final = _LISTED.index("agent")
 _MODEL_COLUMN: Final = _LISTED.index("model")
 _STATUS_COLUMN: Final = _LISTED.index("status")
 _FLUSH_RIGHT: Final = (_LISTED.index("took"), _LISTED.index("calls"))
 _SHOWN_CONTENT: Final = 600
+_SHOWN_FIGURE: Final = 160
 
 
 def show_run(view: RunView, console: Console) -> None:
     """Print a run: what it was asked and gave, its waterfall, its budget as it burnt down, every decision with its
     figures, and what took the time."""
-    glyphs = UNICODE if console.encoding.lower().startswith("utf") else ASCII
+    glyphs = glyphs_of(console)
     console.print(_header(view))
     console.print(_spend(view, glyphs))
-    _section(console, "Waterfall", Group(*waterfall(view, console.width, glyphs)))
-    _section(console, "Budget left", _burn_down(view, glyphs))
-    _section(console, "Decisions", _decisions(view))
-    _section(console, "What took the time", _phases(view, glyphs))
-    _section(console, "Slowest spans", _slowest(view))
+    section(console, "Waterfall", Group(*waterfall(view, console.width, glyphs)))
+    section(console, "Budget left", _burn_down(view, glyphs))
+    section(console, "Decisions", _decisions(view))
+    section(console, "What took the time", _phases(view, glyphs))
+    section(console, "Slowest spans", _slowest(view))
 
 
 def show_runs(runs: Sequence[RunRow], console: Console) -> None:
@@ -99,22 +100,6 @@ def unique_length(trace_ids: Iterable[str], least: int = 8) -> int:
     return next((n for n in range(least, 32) if len({i[:n] for i in ids}) == len(ids)), 32)
 
 
-def _section(console: Console, title: str, body: RenderableType) -> None:
-    console.print()
-    console.print(Text(title, "bold"))
-    console.print(body)
-
-
-def _table(*columns: str) -> Table:
-    """A table without lines; a column whose name ends in `>` holds figures: flush right, and never cut or broken."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
-    for column in columns:
-        figures = column.endswith(">")
-        justify: Literal["left", "right"] = "right" if figures else "left"
-        table.add_column(column.removesuffix(">"), justify=justify, no_wrap=figures, overflow="fold")
-    return table
-
-
 def _header(view: RunView) -> Group:
     run = view.run
     lines = [
@@ -127,6 +112,8 @@ def _header(view: RunView) -> Group:
     status = run.status or "unknown"
     verified = {True: "verified", False: "not verified", None: "verification unknown"}[run.verified]
     ended = Text.assemble((status, f"bold {style_of(status)}"), f": {clean(run.stop_reason or 'unknown')}, {verified}")
+    if view.lost:
+        ended.append(f", {view.lost} of its spans are not below it: their parents were not stored", "yellow")
     if run.error_type:
         ended.append(f", failed with {clean(run.error_type)}", "red")
     return Group(*lines, ended)
@@ -137,20 +124,15 @@ def _short(text: str) -> str:
     return flat if len(flat) <= _SHOWN_CONTENT else f"{flat[:_SHOWN_CONTENT]}…"
 
 
-def _gauge(share: float, glyphs: Glyphs, cells: int = _GAUGE) -> str:
-    full = round(min(1.0, max(0.0, share)) * cells)
-    return glyphs.on * full + glyphs.off * (cells - full)
-
-
 def _spend(view: RunView, glyphs: Glyphs) -> Padding:
-    table = _table("budget", "spent>", "limit>", "", "used>")
+    table = columns("budget", "spent>", "limit>", "", "used>")
     for limit in names.BUDGET_TYPES:
         spent, allowed = view.consumed.get(limit), view.limits.get(limit)
         if limit == "latency" and spent is None:
             spent = view.duration
         row = [_WORDS[limit], quantity(limit, spent), "no limit" if allowed is None else quantity(limit, allowed)]
         if allowed and spent is not None:
-            row += [_gauge(spent / allowed, glyphs), f"{spent / allowed:.0%}"]
+            row += [gauge(spent / allowed, glyphs), f"{spent / allowed:.0%}"]
         table.add_row(*row, style="red" if allowed is not None and (spent or 0) > allowed else "")
     return Padding(table, (1, 0, 0, 0))
 
@@ -159,14 +141,14 @@ def _burn_down(view: RunView, glyphs: Glyphs) -> RenderableType:
     limited = [limit for limit in names.BUDGET_TYPES if any(limit in tick.left for tick in view.ticks)]
     if not limited:
         return Text("no limit was set, or none was recorded as it burnt down", "dim")
-    table = _table("at>", *(f"{_WORDS[limit]}>" for limit in limited), f"{_WORDS[limited[0]]} left")
+    table = columns("at>", *(f"{_WORDS[limit]}>" for limit in limited), f"{_WORDS[limited[0]]} left")
     for tick in (_start(view, limited), *view.ticks):
         if tick is None:
             continue
         left = [quantity(limit, tick.left[limit]) if limit in tick.left else "?" for limit in limited]
         allowed = view.limits.get(limited[0])
-        gauge = _gauge(tick.left.get(limited[0], 0.0) / allowed, glyphs) if allowed else ""
-        table.add_row(duration(tick.at), *left, gauge)
+        bar = gauge(tick.left.get(limited[0], 0.0) / allowed, glyphs) if allowed else ""
+        table.add_row(duration(tick.at), *left, bar)
     return table
 
 
@@ -186,11 +168,16 @@ def _decisions(view: RunView) -> RenderableType:
     table.add_column(overflow="fold")
     for made in view.decisions:
         chosen = Text.assemble((clean(made.choice), "bold"), f"  {clean(made.reason)}")
-        figures = "  ".join(f"{clean(name)}={figure(value)}" for name, value in made.figures.items())
+        figures = "  ".join(f"{clean(name)}={_cut(figure(value))}" for name, value in made.figures.items())
         body = [chosen, Text(figures, "dim")] if figures else [chosen]
         kind = clean(made.kind).replace("_", " ")
         table.add_row(duration(made.at), Text(kind, style_of("skipped") if made.kind == "skip" else ""), Group(*body))
     return table
+
+
+def _cut(text: str) -> str:
+    """A figure that is a document in itself is for `--json`."""
+    return text if len(text) <= _SHOWN_FIGURE else f"{text[:_SHOWN_FIGURE]}…"
 
 
 def _phases(view: RunView, glyphs: Glyphs) -> Table:
@@ -201,29 +188,32 @@ def _phases(view: RunView, glyphs: Glyphs) -> Table:
     total = round(view.duration * unit)
     seconds = apportion(list(phases.values()), total)
     shares = apportion(list(phases.values()), 1_000)
-    table = _table("phase", "seconds>", "share>", "")
+    table = columns("phase", "seconds>", "share>", "")
     rows = sorted(zip(phases, seconds, shares, strict=True), key=lambda row: -row[1])
     for phase, spent, share in rows:
-        table.add_row(phase, f"{spent / unit:.{digits}f}", f"{share / 10:.1f} %", _gauge(share / 1e3, glyphs))
+        table.add_row(phase, f"{spent / unit:.{digits}f}", f"{share / 10:.1f} %", gauge(share / 1e3, glyphs))
     table.add_row("the run", f"{total / unit:.{digits}f}", "100.0 %" if phases else "", "", style="bold")
     return table
 
 
 def _slowest(view: RunView) -> RenderableType:
+    """The slowest spans, and what each call among them meant for the run's duration."""
     slowest = view.slowest()
     if not slowest:
         return Text("there are none below the root", "dim")
-    on_path = by_span(view.sections)
-    table = _table("span", "took>", "on path>", "slack>", "granted>", "outcome")
+    table = columns("span", "took>", "on path>", "saves>", "slack>", "with>", "outcome")
+    table.columns[0].no_wrap, table.columns[0].overflow = True, "ellipsis"
+    own = by_span(view.sections)
     for span in slowest:
-        granted = span.attributes.get(names.CALL_TIMEOUT)
-        how = outcome(span)
+        meant, how = view.sensitivities.get(span.span_id), outcome(span)
         table.add_row(
             clean(label(span)),
             duration(span.duration_ns / 1e9),
-            duration(on_path.get(span.span_id, 0) / 1e9),
+            duration((meant.on_path_ns if meant else own.get(span.span_id, 0)) / 1e9),
+            duration(meant.saves_ns / 1e9) if meant else "",
             duration(view.slack(span)),
-            duration(granted) if isinstance(granted, (int, float)) else "",
+            str(meant.fan_out - 1) if meant else "",
             Text(how, style_of(how)),
         )
-    return table
+    legend = "saves: the run would be shorter by it if the call took no time   with: other calls at the same time"
+    return Group(table, *(Text(line, "dim") for line in joined(legend.split("   "), 80)))

@@ -16,6 +16,7 @@ from shotclock.agent.models.base import Finish, Pace, Price, TextDelta, Usage
 from shotclock.policies.errors import ModelError
 from shotclock.policies.interruption import Interruption, StreamSituation
 from shotclock.policies.pace import PUBLISHED, ModelLatency, PacePolicy
+from shotclock.policies.stopping import Stopping
 from shotclock.policies.sums import NOTHING, mixture, roughly, total
 from shotclock.policies.verification import Verification
 from shotclock.testing import Fail, Hang, Say, ScriptedModel, VirtualClock, ask, fake_tool
@@ -305,6 +306,34 @@ def test_some_runs_ask_a_slow_model_all_the_same():
     assert len(model.requests) == 1
     assert decisions(result, "interrupt") == []
     assert result.verified
+
+
+LOOK_ONCE = Policy(stopping=Stopping(rules=(lambda seen: "it was looked up",)), interruption=Interruption(probe=1))
+"""Reasoning ends after one turn, so that the final answer is one that has to be asked for."""
+
+
+def writers(agent, times):
+    """Who wrote the final answer of so many runs of 10 s."""
+    return [decisions(result, "answer")[0]["choice"] for result in runs(agent, times, latency=10)]
+
+
+def test_after_an_outage_the_model_is_asked_for_the_final_answer_again():
+    """Answers that took 30 s as the process began are no reason to compose for ever: the 17th run asks for one, and as
+    it comes in time so do all that follow."""
+    model = paced([ask(("apples", {}), after=0.5), Say(SENTENCE.strip(), after=0.5)])
+    agent = taught(model, seconds=30.0, calls=3, policy=LOOK_ONCE)
+    assert writers(agent, 40) == ["composed"] * 16 + ["model"] * 24
+    assert timing.answer_forecast(agent.memory.history, model).median == pytest.approx(0.5)
+
+
+def test_a_model_whose_answers_are_still_slow_is_asked_for_one_now_and_then():
+    """An answer that is asked for to see whether it is quick, and is cut, costs one run of 17, and that is on time."""
+    model = paced([ask(("apples", {}), after=0.5), Hang()])
+    agent = taught(model, seconds=30.0, calls=3, policy=LOOK_ONCE)
+    results = runs(agent, 52, latency=10)
+    asked = [n for n, result in enumerate(results, 1) if decisions(result, "answer")[0]["choice"] == "model"]
+    assert asked == [17, 34, 51]
+    assert all(result.elapsed <= 10 and "7 apples" in result.answer for result in results)
 
 
 def test_without_tools_a_slow_model_is_asked_for_there_is_nobody_else():

@@ -145,13 +145,14 @@ def test_the_model_plans_where_it_may_and_needs_to():
     assert steps[child.number]["arguments"]["key"] == f"$s{parent.number}.{parent.field}"
 
 
-def test_what_is_called_into_doubt_is_not_known_any_more():
-    """A value that a later message of the user's names is dropped, with what led to it."""
+def test_a_value_that_a_message_refuses_is_not_known_any_more():
+    """A value that a later message of the user's refuses is dropped, with what led to it; what it tells is taken."""
     part = QUERY.parts[0]
     call = Asked("c", part.tool, {"key": part.key, "field": part.field})
     messages = [Said("user", QUERY.text), Said("assistant", "", (call,)), Said("tool", part.value, call_id="c")]
     assert read(QUERY, messages)[0] == {part.number: part.value}
-    assert read(QUERY, [*messages, Said("user", f"{part.value} could not be confirmed")])[0] == {}
+    assert read(QUERY, [*messages, Said("user", f"{part.value} was refused")])[0] == {}
+    assert read(QUERY, [messages[0], Said("user", f"{part.tool} says {part.value}")])[0] == {part.number: part.value}
 
 
 @pytest.mark.parametrize(("flavour", "passes"), [(0.1, False), (0.3, False), (0.6, False), (0.9, False), (None, True)])

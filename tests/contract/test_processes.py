@@ -17,6 +17,8 @@ from shotclock.policies.limits import Limits
 from shotclock.testing import ScriptedModel, ask, fake_tool
 from shotclock.tools.processes import PROCESSES, warm
 
+from ..workers import pids, until
+
 LATENCY = 0.5
 LATEST = 0.55
 """Seconds: the deadline and the 50 ms that are promised."""
@@ -84,15 +86,9 @@ def whoami(path: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def victims(tmp_path_factory):
+def victims(importable):
     """The victims as a module that a worker process can import; a worker is warmed for it."""
-    folder = tmp_path_factory.mktemp("victims")
-    (folder / "shotclock_victims.py").write_text(VICTIMS, encoding="utf-8")
-    sys.path.insert(0, str(folder))
-    import shotclock_victims
-
-    yield shotclock_victims
-    sys.path.remove(str(folder))
+    return importable("shotclock_victims", VICTIMS)
 
 
 def isolated(function):
@@ -103,16 +99,6 @@ def isolated(function):
     warm(made)
     assert until(lambda: PROCESSES._free, 10), "no worker became ready"
     return made
-
-
-def until(condition, seconds) -> bool:
-    """Whether the condition comes true within that many real seconds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 def gone(pid: int) -> bool:
@@ -189,7 +175,7 @@ async def test_a_killed_worker_is_replaced_before_it_is_needed(victims, tmp_path
     whoami, sleeps = isolated(victims.whoami), isolated(victims.sleeps)
     await agent_with(sleeps, tmp_path / "pid").run("How many apples?", budget=Budget(latency=LATENCY))
     killed = int((tmp_path / "pid").read_text())
-    assert until(lambda: PROCESSES._free and killed not in PROCESSES.pids(), 10)
+    assert until(lambda: PROCESSES._free and killed not in pids(PROCESSES), 10)
     result = await agent_with(whoami, tmp_path).run("How many apples?", budget=Budget(latency=LATENCY))
     outcome = found(result, whoami).outcome
     assert outcome.name == "ok"

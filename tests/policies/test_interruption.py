@@ -81,6 +81,8 @@ def test_a_model_is_asked_where_that_may_pay(changes):
         ("probe", 2),
         ("overdue", 1),
         ("tokens", 0),
+        ("tokens", 1e-308),
+        ("tokens", 0.9999),
         ("patience", -1),
         ("learn_from", 0),
         ("tokens", math.nan),

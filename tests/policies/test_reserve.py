@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
+from shotclock.policies.errors import InvalidPolicy
 from shotclock.policies.reserve import AnswerSituation, Plan, Reserve, ReserveSituation
 
 
@@ -39,6 +41,25 @@ def test_a_plan_says_the_figures_it_was_made_from():
     assert plan(10.0, 2.0).reason == (
         "95 % of the model's answers take up to 2.00 s, and 40% of 10.00 s may be kept back"
     )
+
+
+def test_after_plans_without_the_model_one_asks_it_all_the_same_where_a_usual_call_fits():
+    """An outage ends unseen where nobody asks: the 17th plan has the model write, in its largest share of the time."""
+    after = ReserveSituation(latency=10.0, answer_q95=30.0, usual=0.5, withheld=16)
+    probe = Reserve().plan(after)
+    assert probe == Plan(seconds=4.0, answer="model", probe=True)
+    assert "after 16 plans without the model one asks whether that still holds" in probe.reason
+    for kept in (replace(after, withheld=15), replace(after, usual=3.94), ReserveSituation(latency=10, answer_q95=30)):
+        assert Reserve().plan(kept).answer == "composed"
+    asked = AnswerSituation(planned="model", remaining=3.9, expected=20.0, q95=30.0, probe=True)
+    assert Reserve().writer(asked).by == "model"
+    assert Reserve().writer(replace(asked, failed=True)).by == "composed"
+
+
+def test_a_probe_after_no_plan_at_all_is_refused_by_name():
+    """Every run would ask a slow model."""
+    with pytest.raises(InvalidPolicy, match=r"reserve\.probe must be at least 1, got 0"):
+        Reserve(probe=0)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,8 @@ def test_a_few_slow_verdicts_are_not_the_last():
         ("fail", [("pass", True)], "fail"),
         ("pass", [("pass", False), ("fail", False)], "fail"),
         ("pass", [("unsure", False)], "pass"),
+        ("pass", [("unsure", True)], "unsure"),
+        ("pass", [("pass", True), ("unsure", True)], "unsure"),
         ("unsure", [("pass", False)], "unsure"),
         ("unsure", [("unsure", True), ("pass", True)], "pass"),
         ("unsure", [], "unsure"),

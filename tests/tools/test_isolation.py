@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
+import os
+import signal
 import threading
 import time
 
@@ -15,10 +17,13 @@ from shotclock.policies.deadline import Deadline
 from shotclock.policies.errors import InvalidPolicy
 from shotclock.policies.limits import Limits, ProcessLimits
 from shotclock.testing import VirtualClock
+from shotclock.tools import isolation, threads
 from shotclock.tools.flight import Flight
 from shotclock.tools.isolation import abandon, busy, start
+from shotclock.tools.loops import LOOPS
 from shotclock.tools.scope import ENCLOSING, Enclosing
 from shotclock.tools.threads import ThreadPool
+from shotclock.tools.watchdog import WATCHDOG
 
 
 class Ends:
@@ -74,6 +79,7 @@ async def test_the_loop_of_a_forgotten_tool_ends():
         """The thread's identifier."""
         return threading.get_ident()
 
+    gc.freeze()  # what other tests left is not looked through
     attempt, _ = flight(thread, "thread")
     ident = (await start(attempt)).outcome.value
     del attempt
@@ -151,8 +157,6 @@ async def test_a_thread_that_is_given_up_has_ended_when_its_function_returns():
 @pytest.mark.parametrize("claimed", [True, False])
 async def test_what_never_began_has_ended_as_soon_as_it_is_given_up(claimed, monkeypatch):
     """A call that waited for a thread and is given up tells its end at once, whether the run claimed it or not."""
-    from shotclock.tools import isolation
-
     monkeypatch.setattr(isolation, "POOL", ThreadPool(limit=1))
     release, ran = threading.Event(), []
 
@@ -174,6 +178,134 @@ async def test_what_never_began_has_ended_as_soon_as_it_is_given_up(claimed, mon
     await first
     assert (await start(flight(blocks)[0])).outcome.name == "ok", "the only thread went on"
     assert (ran, ends.count) == ([], 1)
+
+
+@pytest.fixture
+def stuck():
+    """A sync tool that hangs until the test is over, on 64 calls: as many as the program has threads for tools."""
+    release = threading.Event()
+
+    @tool
+    def hangs() -> str:
+        """Hangs."""
+        release.wait(20)
+        return "late"
+
+    yield hangs, lambda: [start(flight(hangs)[0]) for _ in range(64)]
+    release.set()
+
+
+async def test_a_sync_tool_that_hangs_leaves_threads_to_the_others(stuck):
+    """However often a tool that hangs is called, a second one that does too and one that works find a thread."""
+    hangs, call = stuck
+    also = tool("also", isolation="thread")(hangs.function)
+    held = call() + [start(flight(also)[0]) for _ in range(64)]
+    quick = await asyncio.wait_for(asyncio.gather(*(start(flight(plain)[0]) for _ in range(100))), 5)
+    assert {landed.outcome.value for landed in quick} == {"done"}
+    assert [threads.POOL.held(each) for each in (hangs, also)] == [32, 16]
+    for future in held:
+        abandon(future)
+
+
+@tool
+def plain() -> str:
+    """Work."""
+    return "done"
+
+
+@pytest.mark.parametrize("where", ["async", "process"])
+async def test_what_was_returned_elsewhere_is_read_while_every_thread_for_tools_is_stuck(where, monkeypatch):
+    """Results of async tools and of worker processes are read in threads of their own."""
+    monkeypatch.setattr(isolation, "POOL", ThreadPool(limit=1))
+    release = threading.Event()
+
+    def blocks() -> None:
+        """Blocks."""
+        release.wait(20)
+
+    class Odd:
+        """No plain value, so it is not looked at in the loop."""
+
+        def __str__(self) -> str:
+            return "odd"
+
+    async def odd() -> object:
+        """Something odd."""
+        return Odd()
+
+    held = start(flight(blocks)[0])
+    try:
+        attempt = flight(odd)[0] if where == "async" else Flight(importable(), {"s": "odd"}, 1000)
+        landed = await asyncio.wait_for(start(attempt), 5)
+        assert "odd" in landed.content.text
+    finally:
+        release.set()
+        await held
+
+
+async def test_a_result_that_hangs_when_it_is_read_leaves_the_others_to_be_read():
+    """Of the threads for results, too, one tool leaves some to the others, and what waits for one is read in turn."""
+    release = threading.Event()
+
+    class Slow:
+        """Hangs when it is read."""
+
+        def __str__(self) -> str:
+            release.wait(20)
+            return "slow"
+
+    @tool
+    async def slow() -> object:
+        """Something slow."""
+        return Slow()
+
+    @tool
+    async def quick() -> object:
+        """Something that is no plain value."""
+        return {7}
+
+    held = [start(flight(slow)[0]) for _ in range(40)]
+    await turn(lambda: threads.LANDING.held(slow) == 8)
+    assert "7" in (await asyncio.wait_for(start(flight(quick)[0]), 5)).content.text
+    release.set()
+    assert {landed.content.text for landed in await asyncio.wait_for(asyncio.gather(*held), 5)} == {'"slow"'}
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_has_threads_and_loops_of_its_own():
+    """After a fork of a program that has run tools in threads and loops, its child runs them too."""
+    asyncio.run(everywhere())  # the threads and loops that a child would wait for
+    thread = LOOPS.take()
+    thread.submit(everywhere()).result(5)
+    LOOPS.give_back(thread)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)  # ends it where it hangs
+        try:
+            asyncio.run(everywhere())
+            LOOPS.take().submit(everywhere()).result(5)
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    asyncio.run(everywhere())
+
+
+@tool(isolation="thread")
+async def apart() -> set[int]:
+    """Runs in a loop of its own, and gives no plain value."""
+    return {7}
+
+
+async def everywhere() -> None:
+    """A sync tool and an async one in a thread, both with watched loops."""
+    watch = WATCHDOG.add(asyncio.get_running_loop())
+    try:
+        landed = await asyncio.wait_for(asyncio.gather(*(start(flight(each)[0]) for each in (plain, apart))), 4)
+        assert [each.outcome.value for each in landed] == ["done", {7}]
+    finally:
+        WATCHDOG.remove(watch)
 
 
 @pytest.mark.parametrize("isolation", ["auto", "thread", "process"])

@@ -7,6 +7,7 @@ import functools
 import math
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -22,6 +23,8 @@ from shotclock.tools.flight import Flight
 from shotclock.tools.isolation import abandon, start
 from shotclock.tools.processes import PROCESSES, ProcessPool, refuse_unguarded
 from shotclock.tools.scope import ENCLOSING, Enclosing
+
+from ..workers import pids, until
 
 MODULE = '''
 import asyncio, contextvars, dataclasses, os, sys, time
@@ -123,15 +126,9 @@ def broken_import() -> str:
 
 
 @pytest.fixture(scope="module")
-def there(tmp_path_factory):
+def there(importable):
     """A module of tools that a worker process can import."""
-    folder = tmp_path_factory.mktemp("tools")
-    (folder / "shotclock_there.py").write_text(MODULE, encoding="utf-8")
-    sys.path.insert(0, str(folder))
-    import shotclock_there
-
-    yield shotclock_there
-    sys.path.remove(str(folder))
+    return importable("shotclock_there", MODULE)
 
 
 @pytest.fixture
@@ -153,14 +150,6 @@ async def value(made, **arguments):
     outcome = (await landed(made, **arguments)).outcome
     assert outcome.name == "ok", outcome
     return outcome.value
-
-
-def until(condition, seconds=10.0) -> bool:
-    """Whether the condition comes true within that many real seconds."""
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.005)
-    return bool(condition())
 
 
 async def test_values_travel_there_and_back(there):
@@ -275,12 +264,12 @@ def test_what_another_process_cannot_find_is_refused_where_it_is_made():
 async def test_warming_is_done_in_the_background_and_ahead(there, pool):
     """`warm` returns at once and later a worker is ready, which serves the first call; other tools warm nothing."""
     pool.warm(tool(top))
-    assert pool.pids() == []
+    assert pids(pool) == []
     began = time.monotonic()
     pool.warm(there.pid)
     assert time.monotonic() - began < 0.1
     assert until(lambda: len(pool._free) == 1)
-    (ready,) = pool.pids()
+    (ready,) = pids(pool)
     pool.warm(there.loop)
     assert until(lambda: len(pool._free) == 1)
     assert await value(there.pid) == ready
@@ -299,7 +288,7 @@ async def test_calls_beyond_the_limit_wait_unclaimed_until_a_worker_is_free(ther
     abandon(waiting)
     assert ended == [1]
     assert (await last).outcome.value == (await running).outcome.value
-    assert len(pool.pids()) == 1
+    assert len(pids(pool)) == 1
 
 
 async def test_giving_up_kills_at_once_and_tells_when_it_is_done(there, pool):
@@ -307,7 +296,7 @@ async def test_giving_up_kills_at_once_and_tells_when_it_is_done(there, pool):
     told = threading.Event()
     flight = Flight(there.sleeps, {"seconds": 60.0}, 1000, on_end=told.set)
     assert await value(there.pid)
-    (pid,) = pool.pids()
+    (pid,) = pids(pool)
     future = start(flight)
     assert await asyncio.to_thread(until, lambda: flight._owner)
     began = time.monotonic()
@@ -317,7 +306,7 @@ async def test_giving_up_kills_at_once_and_tells_when_it_is_done(there, pool):
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert until(lambda: len(pool._free) == 1)
-    assert pool.pids() != [pid]
+    assert pids(pool) != [pid]
 
 
 async def test_a_worker_that_dies_while_it_idles_costs_no_call(there, pool):
@@ -332,7 +321,7 @@ async def test_a_worker_without_work_ends(there, monkeypatch):
     pool = ProcessPool(idle=0.05)
     monkeypatch.setattr(isolation, "PROCESSES", pool)
     first = await value(there.pid)
-    assert until(lambda: pool.pids() == [])
+    assert until(lambda: pids(pool) == [])
     assert await value(there.pid) != first
     pool.close()
 
@@ -348,6 +337,32 @@ async def test_a_worker_that_cannot_start_is_said(there, pool, monkeypatch):
     assert "a worker process did not begin: it ended itself with exit code 1" in outcome.message
 
 
+SCRIPT = """
+import sys
+from shotclock import Agent, Budget, tool
+from shotclock.testing import ScriptedModel, ask
+
+@tool(isolation="process")
+def loaded() -> str:
+    "Which of these were imported."
+    return ", ".join(name for name in ("shotclock.agent.agent", "langgraph", "langchain_core") if name in sys.modules)
+
+agent = Agent(ScriptedModel([ask(("loaded", {})), "Done."]), [loaded])
+
+if __name__ == "__main__":
+    print(agent.run_sync("Which?", budget=Budget(latency=20)).evidence[0].value)
+    print(type(agent.graph).__name__)
+"""
+
+
+def test_a_worker_that_imports_a_script_with_an_agent_does_not_import_what_runs_it(tmp_path):
+    """The graph, which takes longest to import, is compiled where an agent is made, but not in a worker process."""
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
+    command = [sys.executable, str(tmp_path / "script.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
+    assert done.stdout.splitlines() == ["shotclock.agent.agent", "CompiledStateGraph"]
+
+
 def test_only_a_script_that_is_being_imported_is_refused():
     """Agents start freely in any process but one that is only importing the script."""
     refuse_unguarded()
@@ -359,10 +374,10 @@ async def test_a_forked_child_leaves_the_workers_to_its_parent(there):
     first = await value(there.pid)
     child = os.fork()
     if child == 0:
-        left = len(PROCESSES.pids())
+        left = len(pids(PROCESSES))
         PROCESSES.close()
         os._exit(left)
     _, status = await asyncio.to_thread(os.waitpid, child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert await value(there.pid) == first
-    assert first in PROCESSES.pids()
+    assert first in pids(PROCESSES)

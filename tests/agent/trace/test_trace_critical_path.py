@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shotclock.agent.trace.critical_path import Section, by_phase, by_span, critical_path, slack
 from shotclock.agent.trace.rows import EventRow, SpanRow
+from shotclock.agent.trace.sensitivity import sensitivities
 
 MS = 1_000_000
 
@@ -71,6 +72,7 @@ def test_what_happens_within_a_call_has_the_calls_phase() -> None:
         "verification": 60 * MS,
         "orchestration": 0,
         "wait": 0,
+        "unexplained": 0,
     }
 
 
@@ -93,6 +95,66 @@ def test_waiting_is_not_orchestration() -> None:
         ("again", "tool", 35, 60),
         ("root", "orchestration", 60, 100),
     ]
+
+
+def test_a_tool_that_began_early_waited_for_the_models_words() -> None:
+    """Before a tool that was started while the model still wrote lies the model, not the run's own time."""
+    root = span("root", 0, 300, "invoke_agent", None)
+    spans = [
+        span("chat", 0, 200, "chat"),
+        span("first", 90, 110, "execute_tool", attributes={"gen_ai.tool.call.id": "a"}),
+        span("second", 150, 300, "execute_tool", attributes={"gen_ai.tool.call.id": "b"}),
+    ]
+    assert walked(critical_path(root, spans)) == [("chat", "inference", 0, 150), ("second", "tool", 150, 300)]
+
+
+def test_a_hedge_waited_for_the_attempt_that_was_slow() -> None:
+    """Before a hedge that won lies the attempt it was raced against; where no attempt won, the run waited for both."""
+    root = span("root", 0, 400, "invoke_agent", None)
+
+    def raced(ident: str, start: float, end: float, attempt: int, won: bool) -> SpanRow:
+        read = {"gen_ai.tool.call.id": "a", "shotclock.call.attempt": attempt, "shotclock.hedge.won": won}
+        return span(ident, start, end, "execute_tool", attributes=read)
+
+    won = [raced("slow", 0, 400, 1, False), raced("hedge", 300, 400, 2, True)]
+    assert walked(critical_path(root, won)) == [("slow", "tool", 0, 300), ("hedge", "tool", 300, 400)]
+    neither = [raced("slow", 0, 400, 1, False), raced("hedge", 300, 390, 2, False)]
+    assert walked(critical_path(root, neither)) == [("slow", "tool", 0, 400)]
+
+
+def test_what_nothing_says_is_unexplained() -> None:
+    """A long stretch of the run's own time without an event is unexplained; short ones, and the rest, are its own."""
+    root = span("root", 0, 500, "invoke_agent", None, events=(EventRow(name="d", at_ns=160 * MS),))
+    spans = [span("chat", 0, 100, "chat"), span("check", 300, 480, "verify")]
+    assert walked(critical_path(root, spans)) == [
+        ("chat", "inference", 0, 100),
+        ("root", "unexplained", 100, 160),
+        ("root", "unexplained", 160, 300),
+        ("check", "verification", 300, 480),
+        ("root", "orchestration", 480, 500),
+    ]
+
+
+def test_what_a_call_would_save() -> None:
+    """A call saves its part of the path down to what ran beside it; what came of it goes with it."""
+    root = span("root", 0, 100, "invoke_agent", None)
+    spans = [
+        span("chat", 0, 30, "chat"),
+        span("early", 20, 28, "execute_tool"),
+        span("quick", 30, 50, "execute_tool"),
+        span("slow", 30, 70, "execute_tool"),
+        span("request", 35, 60, "", "slow"),
+        span("answer", 70, 100, "chat"),
+    ]
+    found = {each.span_id: each for each in sensitivities(root, spans, critical_path(root, spans))}
+    assert {name: each.saves_ns // MS for name, each in found.items()} == {
+        "chat": 30, "early": 0, "quick": 0, "slow": 20, "answer": 30,
+    }  # fmt: skip
+    assert {name: each.fan_out for name, each in found.items()} == {
+        "chat": 2, "early": 2, "quick": 2, "slow": 2, "answer": 1,
+    }  # fmt: skip
+    assert [found[name].share for name in ("chat", "slow", "answer", "quick")] == [0.3, 0.4, 0.3, 0.0]
+    assert found["quick"].slack_ns == 20 * MS
 
 
 def test_children_that_outlive_their_parent_are_clipped() -> None:
@@ -136,9 +198,17 @@ def test_slack() -> None:
     assert found == {"quick": 30, "within quick": 35, "slow": 0, "within slow": 0, "last": 0}
 
 
+MANNERS: list[dict[str, Any]] = [
+    {},
+    {"error.type": "abandoned"},
+    {"gen_ai.tool.call.id": "a", "shotclock.call.attempt": 1, "shotclock.hedge.won": False},
+    {"gen_ai.tool.call.id": "a", "shotclock.call.attempt": 2, "shotclock.hedge.won": True},
+]
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> tuple[SpanRow, list[SpanRow]]:
-    """A root and spans of any extent under any earlier span, the root named as a child's child now and then."""
+    """A root and spans of any extent under any earlier span or one that is lost, some raced, early or abandoned."""
     instants = st.integers(0, 1_000)
     ends = sorted((draw(instants), draw(instants)))
     root = SpanRow(
@@ -148,12 +218,11 @@ def trees(draw: st.DrawFn) -> tuple[SpanRow, list[SpanRow]]:
     )  # fmt: skip
     spans = []
     for index in range(draw(st.integers(0, 12))):
-        parent = draw(st.sampled_from(["root", *map(str, range(index + 1))]))
+        parent = draw(st.sampled_from(["root", "root", "lost", *map(str, range(index + 1))]))
         operation = draw(st.sampled_from(["chat", "execute_tool", "verify", ""]))
         start, end = draw(instants), draw(instants)
         attributes = {"gen_ai.operation.name": operation, "shotclock.call.queue.duration": draw(instants) / 1e9}
-        if draw(st.booleans()):
-            attributes["error.type"] = "abandoned"
+        attributes |= draw(st.sampled_from(MANNERS))
         spans.append(
             SpanRow(
                 trace_id="t",
@@ -176,6 +245,10 @@ def test_the_sections_are_the_root(case: tuple[SpanRow, list[SpanRow]]) -> None:
     assert sum(section.duration_ns for section in sections) == root.duration_ns
     assert sum(by_phase(sections).values()) == root.duration_ns
     assert all(slack(span, spans, sections) >= 0 for span in spans)
+    found = sensitivities(root, [span for span in spans if span is not root], sections)
+    assert all(0 <= each.saves_ns <= each.on_path_ns and each.slack_ns >= 0 and each.fan_out >= 1 for each in found)
+    own = sum(section.duration_ns for section in sections if section.span_id == "root")
+    assert sum(each.on_path_ns for each in found) + own == root.duration_ns
     ends = [root.started_ns, *(section.end_ns for section in sections)]
     assert [section.start_ns for section in sections] == ends[:-1]
     assert ends[-1] == root.started_ns + root.duration_ns

@@ -180,14 +180,17 @@ def test_what_took_the_time_sums_to_the_run() -> None:
 
 
 def test_the_slowest_spans() -> None:
-    """The slowest spans come with their part of the path, their slack, what they were granted and how they ended."""
+    """The slowest spans come with their part of the path, what each call would save, its slack and how they ended."""
     assert part(drawn(view()), "Slowest spans") == [
-        "span                        took  on path   slack  granted  outcome",
-        "weather                   300 ms    40 ms     0 s   400 ms  ok",
-        "chat (answer) gpt-5-mini  280 ms   280 ms     0 s           timed out",
-        "GET                       260 ms   260 ms     0 s           ok",
-        "chat (reason) gpt-5-mini  200 ms   200 ms     0 s           ok",
-        "maps                      100 ms      0 s  200 ms           error ConnectError",
+        "span                        took  on path   saves   slack  with  outcome",
+        "weather                   300 ms   300 ms  200 ms     0 s     1  ok",
+        "chat (answer) gpt-5-mini  280 ms   280 ms  280 ms     0 s     0  timed out",
+        "GET                       260 ms   260 ms             0 s        ok",
+        "chat (reason) gpt-5-mini  200 ms   200 ms  200 ms     0 s     0  ok",
+        "maps                      100 ms      0 s     0 s  200 ms     1  error",
+        "                                                                 ConnectError",
+        "saves: the run would be shorter by it if the call took no time",
+        "with: other calls at the same time",
     ]
 
 
