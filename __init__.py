@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .policies.settings import Policy
     from .tools.builtin import builtin_tools
     from .tools.call import Call, Evidence, Passage
+    from .tools.openapi import openapi_tools
     from .tools.scope import arriving, deadline_headers, deadline_hook, remaining
     from .tools.tool import Tool, tool
 
@@ -62,6 +63,7 @@ _HOMES = {
     "load_forecasts": ".agent.forecasts",
     "load_quality": ".agent.quality",
     "local_tracing": ".agent.trace.provider",
+    "openapi_tools": ".tools.openapi",
     "remaining": ".tools.scope",
     "save_forecasts": ".agent.forecasts",
     "save_quality": ".agent.quality",
@@ -99,6 +101,7 @@ __all__ = [
     "load_forecasts",
     "load_quality",
     "local_tracing",
+    "openapi_tools",
     "remaining",
     "save_forecasts",
     "save_quality",

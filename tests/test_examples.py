@@ -52,6 +52,11 @@ EXPECTED = {
         r"it is down: The lamp costs 39.90 euros. .large, verified: True.",
         "  fall_back: small failed .small: down for maintenance.",
     ],
+    "openapi": [
+        "lamps_find: Find lamps by their color. It takes color.",
+        "green: verified: True, passed openapi",
+        'red: verified: False, the answer is not what lamps/find declares: 0.price_eur: "cheap" is not of type',
+    ],
     "stop_rule": [
         "the model decides: asked 4 of 4",
         "three results are enough: asked 3 of 4",

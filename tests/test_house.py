@@ -48,6 +48,7 @@ PUBLIC = {
     "load_forecasts",
     "load_quality",
     "local_tracing",
+    "openapi_tools",
     "remaining",
     "save_forecasts",
     "save_quality",

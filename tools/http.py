@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -216,6 +216,8 @@ async def request(
     connect: float = CONNECT_TIMEOUT,
     limit: int = BODY_LIMIT,
     deadline: Deadline | None = None,
+    client: httpx.AsyncClient | None = None,
+    sent_url: str | None = None,
 ) -> Response:
     """Send one request and read the whole answer, up to `limit` bytes.
 
@@ -227,11 +229,13 @@ async def request(
         connect: seconds until the connection must stand.
         limit: most bytes of the body to read; what is longer is cut, and the response says so.
         deadline: the deadline that a listed host is told; that of the attempt around the caller by default.
+        client: what sends it, of this event loop; by default one of our own, which follows no redirect.
+        sent_url: the URL with what must not be logged, such as a key in its query; httpx logs `url` only.
 
     Raises:
         HttpError: the server was not reached, or the connection was cut.
     """
-    async with _opened(method, url, content, headers or {}, connect, deadline) as reply:
+    async with _opened(method, url, content, headers or {}, connect, deadline, client, sent_url) as reply:
         body, truncated = await reply.body(limit)
         return Response(status=reply.status, headers=reply.headers, body=body, truncated=truncated)
 
@@ -273,15 +277,18 @@ async def _opened(
     headers: Mapping[str, str],
     connect: float,
     deadline: Deadline | None,
+    client: httpx.AsyncClient | None = None,
+    sent_url: str | None = None,
 ) -> AsyncIterator[Reply]:
-    client, place = await _client(), origin(url) or "the server"
+    client, place = client or await held(_plain_client), origin(url) or "the server"
     hosts = listed_hosts()
     # The caller's own headers hold where both name one.
     headers = {**deadline_headers(url, hosts, deadline=deadline), **headers} if hosts else headers
     with _mapped(place, "unreachable"):
         message = client.build_request(
-            method, url, content=content, headers=headers, timeout=httpx.Timeout(None, connect=connect)
-        )
+            method, url, content=content, headers=headers, timeout=httpx.Timeout(None, connect=connect),
+            extensions={"target": httpx.URL(sent_url).raw_path} if sent_url else None,
+        )  # fmt: skip
         response = await _send(client, message)
     try:
         yield Reply(response, place)
@@ -293,7 +300,7 @@ async def _opened(
 async def _send(client: httpx.AsyncClient, message: httpx.Request) -> httpx.Response:
     # In a task of its own, because httpx closes its connection in several steps when it is cancelled: a second
     # cancellation in between would leave the socket open. This task is cancelled once, and the caller goes on at once.
-    sending = asyncio.create_task(client.send(message, stream=True))
+    sending = asyncio.create_task(client.send(message, stream=True, follow_redirects=False))
     try:
         return await asyncio.shield(sending)
     except asyncio.CancelledError:
@@ -350,36 +357,50 @@ class _Held:
     keeper: AsyncGenerator[None, None]
 
 
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, _Held] = WeakKeyDictionary()
+ClientMaker = Callable[[], httpx.AsyncClient]
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[ClientMaker, _Held]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-async def _client() -> httpx.AsyncClient:
+async def held(make: ClientMaker) -> httpx.AsyncClient:
+    """The running loop's client of that making, made where there is none yet and closed with the loop."""
     loop = asyncio.get_running_loop()
-    held = _clients.get(loop)
-    if held is None:
-        client = httpx.AsyncClient(
-            verify=_certificates(),
-            limits=httpx.Limits(
-                max_connections=None, max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=IDLE_CONNECTION
-            ),
-        )
-        held = _Held(client, _keep(client, loop))
+    known = _clients.get(loop, {}).get(make)
+    if known is None:
+        client = make()
+        known = _Held(client, _keep(client, loop, make))
         with _lock:
             _forget_closed_loops()
-            _clients[loop] = held
-        await anext(held.keeper)
-    return held.client
+            _clients.setdefault(loop, {})[make] = known
+        await anext(known.keeper)
+    return known.client
 
 
-async def _keep(client: httpx.AsyncClient, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
+def pool_limits() -> httpx.Limits:
+    """As many connections as are asked for, of which the idle ones are kept for a while."""
+    return httpx.Limits(
+        max_connections=None, max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=IDLE_CONNECTION
+    )
+
+
+def _plain_client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(verify=_certificates(), limits=pool_limits())
+
+
+async def _keep(
+    client: httpx.AsyncClient, loop: asyncio.AbstractEventLoop, make: ClientMaker
+) -> AsyncGenerator[None, None]:
     # A generator that was begun is closed by `loop.shutdown_asyncgens()`, which `asyncio.run` awaits before it closes
     # the loop: the only hook asyncio offers to close something with its loop.
     try:
         yield
     finally:
         with _lock:
-            _clients.pop(loop, None)
+            mine = _clients.get(loop, {})
+            mine.pop(make, None)
+            if not mine:
+                _clients.pop(loop, None)
         await client.aclose()
 
 

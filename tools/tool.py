@@ -8,13 +8,16 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import update_wrapper
-from typing import Any, ClassVar, Literal, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from ..policies.budget import amount, count, seconds
 from ..policies.errors import InvalidBudget, InvalidTool
 from .checking import is_costly
 from .reference import unreachable
 from .schema import Schema
+
+if TYPE_CHECKING:
+    from .declared import DeclaredSchema
 
 Isolation = Literal["auto", "loop", "thread", "process"]
 """Where a tool's code runs.
@@ -80,12 +83,14 @@ class Tool:
         trusted: bool = True,
         checks: Sequence[Callable[..., Any]] = (),
         fallback: Tool | None = None,
+        schema: Schema | DeclaredSchema | None = None,
     ) -> None:
         _check_callable(function)
         self.function: Callable[..., Any] = function.function if isinstance(function, Tool) else function
         self.name = _name(function, name)
         _refuse_streams(self.name, self.function)
-        self.schema = Schema(self.name, self.function)
+        # One that is written down, as a server's is, comes from `from_schema`.
+        self.schema: Schema | DeclaredSchema = Schema(self.name, self.function) if schema is None else schema
         self.description = self.schema.description
         try:
             self.timeout = seconds(f"timeout of tool {self.name!r}", timeout)
@@ -109,7 +114,7 @@ class Tool:
         self.fallback = _fallback(self, fallback)
         update_wrapper(self, function, updated=())
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
 
     def __get__(self, instance: object, owner: type | None = None) -> Tool:
