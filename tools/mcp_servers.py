@@ -7,13 +7,14 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import wait
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..policies.errors import InvalidTool, MissingExtra, UsageError
 from .content import sound
 from .declared import from_schema, tool_name
-from .mcp.limits import CONNECT_SECONDS, DESCRIPTION_CHARACTERS, SCHEMA_CHARACTERS, TOOLS
+from .mcp.limits import CLOSE_SECONDS, CONNECT_SECONDS, DESCRIPTION_CHARACTERS, SCHEMA_CHARACTERS, TOOLS
 from .mcp.server import McpServer
 from .tool import Tool
 
@@ -79,8 +80,7 @@ class McpTools(Collection[Tool]):
 
     def close(self) -> None:
         """End the connections and the servers that were started, and wait for it: about a second at most for each."""
-        for ended in [connection.close() for connection in self._connections]:
-            ended.result()
+        wait([connection.close() for connection in self._connections], CLOSE_SECONDS)
         self._connections.clear()
 
     async def aclose(self) -> None:
@@ -88,7 +88,7 @@ class McpTools(Collection[Tool]):
         ended = [asyncio.wrap_future(connection.close()) for connection in self._connections]
         self._connections.clear()
         if ended:
-            await asyncio.gather(*ended, return_exceptions=True)
+            await asyncio.wait(ended, timeout=CLOSE_SECONDS)
 
     def __enter__(self) -> McpTools:
         return self.open()

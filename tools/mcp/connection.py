@@ -35,6 +35,8 @@ from .server import McpServer
 from .watched import Watched
 
 _log = logging.getLogger(__name__)
+# The library logs what a server does wrong with tracebacks, which go to the terminal where nobody has set logging up.
+logging.getLogger("mcp").addHandler(logging.NullHandler())
 
 
 class Unavailable(ConnectionError):

@@ -12,6 +12,8 @@ ANSWER_SECONDS = 5.0
 """Seconds a started server has to answer a question of ours after a call was given up; it is restarted otherwise."""
 EXIT_SECONDS = 0.5
 """Seconds a process has to end after its input was closed, and again after it was told to."""
+CLOSE_SECONDS = 10.0
+"""Seconds that closing waits at most; a server that has not ended by then is left to its thread."""
 FIRST_PAUSE = 0.1
 """Seconds before a server that was lost is connected to again; doubled after each failure."""
 LONGEST_PAUSE = 30.0

@@ -48,9 +48,10 @@ async def app(scope, receive, send):
         more = message.get("more_body", False)
     method = json.loads(body or b"{}").get("method", "")
     if method != "tools/call":
+        first = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def again():
-            return {"type": "http.request", "body": body, "more_body": False}
+            return first.pop() if first else await receive()
 
         return await GOOD(scope, again, send)
     answers = {
