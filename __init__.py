@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .policies.settings import Policy
     from .tools.builtin import builtin_tools
     from .tools.call import Call, Evidence, Passage
+    from .tools.mcp.server import McpServer
+    from .tools.mcp_servers import mcp_tools
     from .tools.scope import arriving, deadline_headers, deadline_hook, remaining
     from .tools.tool import Tool, tool
 
@@ -40,6 +42,7 @@ _HOMES = {
     "CallStarted": ".agent.events",
     "Event": ".agent.events",
     "Evidence": ".tools.call",
+    "McpServer": ".tools.mcp.server",
     "Model": ".agent.models.base",
     "Passage": ".tools.call",
     "Policy": ".policies.settings",
@@ -62,6 +65,7 @@ _HOMES = {
     "load_forecasts": ".agent.forecasts",
     "load_quality": ".agent.quality",
     "local_tracing": ".agent.trace.provider",
+    "mcp_tools": ".tools.mcp_servers",
     "remaining": ".tools.scope",
     "save_forecasts": ".agent.forecasts",
     "save_quality": ".agent.quality",
@@ -77,6 +81,7 @@ __all__ = [
     "CallStarted",
     "Event",
     "Evidence",
+    "McpServer",
     "Model",
     "Passage",
     "Policy",
@@ -99,6 +104,7 @@ __all__ = [
     "load_forecasts",
     "load_quality",
     "local_tracing",
+    "mcp_tools",
     "remaining",
     "save_forecasts",
     "save_quality",

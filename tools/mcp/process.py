@@ -44,7 +44,8 @@ class ServerProcess:
     @property
     def ending(self) -> str:
         """How it came to its end, in a few words."""
-        said = f"; it said last: {self.words.strip()[-300:]}" if self.words.strip() else ""
+        words = " ".join(self.words.split())
+        said = f"; it said last: {words[-300:]}" if words else ""
         if self.fault:
             return self.fault
         code = self._process.returncode

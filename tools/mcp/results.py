@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +35,7 @@ def value_of(result: types.CallToolResult, tool: str, *, structured: bool) -> An
 
     | the server sent | the value |
     |---|---|
-    | structured data, which the tool declares | the data |
+    | structured data, which the tool declares | the data; the bytes of an image in it are named by their size |
     | one or more texts | a text |
     | texts and resources that are texts | passages, each with its source |
     | images, sounds and files too | a list of texts and `Media` |
@@ -53,7 +54,7 @@ def value_of(result: types.CallToolResult, tool: str, *, structured: bool) -> An
     if structured:
         if result.structured_content is None and "structured_content" not in result.model_fields_set:
             raise ToolError(f"{tool} declares structured data and sent none")
-        return result.structured_content
+        return _without(result.structured_content, _copies(result))
     parts = [_part(block) for block in result.content]
     if not parts:
         return result.structured_content
@@ -62,6 +63,24 @@ def value_of(result: types.CallToolResult, tool: str, *, structured: bool) -> An
     if any(isinstance(part, Passage) for part in parts):
         return [part if isinstance(part, Passage) else Passage(text=str(part), origin=tool) for part in parts]
     return "\n\n".join(map(str, parts))
+
+
+def _copies(result: types.CallToolResult) -> dict[str, str]:
+    """What stands for the bytes of images and sounds that are sent once more as structured data."""
+    media = [block for block in result.content if isinstance(block, types.ImageContent | types.AudioContent)]
+    return {block.data: f"[{block.mime_type}, {len(block.data) * 3 // 4:,} bytes]" for block in media}
+
+
+def _without(value: Any, copies: Mapping[str, str]) -> Any:
+    if not copies:
+        return value
+    if isinstance(value, str):
+        return copies.get(value, value)
+    if isinstance(value, list):
+        return [_without(item, copies) for item in value]
+    if isinstance(value, dict):
+        return {key: _without(item, copies) for key, item in value.items()}
+    return value
 
 
 def _words(result: types.CallToolResult) -> str:
