@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from . import conventions as names
@@ -83,16 +82,25 @@ def event_of(
     return names.TOOL_SKIPPED, attributes
 
 
-@lru_cache(maxsize=256)
+_FIGURES: dict[type, tuple[tuple[str, str], ...]] = {}
+_FIELDS: dict[type, tuple[str, ...]] = {}
+
+
 def _figures_of(kind: type) -> tuple[tuple[str, str], ...]:
     """The names of a situation's fields, each with the attribute it is written under."""
-    return tuple((name, names.FIGURE + name) for name in fields_of(kind))
+    known = _FIGURES.get(kind)
+    if known is None:  # there are as many kinds as policies
+        known = _FIGURES[kind] = tuple((name, names.FIGURE + name) for name in fields_of(kind))
+    return known
 
 
-@lru_cache(maxsize=256)
 def fields_of(kind: type) -> tuple[str, ...]:
     """The names of a situation's fields."""
-    return tuple(getattr(kind, "_fields", None) or kind.__dataclass_fields__)  # type: ignore[attr-defined]
+    known = _FIELDS.get(kind)
+    if known is None:
+        fields = getattr(kind, "_fields", None) or kind.__dataclass_fields__  # type: ignore[attr-defined]
+        known = _FIELDS[kind] = tuple(fields)
+    return known
 
 
 def _figure(value: Any) -> Any:
