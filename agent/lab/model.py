@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...tools.call import Call, Evidence
+from ...tools.shapes import short
 from ..models.base import CallDelta, CallReady, Finish, ModelEvent, ModelRequest, Pace, Price, TextDelta, Usage
 from ..plan_text import PLAN
 from .learnt import DEFAULT_TOKENS
@@ -40,11 +42,11 @@ class RecordedModel:
         asked = set(_asked(request))
         number = next((n for n, turn in enumerate(scene.turns) if any(w.name not in asked for w in turn.wanted)), None)
         if request.purpose == "answer" or number is None:
-            thought = scene.thought("answer", scene.recording.answer)
+            thought = scene.thought("answer", scene.recording.answers)
             events = _answer(request, thought, scene)
         else:
             turn = scene.turns[number]
-            thought = scene.thought(f"turn {number}", turn)
+            thought = scene.thought(f"turn {number}", [turn])
             left = [w for w in thought.wanted if w.name not in asked]
             events = _calls(request, thought, left, asked, next(self._numbers))
         async for event in _timed(events, thought, request.max_tokens):
@@ -96,7 +98,7 @@ def _plan(left: Sequence[Wanted], end: float, identity: str) -> list[tuple[float
 def _answer(request: ModelRequest, thought: Thought, scene: Scene) -> list[tuple[float, ModelEvent]]:
     """What was found, a sentence each, spread over the call; what only led to it is left out."""
     inner = scene.inner
-    sentences = [_sentence(item) for item in request.evidence if item.arguments.get("call") not in inner]
+    sentences = [_sentence(item, scene) for item in request.evidence if item.arguments.get("call") not in inner]
     sentences += [remark] if sentences and (remark := scene.remark()) else []
     if not sentences:
         return [(thought.lived.seconds, TextDelta("I could not find it."))]
@@ -105,11 +107,15 @@ def _answer(request: ModelRequest, thought: Thought, scene: Scene) -> list[tuple
     return [(begin + step * n, TextDelta(f"{sentence} ")) for n, sentence in enumerate(sentences)]
 
 
-def _sentence(item: Evidence) -> str:
-    call = str(item.arguments.get("call", ""))
-    if not item.usable or not call:
+def _sentence(item: Evidence, scene: Scene) -> str:
+    """What a call found: the last text of its result, or the code that stands for it."""
+    wanted = scene.wanted(str(item.arguments.get("call", "")))
+    if not item.usable or wanted is None:
         return f"The {item.tool} could not be found."
-    return f"The {item.tool} is {value_of(call)}."
+    if wanted.result is None:
+        return f"The {item.tool} is {value_of(wanted.name)}."
+    found = re.findall(r'"([^"\\]+)"\s*[}\]]*$', wanted.result.strip()) or [short(wanted.result)]
+    return f"The {item.tool} is {found[0]}."
 
 
 async def _timed(
@@ -121,7 +127,8 @@ async def _timed(
     first = min(end, thought.first if thought.first is not None else end / 2)
     until = end if most is None or most >= tokens else first + (end - first) * most / tokens
     now = 0.0
-    for at, event in events:
+    for due, event in events:
+        at = min(due, end)  # spans are in whole nanoseconds: what came first may lie just behind the end
         if at > until:
             break
         await asyncio.sleep(max(0.0, at - now))

@@ -34,7 +34,7 @@ _PASSING: Final = frozenset(
 def recording_of(view: RunView) -> Recording:
     """What a stored run says of what it met with."""
     chats = _chats(view)
-    turns, answer = _thoughts(view, chats)
+    turns, answers = _thoughts(view, chats)
     in_time = view.deadline is None or view.duration <= view.deadline + _TOGETHER
     return Recording(
         key=view.run.trace_id,
@@ -43,7 +43,7 @@ def recording_of(view: RunView) -> Recording:
         query=view.query,
         budget=_budget(view),
         turns=turns,
-        answer=answer,
+        answers=answers,
         grounded=_grounded(view, chats),
         checks=_checks(view),
         whole=view.run.stop_reason in ("answered", "enough"),
@@ -59,9 +59,13 @@ def _budget(view: RunView) -> Budget:
         return int(view.limits[name]) if name in view.limits else None
 
     return Budget(
-        latency=view.deadline, tool_calls=whole("tool_calls"), model_calls=whole("model_calls"),
-        tokens=whole("tokens"), cost_usd=view.limits.get("cost_usd"),
-    )  # fmt: skip
+        # A deadline is an instant: the seconds to it differ in their last digits from run to run.
+        latency=None if view.deadline is None else round(view.deadline, 6),
+        tool_calls=whole("tool_calls"),
+        model_calls=whole("model_calls"),
+        tokens=whole("tokens"),
+        cost_usd=view.limits.get("cost_usd"),
+    )
 
 
 def _chats(view: RunView) -> list[SpanRow]:
@@ -76,10 +80,10 @@ def _chats(view: RunView) -> list[SpanRow]:
     ]
 
 
-def _thoughts(view: RunView, chats: Sequence[SpanRow]) -> tuple[tuple[Thought, ...], Thought | None]:
+def _thoughts(view: RunView, chats: Sequence[SpanRow]) -> tuple[tuple[Thought, ...], tuple[Thought, ...]]:
     calls, skipped = _attempts(view), _skips(view.decisions)
     turns: list[Thought] = []
-    answer = None
+    answers: list[Thought] = []
     for index, chat in enumerate(chats):
         until = chats[index + 1].started_ns if index + 1 < len(chats) else view.root.ended_ns
         began = {c: s for c, s in calls.items() if chat.started_ns <= s[0].started_ns < until}
@@ -88,8 +92,8 @@ def _thoughts(view: RunView, chats: Sequence[SpanRow]) -> tuple[tuple[Thought, .
         if thought.wanted or (chat.attributes.get(names.PURPOSE) == "reason" and thought.lived.how == "cut"):
             turns.append(thought)
         else:
-            answer = thought
-    return tuple(turns), answer
+            answers.append(thought)
+    return tuple(turns), tuple(answers)
 
 
 def _attempts(view: RunView) -> dict[str, list[SpanRow]]:
@@ -124,6 +128,7 @@ def _thought(chat: SpanRow, turn: int, began: Mapping[str, list[SpanRow]], skipp
             ready=_ready(chat, began[call][0]) if call in began else None,
             attempts=tuple(_outcome(span, began[call]) for span in began.get(call, ())),
             after=_after(call, known, began, needs, chat),
+            result=_result(began.get(call, ())),
         )
         for call in order
     )
@@ -136,6 +141,11 @@ def _thought(chat: SpanRow, turn: int, began: Mapping[str, list[SpanRow]], skipp
         wanted=wanted,
         plan=any("." in call for call in order),
     )
+
+
+def _result(attempts: Sequence[SpanRow]) -> str | None:
+    given = (span.attributes.get(names.TOOL_CALL_RESULT) for span in attempts)
+    return next((text for text in given if isinstance(text, str)), None)
 
 
 def _tool(call: str, began: Mapping[str, list[SpanRow]], needs: Mapping[str, Decision]) -> str:

@@ -39,6 +39,7 @@ class Wanted:
         ready: seconds after the model call began at which the arguments were there; `None` where it was never begun.
         attempts: what its attempts were like, in order.
         after: the names of calls it needs.
+        result: what it gave, as text, where content was captured.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Wanted:
     ready: float | None
     attempts: tuple[Lived, ...] = ()
     after: tuple[str, ...] = ()
+    result: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ class Recording:
         query: the question, where content was captured.
         budget: the limits it had.
         turns: the model calls that asked for tools, in order.
-        answer: the model call that wrote the answer; `None` where none was begun.
+        answers: the model calls that wrote an answer, in order: more than one where one was refused.
         grounded: how the answers that its model wrote fared against the evidence, in order: `pass`, `fail`, `unsure`.
         checks: what the product's own checks were like, by their names, in order.
         whole: whether it ended because it was answered: nothing more would have been asked for.
@@ -96,7 +98,7 @@ class Recording:
     query: str | None
     budget: Budget
     turns: tuple[Thought, ...]
-    answer: Thought | None
+    answers: tuple[Thought, ...]
     grounded: tuple[str, ...]
     checks: Mapping[str, tuple[Lived, ...]]
     whole: bool
@@ -108,7 +110,7 @@ class Recording:
     @property
     def thoughts(self) -> tuple[Thought, ...]:
         """The model calls, in order."""
-        return self.turns if self.answer is None else (*self.turns, self.answer)
+        return (*self.turns, *self.answers)
 
 
 def name_of(turn: int, number: int) -> str:

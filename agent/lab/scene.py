@@ -4,8 +4,9 @@ begun is drawn from what other runs teach."""
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from zlib import crc32
@@ -62,7 +63,7 @@ class Scene:
         later = [each for each in other.wanted if each.ready is None or each.ready > turn.lived.seconds]
         names = {each.name: name_of(number, len(turn.wanted) + n) for n, each in enumerate(later)}
         more = tuple(
-            replace(each, name=names[each.name], after=tuple(names[a] for a in each.after if a in names))
+            replace(each, name=names[each.name], result=None, after=tuple(names[a] for a in each.after if a in names))
             for each in later
         )
         return replace(other, first=turn.first or other.first, wanted=turn.wanted + more, plan=turn.plan or other.plan)
@@ -98,21 +99,30 @@ class Scene:
 
     # What the agent meets.
 
-    async def call(self, name: str) -> dict[str, Any]:
-        """One attempt of a call.
+    @property
+    def query(self) -> str:
+        """The question; where content was not captured, one that asks for nothing an answer could lack."""
+        return self.recording.query or "What is it?"
+
+    async def call(self, name: str) -> Any:
+        """One attempt of a call: what it gave, where content was captured, and else a code of its own.
 
         Raises:
             ConnectionError: it failed, and may do when tried again.
             ToolError: it failed.
         """
-        wanted = next((each for turn in self.turns for each in turn.wanted if each.name == name), None)
+        wanted = self.wanted(name)
         if wanted is None:
             raise ToolError(f"no call {name} was recorded")
         lived = self.attempt(wanted)
         await asyncio.sleep(lived.seconds)
         if lived.how == "error":
             raise ConnectionError("as recorded") if lived.passing else ToolError("as recorded")
-        return {"call": name, "value": value_of(name)}
+        return {"value": value_of(name)} if wanted.result is None else _read(wanted.result)
+
+    def wanted(self, name: str) -> Wanted | None:
+        """A call by its name."""
+        return next((each for turn in self.turns for each in turn.wanted if each.name == name), None)
 
     def attempt(self, wanted: Wanted) -> Lived:
         """What the next attempt of a call is like."""
@@ -139,17 +149,19 @@ class Scene:
         seconds = habit.draw(self.luck, name, number, beyond=lived.seconds if lived is not None else 0.0)
         return replace(drawn, said=said or drawn.said, seconds=seconds)
 
-    def thought(self, what: str, recorded: Thought | None) -> Thought:
-        """What the next model call of a kind is like: the first one as recorded, where it was seen whole."""
+    def thought(self, what: str, recorded: Sequence[Thought]) -> Thought:
+        """What the next model call of a kind is like: as recorded where it was seen whole, and else longer than it was
+        seen, or as any."""
         self._tried[what] += 1
         number = self._tried[what]
-        if recorded is not None and number == 1 and recorded.lived.how == "ok":
-            return recorded
-        tokens = (recorded.tokens if recorded is not None else None) or DEFAULT_TOKENS
-        least = recorded.lived.seconds if recorded is not None and number == 1 else 0.0
+        lived = recorded[number - 1] if number <= len(recorded) else None
+        if lived is not None and lived.lived.how == "ok":
+            return lived
+        known = lived or next(iter(recorded), Thought(lived=Lived(seconds=0.0)))
+        tokens = known.tokens or DEFAULT_TOKENS
+        least = lived.lived.seconds if lived is not None else 0.0
         first, each = self._pace(what, number, tokens, least)
         seconds = max(first + each * tokens, least)
-        known = recorded or Thought(lived=Lived(seconds=seconds))
         shift = seconds / known.lived.seconds if known.lived.seconds > 0 else 1.0
         wanted = tuple(replace(w, ready=None if w.ready is None else w.ready * shift) for w in known.wanted)
         return replace(known, lived=Lived(seconds=seconds), first=first, tokens=tokens, wanted=wanted)
@@ -159,11 +171,18 @@ class Scene:
         return next((pace for pace in drawn if pace[0] + pace[1] * tokens > least), drawn[-1])
 
 
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:  # it was no JSON, or was cut
+        return text
+
+
 def _unseen(number: int, turn: Thought) -> Thought:
     """Another run's turn, without what befell its calls: that was its own."""
     names = {each.name: name_of(number, n) for n, each in enumerate(turn.wanted)}
     wanted = tuple(
-        replace(each, name=names[each.name], attempts=(), after=tuple(names[a] for a in each.after))
+        replace(each, name=names[each.name], attempts=(), result=None, after=tuple(names[a] for a in each.after))
         for each in turn.wanted
     )
     return replace(turn, wanted=wanted)

@@ -43,7 +43,7 @@ class Stage:
 
 
 def _tool(stage: Stage, name: str, habit: Habit) -> Tool:
-    async def look_up(call: str) -> dict[str, Any]:
+    async def look_up(call: str) -> Any:
         return await stage.on.call(call)
 
     look_up.__doc__ = f"What {name} gave in a recorded run."

@@ -155,7 +155,7 @@ def _teach(agent: Agent, learnt: Learnt) -> None:
         for thought in recording.thoughts:
             was_cut = thought.lived.how == "cut"
             timing.of(history, model).observe(thought.lived.seconds, thought.tokens, was_cut)
-            if thought is recording.answer and (thought.first is not None or not was_cut):
+            if thought in recording.answers and (thought.first is not None or not was_cut):
                 timing.answers_of(history, model).observe(thought.lived.seconds, thought.tokens, was_cut)
             if thought.first is not None:
                 timing.first_tokens_of(history, model).observe(thought.first)
@@ -165,7 +165,7 @@ async def _again(agent: Agent, stage: Stage, scene: Scene, latency: float | None
     """One run once more."""
     stage.scene = scene
     budget = scene.recording.budget if latency is None else scene.recording.budget.replace(latency=latency)
-    result = await agent.run(scene.recording.query or "What was asked then?", budget=budget)
+    result = await agent.run(scene.query, budget=budget)
     in_time = budget.latency is None or result.elapsed <= budget.latency + GRACE
     return _End(
         on_time=in_time,

@@ -55,22 +55,8 @@ def test_under_their_own_budget_runs_come_out_as_they_were(learnt: Learnt, under
     assert near(again.complete, seen.complete)
     assert near(again.verified, seen.verified)
     assert again.seconds == pytest.approx(seen.seconds, rel=0.03)
-    # A model call that is interrupted costs its worst case, as many as a hundred usual ones.
-    assert again.cost_usd == pytest.approx(seen.cost_usd, rel=0.15)
+    assert again.cost_usd == pytest.approx(seen.cost_usd, rel=0.05)
     assert again.on_time.value == 1.0
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_smaller_budgets_are_predicted_within_five_points(seed: int) -> None:
-    """From runs under 4 s, what 1, 2 and 3 s give is predicted within 5 points: on time, complete and verified."""
-    learnt = Learnt.of(world.recorded(seed, 4.0, 100))
-    for latency in (1.0, 2.0, 3.0):
-        told, seen = predicted(learnt, latency), recorded(Learnt.of(world.recorded(seed, latency, 100)).recordings)
-        assert near(told.on_time, seen.on_time), latency
-        assert near(told.complete, seen.complete), latency
-        assert near(told.verified, seen.verified), latency
 
 
 def test_the_same_seed_gives_the_same(few: list[RunView]) -> None:
@@ -99,7 +85,7 @@ def test_a_recording_is_what_the_run_met(learnt: Learnt) -> None:
     """A recording holds the turns with the calls of each, what checks took, and whether it was whole."""
     recording = next(each for each in learnt.recordings if each.whole and len(each.turns) == 2 and each.checks)
     assert [wanted.tool for wanted in recording.turns[1].wanted] == ["fast"]
-    assert recording.answer is not None
+    assert recording.answers
     assert recording.checks["audit"][0].said in ("pass", "fail")
     assert learnt.tools["fast"].read_only
     assert learnt.price.input_per_million == pytest.approx(1.0, rel=1e-6)

@@ -69,7 +69,9 @@ class World:
         for item in request.evidence:
             await asyncio.sleep(0.05)
             value = item.content.partition("VA-")[2][:5]
-            yield TextDelta(f"The {item.tool} is VA-{value}. " if item.usable else f"The {item.tool} is not there. ")
+            yield TextDelta(
+                f"The {item.tool} is VA-{value}. " if item.usable else f"The {item.tool} could not be found. "
+            )
         if self.luck("invents").random() < 0.15:
             yield TextDelta("It comes to 98,765 in all.")
         yield Usage(input_tokens=300, output_tokens=8 * len(request.evidence))
