@@ -19,7 +19,7 @@ import typer
 from ..policies.errors import InvalidTool, ShotclockError, UsageError
 from .forecast_cli import forecast
 from .lab.whatif_cli import whatif
-from .mcp_cli import mcp
+from .mcp_cli import McpOption, mcp, mcp_of
 from .quality_cli import calibration, export, feedback
 from .trace.cli import app as trace_app
 
@@ -98,6 +98,7 @@ def ask(
     cost: Annotated[float | None, typer.Option(metavar="USD", help="Most US dollars.")] = None,
     model: Annotated[str, typer.Option(help="rules (offline) or openai:NAME.")] = "rules",
     tools: ToolsOption = None,
+    mcp: McpOption = None,
     policy: Annotated[Path | None, typer.Option(help="A policy file in TOML.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -106,8 +107,9 @@ def ask(
 
     limit = None if latency.strip().lower() == "none" else latency
     budget = Budget(limit, tool_calls=tool_calls, model_calls=model_calls, tokens=tokens, cost_usd=cost)
-    chosen = [*builtin_of(paths), *own_tools(tools)]
-    result, problem = _answer(question, budget, model, chosen, policy_of(policy), live=not as_json)
+    with mcp_of(mcp) as theirs:
+        chosen = [*builtin_of(paths), *own_tools(tools), *theirs]
+        result, problem = _answer(question, budget, model, chosen, policy_of(policy), live=not as_json)
     if as_json:
         _print_json(result.to_dict())
     else:
@@ -122,13 +124,15 @@ def ask(
 def list_tools(
     context: typer.Context,
     own: ToolsOption = None,
+    mcp: McpOption = None,
     path: Annotated[list[Path] | None, typer.Option("--path", help="Files and folders to make tools for.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
 ) -> None:
     """List the tools: what each does, what it takes, and what its author promises."""
     if context.invoked_subcommand is not None:
         return
-    chosen = [*builtin_of(path), *own_tools(own)]
+    with mcp_of(mcp) as theirs:
+        chosen = [*builtin_of(path), *own_tools(own), *theirs]
     if as_json:
         rows = [{"name": t.name, "description": t.description, "parameters": t.schema.parameters} for t in chosen]
         _print_json(rows)
@@ -143,6 +147,7 @@ def try_tool(
     name: Annotated[str, typer.Argument(help="The tool's name.")],
     arguments: Annotated[str, typer.Argument(help="Its arguments as a JSON object.")] = "{}",
     own: ToolsOption = None,
+    mcp: McpOption = None,
     path: Annotated[list[Path] | None, typer.Option("--path", help="Files and folders to make tools for.")] = None,
     latency: Annotated[str, typer.Option(help="Time it may take.")] = "10s",
     as_json: Annotated[bool, typer.Option("--json", help="Print the evidence as one JSON object.")] = False,
@@ -150,7 +155,9 @@ def try_tool(
     """Run one call through the whole pipeline: arguments read, admitted, run, checked."""
     from .trial import try_call
 
-    evidence = try_call([*builtin_of(path), *own_tools(own)], name, _object(arguments), latency)
+    with mcp_of(mcp) as theirs:
+        tools = [*builtin_of(path), *own_tools(own), *theirs]
+        evidence = try_call(tools, name, _object(arguments), latency)
     if as_json:
         _print_json(evidence.to_dict())
         return

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..tools.tool import Tool
+
+McpOption = Annotated[
+    list[str] | None,
+    typer.Option("--mcp", metavar="SERVER", help="An MCP server, a command or a URL, whose tools to take; repeatable."),
+]
+
+
+def mcp_of(servers: list[str] | None) -> AbstractContextManager[Iterable[Tool]]:
+    """The tools of the servers that `--mcp` names, connected to while the context lasts."""
+    if not servers:
+        return nullcontext(())
+    from ..tools.mcp_servers import mcp_tools
+
+    return mcp_tools(*servers)
 
 
 def mcp(
@@ -26,6 +46,7 @@ def mcp(
     model_calls: Annotated[int | None, typer.Option(help="Most model calls for a question.")] = None,
     tokens: Annotated[int | None, typer.Option(help="Most tokens of all model calls for a question.")] = None,
     cost: Annotated[float | None, typer.Option(metavar="USD", help="Most US dollars for a question.")] = None,
+    servers: McpOption = None,
     policy: Annotated[Path | None, typer.Option(help="A policy file in TOML.")] = None,
 ) -> None:
     """Serve the agent to an MCP client over standard input and output, as one tool named ask."""
@@ -39,16 +60,17 @@ def mcp(
     limit = None if latency.strip().lower() == "none" else latency
     budget = Budget(limit, tool_calls=tool_calls, model_calls=model_calls, tokens=tokens, cost_usd=cost)
     tracing = local_tracing()
-    agent = Agent(
-        model, [*builtin_of(paths), *own_tools(tools)], name="shotclock", budget=budget, policy=policy_of(policy),
-        tracer_provider=tracing,
-    )  # fmt: skip
-    server = mcp_server(agent)
-    forecasts.load_forecasts(agent)
-    quality.load_quality(agent)
-    try:
-        server.run("stdio")
-    finally:
-        tracing.flush()
-        forecasts.save_forecasts(agent)
-        quality.save_quality(agent)
+    with mcp_of(servers) as theirs:
+        agent = Agent(
+            model, [*builtin_of(paths), *own_tools(tools), *theirs], name="shotclock", budget=budget,
+            policy=policy_of(policy), tracer_provider=tracing,
+        )  # fmt: skip
+        server = mcp_server(agent)
+        forecasts.load_forecasts(agent)
+        quality.load_quality(agent)
+        try:
+            server.run("stdio")
+        finally:
+            tracing.flush()
+            forecasts.save_forecasts(agent)
+            quality.save_quality(agent)

@@ -18,7 +18,9 @@ MAX_VALUES = 10_000
 """Values of a result that are looked at for NaN and infinity; the first ones."""
 
 _ERROR_TEXT = re.compile(
-    r"\s*(?:[\w.]{0,60}(?:Error|Exception)\b\s*[:(]|error\s*[:\-]|traceback \(most recent call last\)|fatal:"
+    r"\s*(?:[\w.]{0,60}(?:Error|Exception)\b\s*[:(]"
+    r"|(?:(?:database|sql|server|network|connection|runtime|syntax|api) )?error\s*[:\-]"
+    r"|traceback \(most recent call last\)|fatal:"
     r"|failed to \w+|(?:http(?:/[\d.]+)?\s|status(?: code)?:?\s)?(?:4\d\d|5\d\d)\s(?:bad request|unauthorized"
     r"|payment required|forbidden|not found|method not allowed|request timeout|conflict|gone|too many requests"
     r"|internal server error|not implemented|bad gateway|service unavailable|gateway time-?out)"

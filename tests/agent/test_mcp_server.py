@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -107,3 +109,16 @@ async def test_the_clients_span_is_the_runs_parent():
         parent = f"00-{'a' * 32}-{'b' * 16}-01"
         answer = await client.call_tool("ask", {"question": "?"}, meta={"traceparent": parent})
     assert json.loads(answer.content[0].text)["trace_id"] == "a" * 32
+
+
+def test_the_command_line_takes_servers_too(tmp_path):
+    """`--mcp` lends a server's tools to a command."""
+    program = [sys.executable, "-c", "from shotclock.agent.cli import run; run()"]
+    hostile = Path(__file__).parents[1] / "tools" / "mcp" / "hostile.py"
+    env = {**os.environ, "PYTHONPATH": str(Path(shotclock.__file__).parents[1])}
+    command = [*program, "tools", "try", "echo", '{"text": "hi"}', "--mcp", f"{sys.executable} {hostile}", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=50, cwd=tmp_path)
+    assert json.loads(done.stdout)["content"] == "you said: hi"
+    refused = subprocess.run([*program, "tools", "--mcp", "no-such-program"], capture_output=True, text=True, env=env)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "there is no program 'no-such-program'" in refused.stderr

@@ -38,6 +38,7 @@ def check(value: Any, *checks: Check, content: str = "", schema_checked: bool = 
     [
         "Error: no such city",
         "error - timeout",
+        "Database error: no such table: nope",
         "ValueError: bad input",
         "requests.exceptions.ConnectionError: refused",
         "Traceback (most recent call last):\n  File ...",

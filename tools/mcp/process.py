@@ -23,8 +23,9 @@ from mcp.shared.message import SessionMessage
 from .limits import ERROR_CHARACTERS, EXIT_SECONDS, MESSAGE_BYTES
 from .server import McpServer
 
-_alive: set[int] = set()
-"""The processes that this one has started and not ended; each leads a group of its own."""
+_alive: dict[int, int] = {}
+"""The processes that were started and not ended, each leader of a group of its own, with the process that started it: a
+fork of that one must leave them alone."""
 
 
 class ServerProcess:
@@ -39,7 +40,7 @@ class ServerProcess:
         self._process = process
         self.words = ""
         self.fault = ""
-        _alive.add(process.pid)
+        _alive[process.pid] = os.getpid()
 
     @property
     def ending(self) -> str:
@@ -116,7 +117,7 @@ class ServerProcess:
                 break
             _signal(self._process.pid, sign)
         _signal(self._process.pid, signal.SIGKILL)  # what it has started and left behind
-        _alive.discard(self._process.pid)
+        _alive.pop(self._process.pid, None)
         transport = getattr(self._process, "_transport", None)  # its pipes may be held open by a process that escaped
         if transport is not None:
             transport.close()
@@ -129,8 +130,9 @@ def _signal(pid: int, sign: signal.Signals) -> None:
 
 @atexit.register
 def _end_all() -> None:
-    for pid in list(_alive):
-        _signal(pid, signal.SIGKILL)
+    for pid, starter in list(_alive.items()):
+        if starter == os.getpid():
+            _signal(pid, signal.SIGKILL)
 
 
 @asynccontextmanager

@@ -32,6 +32,8 @@ def listing():
         return [ECHO, {**ECHO, "name": "reaching", "inputSchema": loop}]
     if KIND == "same":
         return [ECHO, {**ECHO, "name": "e:cho", "description": None}]
+    if KIND == "copies":
+        return [{**ECHO, "outputSchema": {"type": "object", "properties": {"n": {"type": "array"}}}}]
     if KIND in ("mismatch", "none"):
         return [{**ECHO, "outputSchema": {"type": "object", "properties": {"n": {"type": "integer"}}}}]
     return [ECHO]
@@ -65,6 +67,9 @@ def answer(number, params):
         return send({"id": number, "result": {"isError": True, "content": [{"type": "text", "text": "disk is full"}]}})
     if KIND == "mismatch":
         return send({"id": number, "result": {"content": [], "structuredContent": {"n": "seven"}}})
+    if KIND == "copies":
+        image = {"type": "image", "data": "AAEC", "mimeType": "image/png"}
+        return send({"id": number, "result": {"content": [image], "structuredContent": {"n": [image, 7]}}})
     if KIND == "parts":
         content = [
             {"type": "text", "text": "seen"},

@@ -153,6 +153,14 @@ def test_parts_of_a_result_keep_their_kind():
     assert resource.passages[1] == Passage(text="inside", origin="file:///a.txt")
 
 
+def test_the_bytes_of_an_image_do_not_reach_a_model_as_letters():
+    """Structured data that repeats an image names its size instead, and still fits its schema."""
+    with mcp_tools(server("copies")) as tools:
+        found = call(tools)
+    assert found.value["n"] == [{"type": "image", "data": "[image/png, 3 bytes]", "mimeType": "image/png"}, 7]
+    assert found.verdict.outcome == "pass"
+
+
 def test_a_tool_with_a_schema_that_reaches_out_is_left_out():
     """One bad tool costs itself, and it is said why."""
     with mcp_tools(server("schemas")) as tools:
