@@ -65,6 +65,8 @@ def figure(value: Any) -> str:
     """An input of a decision, with four significant digits."""
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(figure, value))}]"
     return clean(value)
 
 
