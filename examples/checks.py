@@ -55,6 +55,5 @@ if __name__ == "__main__":
     for answer in ("The total of invoice 7 is 42.50.", "The total of invoice 7 could not be found."):
         model = ScriptedModel([ask(("invoice", {"number": 7}), ("ledger", {"number": 7})), answer, answer])
         again = recheck("invoice", by="ledger", field="total")  # the same, derived in another way
-        agent = Agent(model, [invoice, ledger], verify=[again])
-        result = agent.run_sync("What does it come to?", budget=Budget(latency=5))
+        result = Agent(model, [invoice, ledger], verify=[again]).run_sync("What does it come to?", budget=Budget(5))
         print(f"{result.answer} verified: {result.verified} ({result.verdict.reason})")

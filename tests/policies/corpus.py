@@ -27,7 +27,7 @@ Call = tuple[str, dict[str, Any], Any, tuple[str, ...]]
 
 NATURAL = json.loads(Path(__file__).with_name("corpus_natural.json").read_text(encoding="utf-8"))
 SEEDS = range(101, 104)
-POLICY = Policy(verification=Verification(resamples=0))
+POLICY = Policy(verification=Verification(resamples=0, omit=False))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
