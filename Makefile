@@ -8,7 +8,7 @@ QUESTION ?= What is the mean amount of the orders in the North?
 FILES ?= examples/data/orders.csv
 LATENCY ?= 2s
 
-.PHONY: ask test test-slow test-browser test-viewers lint types check dev bench peers clean
+.PHONY: ask test test-slow test-browser test-viewers test-servers lint types check dev bench peers clean
 
 ask: .venv/.ask ## answer a question over real files, then show where the time went
 	@$(BIN)/shotclock ask "$(QUESTION)" $(FILES) --latency $(LATENCY)
@@ -16,7 +16,7 @@ ask: .venv/.ask ## answer a question over real files, then show where the time w
 	@$(BIN)/shotclock trace show last
 
 test: .venv/.test ## all tests but the slow ones and those that need more than the package, on the installed package
-	$(BIN)/python -m pytest -q -m "not slow and not browser and not viewers" -p no:cacheprovider
+	$(BIN)/python -m pytest -q -m "not slow and not browser and not viewers and not servers" -p no:cacheprovider
 
 test-slow: .venv/.test ## the tests that take longer
 	$(BIN)/python -m pytest -q -m slow -p no:cacheprovider
@@ -27,6 +27,9 @@ test-browser: .venv/.test ## the trace report in Chromium; needs the packages ch
 test-viewers: .venv/.test .venv-phoenix/.ready .venv-mlflow/.ready ## traces in Phoenix and MLflow, run locally
 	SHOTCLOCK_PHOENIX=.venv-phoenix/bin SHOTCLOCK_MLFLOW=.venv-mlflow/bin \
 		$(BIN)/python -m pytest -q -m viewers -p no:cacheprovider
+
+test-servers: .venv/.test ## published MCP servers, installed from npm and PyPI into a temporary folder
+	$(BIN)/python -m pytest -q -m servers -p no:cacheprovider
 
 lint: .venv/.check
 	$(BIN)/ruff check .

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .policies.settings import Policy
     from .tools.builtin import builtin_tools
     from .tools.call import Call, Evidence, Passage
+    from .tools.mcp.server import McpServer
+    from .tools.mcp_servers import mcp_tools
     from .tools.openapi import openapi_tools
     from .tools.scope import arriving, deadline_headers, deadline_hook, remaining
     from .tools.tool import Tool, tool
@@ -41,6 +43,7 @@ _HOMES = {
     "CallStarted": ".agent.events",
     "Event": ".agent.events",
     "Evidence": ".tools.call",
+    "McpServer": ".tools.mcp.server",
     "Model": ".agent.models.base",
     "Passage": ".tools.call",
     "Policy": ".policies.settings",
@@ -64,6 +67,7 @@ _HOMES = {
     "load_quality": ".agent.quality",
     "local_tracing": ".agent.trace.provider",
     "openapi_tools": ".tools.openapi",
+    "mcp_tools": ".tools.mcp_servers",
     "remaining": ".tools.scope",
     "save_forecasts": ".agent.forecasts",
     "save_quality": ".agent.quality",
@@ -79,6 +83,7 @@ __all__ = [
     "CallStarted",
     "Event",
     "Evidence",
+    "McpServer",
     "Model",
     "Passage",
     "Policy",
@@ -101,6 +106,7 @@ __all__ = [
     "load_forecasts",
     "load_quality",
     "local_tracing",
+    "mcp_tools",
     "openapi_tools",
     "remaining",
     "save_forecasts",

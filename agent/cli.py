@@ -19,6 +19,7 @@ import typer
 from ..policies.errors import InvalidTool, ShotclockError, UsageError
 from .forecast_cli import forecast
 from .lab.whatif_cli import whatif
+from .mcp_cli import mcp
 from .quality_cli import calibration, export, feedback
 from .trace.cli import app as trace_app
 
@@ -45,6 +46,7 @@ app.command()(forecast)
 app.command()(calibration)
 app.command()(feedback)
 app.command()(export)
+app.command()(mcp)
 
 MAX_WARNINGS = 5
 """Lines about files that were left out."""
@@ -104,8 +106,8 @@ def ask(
 
     limit = None if latency.strip().lower() == "none" else latency
     budget = Budget(limit, tool_calls=tool_calls, model_calls=model_calls, tokens=tokens, cost_usd=cost)
-    chosen = [*_builtin(paths), *_own(tools)]
-    result, problem = _answer(question, budget, model, chosen, _policy(policy), live=not as_json)
+    chosen = [*builtin_of(paths), *own_tools(tools)]
+    result, problem = _answer(question, budget, model, chosen, policy_of(policy), live=not as_json)
     if as_json:
         _print_json(result.to_dict())
     else:
@@ -126,7 +128,7 @@ def list_tools(
     """List the tools: what each does, what it takes, and what its author promises."""
     if context.invoked_subcommand is not None:
         return
-    chosen = [*_builtin(path), *_own(own)]
+    chosen = [*builtin_of(path), *own_tools(own)]
     if as_json:
         rows = [{"name": t.name, "description": t.description, "parameters": t.schema.parameters} for t in chosen]
         _print_json(rows)
@@ -148,7 +150,7 @@ def try_tool(
     """Run one call through the whole pipeline: arguments read, admitted, run, checked."""
     from .trial import try_call
 
-    evidence = try_call([*_builtin(path), *_own(own)], name, _object(arguments), latency)
+    evidence = try_call([*builtin_of(path), *own_tools(own)], name, _object(arguments), latency)
     if as_json:
         _print_json(evidence.to_dict())
         return
@@ -300,7 +302,8 @@ def _answer(
     return result, tracing.problem or next(filter(None, unsaved), unread)
 
 
-def _builtin(paths: Iterable[Path] | None) -> list[Tool]:
+def builtin_of(paths: Iterable[Path] | None) -> list[Tool]:
+    """The tools that ship, and those of the files that were named."""
     from ..tools.builtin import builtin_tools
 
     chosen = list(paths or ())
@@ -318,7 +321,8 @@ def _builtin(paths: Iterable[Path] | None) -> list[Tool]:
     return tools
 
 
-def _own(names: Iterable[str] | None) -> list[Tool]:
+def own_tools(names: Iterable[str] | None) -> list[Tool]:
+    """The tools that `--tools` names."""
     return [tool for name in names or () for tool in _load(name)]
 
 
@@ -355,7 +359,8 @@ def _imported(name: str, module_name: str) -> ModuleType:
             sys.path.remove(folder)
 
 
-def _policy(path: Path | None) -> Policy | None:
+def policy_of(path: Path | None) -> Policy | None:
+    """The policy of a file; `None` where none was named."""
     if path is None:
         return None
     from ..policies.settings import Policy

@@ -45,6 +45,12 @@ EXPECTED = {
         r"turn by turn: 3\.3 s, 4 model calls",
         r"days\(lamp, Oslo\) gave 3",
     ],
+    "mcp_stock": [
+        "There are 7 lamps",
+        "stock is not believed to be read-only, and its results are fenced as untrusted: True",
+        "it died: .*ended with exit code 1",
+        "and was started again: There are 7 lamps",
+    ],
     "models": [
         r"the small one is right: The lamp costs 39.90 euros. .small, verified: True.",
         r"its answer is refused: The lamp costs 39.90 euros. .large, verified: True.",

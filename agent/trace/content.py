@@ -22,6 +22,9 @@ REDACTED: Final = "[redacted]"
 MAX_LENGTH: Final = 16_384
 """Characters kept of one piece of content; what is cut is said."""
 
+SHORTEST: Final = 13
+"""Characters of the shortest text without a colon or an equals sign that a pattern matches."""
+
 _ON = frozenset({"true", "1", "span_only", "span_and_event"})
 
 _SECRET_WORDS = (
@@ -109,6 +112,8 @@ def _asked(variable: str) -> bool:
 
 def redact(text: str) -> str:
     """The text with keys, tokens, passwords and bearer credentials replaced, cut at `MAX_LENGTH` characters."""
+    if len(text) < SHORTEST and ":" not in text and "=" not in text:
+        return text
     text = _cut(text)
     lowered = text.lower()
     for hints, pattern, replacement in _PATTERNS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from . import conventions as names
@@ -68,11 +69,11 @@ def event_of(
         names.REASON: redact(reason),
     }
     if situation is not None:
-        of = type(situation)
-        attributes[names.SITUATION] = of.__name__
-        for name in fields_of(of):
+        kind_of = type(situation)
+        attributes[names.SITUATION] = kind_of.__name__
+        for name, figure in _figures_of(kind_of):
             if (value := getattr(situation, name)) is not None:
-                attributes[names.FIGURE + name] = _figure(value)
+                attributes[figure] = _figure(value)
     for name, value in figures.items():
         if value is not None:
             attributes[names.FIGURE + name] = _figure(value)
@@ -82,6 +83,13 @@ def event_of(
     return names.TOOL_SKIPPED, attributes
 
 
+@lru_cache(maxsize=256)
+def _figures_of(kind: type) -> tuple[tuple[str, str], ...]:
+    """The names of a situation's fields, each with the attribute it is written under."""
+    return tuple((name, names.FIGURE + name) for name in fields_of(kind))
+
+
+@lru_cache(maxsize=256)
 def fields_of(kind: type) -> tuple[str, ...]:
     """The names of a situation's fields."""
     return tuple(getattr(kind, "_fields", None) or kind.__dataclass_fields__)  # type: ignore[attr-defined]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry.trace import SpanKind
 
@@ -17,6 +18,9 @@ from .content import ContentRule, content, conversation, message, redact
 from .decisions import Decision, event_of
 from .handles import ChatSpan, SpanHandle, ToolSpan, VerifySpan
 from .tree import SpanTree
+
+TICK_SHARE: Final = 0.01
+"""Share of the time limit that two points of the burn-down are apart at least."""
 
 
 class RunTrace:
@@ -34,6 +38,8 @@ class RunTrace:
         self._agent = agent
         # Kept as they come and made decisions when they are read: most runs' are read once, at the end, or never.
         self._decisions: list[tuple[float, str, str, str, Any, dict[str, Any]]] = []
+        self._held: tuple[float, Mapping[str, float], float | None] | None = None
+        self._ticked = -math.inf
         context = tree.root.get_span_context()
         self.trace_id = f"{context.trace_id:032x}" if context.is_valid else secrets.token_hex(16)
         self.recording = tree.recording
@@ -200,6 +206,9 @@ class RunTrace:
     def budget_tick(self, elapsed: float, left: Mapping[str, float], *, reserve: float | None = None) -> None:
         """Write what is left of the budget as an event: one point of the burn-down.
 
+        A point less than a hundredth of the time limit after the one before it is kept back: no chart shows it. The
+        last one is written with the run's end.
+
         Args:
             elapsed: seconds since the run began.
             left: what is left under each limit that is set, as `Ledger.left()` gives it; `latency` is worked out.
@@ -209,9 +218,19 @@ class RunTrace:
             self._tree.meter.mark(self._tree.timeline.instant())
         if not self.recording:
             return
-        latency = {} if self._budget.latency is None else {"latency": max(0.0, self._budget.latency - elapsed)}
-        attributes: Attributes = {names.remaining(limit): value for limit, value in (latency | dict(left)).items()}
-        attributes |= {names.ELAPSED: elapsed, names.LATENCY_RESERVE: reserve}
+        self._held = (elapsed, left, reserve)
+        if elapsed - self._ticked >= (self._budget.latency or 0.0) * TICK_SHARE:
+            self._tell_tick()
+
+    def _tell_tick(self) -> None:
+        if self._held is None:
+            return
+        (elapsed, left, reserve), self._held = self._held, None
+        self._ticked = elapsed
+        attributes: Attributes = {names.ELAPSED: elapsed, names.LATENCY_RESERVE: reserve}
+        if self._budget.latency is not None:
+            attributes[names.LATENCY_REMAINING] = max(0.0, self._budget.latency - elapsed)
+        attributes |= {names.remaining(limit): value for limit, value in left.items()}
         self._tree.event(names.BUDGET_TICK, known(attributes))
 
     def end_run(
@@ -238,6 +257,7 @@ class RunTrace:
         stragglers = self._tree.take_stragglers()
         if stragglers is None:
             return
+        self._tell_tick()
         cancelled = stop_reason == "cancelled"
         for handle in stragglers:
             handle.interrupt("cancelled" if cancelled else "abandoned")

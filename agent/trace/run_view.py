@@ -86,7 +86,7 @@ class RunView:
 
     @cached_property
     def soft_deadline(self) -> float | None:
-        """Seconds after the start at which what still runs is interrupted: the deadline less the reserve last known."""
+        """Seconds after the start at which an answer is begun: the deadline less the reserve last known."""
         reserves = [tick.reserve for tick in self.ticks] + [self.root.attributes.get(names.LATENCY_RESERVE)]
         reserve = next((value for value in reversed(reserves[:-1]) if value is not None), reserves[-1])
         if self.deadline is None or not isinstance(reserve, (int, float)):

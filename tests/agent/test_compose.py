@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -210,9 +210,9 @@ def test_what_it_composes_passes_the_check_of_answers() -> None:
 def test_composing_takes_milliseconds() -> None:
     """Forty passages of 4,000 characters are composed from well within a reserve of a quarter of a second."""
     texts = [f"{HANDBOOK} Section {n} speaks of other matters. " * 6 for n in range(40)]
-    start = perf_counter()
+    start = process_time()
     compose("How long is parental leave?", [search("parental leave", *texts)])
-    assert perf_counter() - start < 0.25
+    assert process_time() - start < 0.25
 
 
 @pytest.mark.parametrize(
@@ -220,6 +220,6 @@ def test_composing_takes_milliseconds() -> None:
 )
 def test_no_content_breaks_or_slows_it(content: str) -> None:
     """Hostile content is composed from, or left alone, without an error and in under a second."""
-    start = perf_counter()
+    start = process_time()
     assert compose("What is a?", [item("page", {}, content)]).text
-    assert perf_counter() - start < 1.0
+    assert process_time() - start < 1.0

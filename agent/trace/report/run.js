@@ -68,7 +68,7 @@ function waterfall(detail) {
   const heading = h("div.row.head", null, h("span.what"), axis(steps(end, 6), place), h("span.took"), h("span.how"));
   const legend = h("ul.legend", null, ["inference", "tool", "verification", "orchestration"].map((phase) => h("li", { class: `phase-${phase}` }, h("i.dot"), phase)),
     h("li", null, "full colour: on the critical path"), detail.deadline !== null && h("li", null, near ? `red line: deadline ${seconds(detail.deadline)}` : `deadline ${seconds(detail.deadline)}, off the axis`),
-    detail.soft !== null && h("li", null, `dashed: what still runs is interrupted, ${seconds(detail.soft)}`));
+    detail.soft !== null && h("li", null, `dashed: an answer is begun, ${seconds(detail.soft)}`));
   const made = card("Waterfall", "a line opens what is known of it", h("div.fall", null, heading, lines.map((line) => line.row)), legend);
   made.classList.add("long");
   return made;

@@ -75,7 +75,8 @@ def test_a_message_is_read_back() -> None:
 PIECES = st.sampled_from(
     ["sk-", "password", ":", "=", " ", "Bearer ", "://u:", "@host", "AKIA", "eyJ", ".", "abcdefgh12345678",
      "ABCDEFGHIJ123456",
-     "token", "ghp_", "the answer is 42", "\n", "-----BEGIN PRIVATE KEY-----", "api_key", "Authorization"]
+     "token", "ghp_", "the answer is 42", "\n", "-----BEGIN PRIVATE KEY-----", "api_key",
+     "Authorization", "a", "basic", "hf_", "aaaaaaaaaa"]
 )  # fmt: skip
 
 

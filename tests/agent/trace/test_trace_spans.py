@@ -340,6 +340,17 @@ def test_the_budget_ticks(traced: Traced) -> None:
     }
 
 
+def test_the_burn_down_is_no_denser_than_a_chart_shows(traced: Traced) -> None:
+    """Of ticks within a hundredth of the time limit the first is written; what came last is written with the end."""
+    run = traced.start()
+    for number in range(100):
+        run.budget_tick(0.0005 * number, {"tool_calls": 100 - number})
+    end(run)
+    ticks = [dict(event.attributes or {}) for event in traced.span("invoke_agent desk").events]
+    assert [tick["shotclock.elapsed"] for tick in ticks] == pytest.approx([0.0, 0.02, 0.04, 0.0495])
+    assert ticks[-1]["shotclock.budget.tool_calls.remaining"] == 1
+
+
 def test_foreign_spans_nest_under_the_handle(traced: Traced) -> None:
     """Within a handle's context its span is current, also in a thread that was given a copy of the context."""
     run = traced.start()

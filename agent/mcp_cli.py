@@ -1,0 +1,54 @@
+"""`shotclock mcp`: an agent as an MCP server over the standard streams."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def mcp(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders the questions are about.", show_default=False)
+    ] = None,
+    model: Annotated[str, typer.Option(help="rules (offline) or openai:NAME.")] = "rules",
+    tools: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tools", metavar="MODULE:NAME", help="Your own tools: a tool, a function or a list; repeatable."
+        ),
+    ] = None,
+    latency: Annotated[
+        str, typer.Option(help="Time an answer may take at most: 2s, 250ms; 'none' for no limit.")
+    ] = "10s",
+    tool_calls: Annotated[int | None, typer.Option(help="Most attempts of tools for a question.")] = None,
+    model_calls: Annotated[int | None, typer.Option(help="Most model calls for a question.")] = None,
+    tokens: Annotated[int | None, typer.Option(help="Most tokens of all model calls for a question.")] = None,
+    cost: Annotated[float | None, typer.Option(metavar="USD", help="Most US dollars for a question.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="A policy file in TOML.")] = None,
+) -> None:
+    """Serve the agent to an MCP client over standard input and output, as one tool named ask."""
+    from ..policies.budget import Budget
+    from . import forecasts, quality
+    from .agent import Agent
+    from .cli import builtin_of, own_tools, policy_of
+    from .mcp_server import mcp_server
+    from .trace.provider import local_tracing
+
+    limit = None if latency.strip().lower() == "none" else latency
+    budget = Budget(limit, tool_calls=tool_calls, model_calls=model_calls, tokens=tokens, cost_usd=cost)
+    tracing = local_tracing()
+    agent = Agent(
+        model, [*builtin_of(paths), *own_tools(tools)], name="shotclock", budget=budget, policy=policy_of(policy),
+        tracer_provider=tracing,
+    )  # fmt: skip
+    server = mcp_server(agent)
+    forecasts.load_forecasts(agent)
+    quality.load_quality(agent)
+    try:
+        server.run("stdio")
+    finally:
+        tracing.flush()
+        forecasts.save_forecasts(agent)
+        quality.save_quality(agent)
