@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
 import pytest
 
+from shotclock import Agent, Budget
 from shotclock.policies.errors import ToolError, UsageError
+from shotclock.testing import ScriptedModel, ask
 from shotclock.tools.http import held
 from shotclock.tools.openapi import ApiError, openapi_tools
 
@@ -168,3 +171,23 @@ async def test_a_client_of_the_authors_own_sends_the_requests() -> None:
     assert str(seen[0].url) == "https://api.example.org/v2/read"
     assert seen[0].headers["x-signed"] == "yes"
     assert seen[0].headers["authorization"] == "Bearer token-1234"
+
+
+async def test_an_api_that_never_answers_costs_its_time_only() -> None:
+    """A run with a hanging API ends by its deadline, and the connection is closed."""
+    closed = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1_000):
+            pass
+        closed.set()
+        writer.close()
+
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        tools = openapi_tools(document(), base_url=f"http://127.0.0.1:{port}")
+        agent = Agent(ScriptedModel([ask(("read", {})), "Nothing came."]), tools)
+        result = await agent.run("What is there?", budget=Budget(latency=0.5))
+        assert result.spend.latency < 0.6
+        assert not result.verified
+        await asyncio.wait_for(closed.wait(), 5)
