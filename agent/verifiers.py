@@ -135,6 +135,8 @@ async def verified(run: Run, answer: Answer, stake: Stake | None = None) -> Answ
     for verifier in run.verifiers:
         if isinstance(verifier, Costly):
             found = await consult(run, verifier, answered, until, together(answer.verdict, said), stake or Stake())
+            if found is not None and found[0].outcome == "unsure":
+                found = found[0], False  # it need not have been asked: what it leaves open stays as the others found it
         else:
             found = await _ask(run, verifier, answered, until)
         if found is not None:
@@ -240,8 +242,9 @@ async def _heard(
         verdict = verdict_of(name, said) or Verdict.unsure(name, "it says nothing")
     verdict = replace(verdict, duration=run.now() - began)
     span.end(verdict)
-    silent = always and isinstance(said, _Trouble)
-    return verdict, silent or (isinstance(said, Verdict) and said.outcome != "unsure")
+    if isinstance(said, _Trouble):
+        return verdict, always
+    return verdict, isinstance(said, Verdict) and not (always and said.outcome == "unsure")
 
 
 async def _said(run: Run, begin: Callable[[], asyncio.Future[Any]], until: Deadline) -> Any:
