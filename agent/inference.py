@@ -115,7 +115,7 @@ def _asked(ask: _Ask, model: Model) -> Asked:
     sent = input_tokens(request)
     most, limit = _most_tokens(run, model, sent, None if until.never else until.remaining(now))
     claim = claim_of(model, sent, most or 0)
-    return Asked(model=model, request=replace(request, max_tokens=most), claim=claim, until=until, limit=limit)
+    return Asked(model=model, request=replace(request, max_tokens=most), claim=claim, limit=limit)
 
 
 def _most_tokens(run: Run, model: Model, sent: int, seconds: float | None) -> tuple[int | None, str | None]:
@@ -145,7 +145,7 @@ def _writable(run: Run, model: Model, seconds: float) -> int:
 async def _attempt(ask: _Ask, asked: Asked, number: int) -> Turn:
     """One call of the model, or of two where the first is slow to speak; where no time is left it is not begun."""
     run = ask.run
-    if asked.until.expired(run.now()):
+    if asked.request.deadline.expired(run.now()):
         return Turn(cut=True)
     lane = Lane.begin(run, asked, number)
     if isinstance(lane, Refusal):
@@ -160,7 +160,7 @@ async def _attempt(ask: _Ask, asked: Asked, number: int) -> Turn:
             task = spawn(reads, f"model {asked.model.name}")
         run.own(task)
         retry = number <= run.policy.attempts.model_retries
-        watch = Watch(run, asked.request, asked.until, lane.started, retry=retry, hedged=race is not None)
+        watch = Watch(run, asked.request, lane.started, retry=retry, hedged=race is not None)
         await attend(run, task, turn, watch)
         # Where it neither finished nor failed, its time was up: it was cut from here, or it saw so itself.
         turn.cut = turn.finish is None and turn.error is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ..policies.deadline import Deadline
 from ..policies.ledger import Claim, Refusal, Reservation
 from . import timing
 from .models.base import Model, ModelRequest
@@ -26,14 +25,12 @@ class Asked:
         model: who.
         request: what.
         claim: what it costs at most.
-        until: when it is interrupted.
         limit: the limit that `max_tokens` comes from, where one bounds it.
     """
 
     model: Model
     request: ModelRequest
     claim: Claim
-    until: Deadline
     limit: str | None
 
 
@@ -124,7 +121,7 @@ def _span(run: Run, asked: Asked, attempt: int) -> ChatSpan:
         node=asked.request.purpose,
         max_tokens=asked.request.max_tokens,
         remaining=run.deadline.remaining(now),
-        timeout=None if asked.until.never else asked.until.remaining(now),
+        timeout=None if asked.request.deadline.never else asked.request.deadline.remaining(now),
         attempt=attempt,
         p50=None if forecast is None else forecast.median,
         p95=None if forecast is None else forecast.quantile(0.95),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 
-from ..policies.deadline import Deadline
 from ..policies.interruption import Cut, StreamSituation
 from ..policies.ledger import Claim
 from . import timing
@@ -17,14 +16,12 @@ from .stream import Turn
 class Watch:
     """What `Interruption` is told of a stream: the instants are worked out once, the rest when it is asked."""
 
-    def __init__(
-        self, run: Run, request: ModelRequest, until: Deadline, started: float, *, retry: bool, hedged: bool
-    ) -> None:
+    def __init__(self, run: Run, request: ModelRequest, started: float, *, retry: bool, hedged: bool) -> None:
         self._run = run
         self._limit = request.max_tokens
         self._purpose = request.purpose
         self._started = started
-        self._last = until.at - started
+        self._last = request.deadline.at - started
         # Beside a hedge nothing is gained by cutting the first.
         self._overdue = math.inf if hedged else timing.overdue_at(run)
         self._switch = timing.switch_at(run, started) if self._purpose == "reason" else math.inf
