@@ -4,8 +4,8 @@ it got."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
@@ -76,53 +76,60 @@ class _Ask:
 async def _by(ask: _Ask, model: Model) -> Turn:
     """What a model gives, asked again where what went wrong may pass."""
     run, asked = ask.run, _asked(ask, model)
-    retrying = AsyncRetrying(
+    first = await _attempt(ask, asked, 1)
+    # As most calls end: the machinery of retries costs more than everything else about a call.
+    if not _may_pass(first):
+        return first
+    made = iter((first,))
+    numbers = count(2)
+
+    async def attempt() -> Turn:
+        if (turn := next(made, None)) is not None:
+            return turn
+        strand(run)  # what the failed attempt began is there for this one if it asks for the same
+        return await _attempt(ask, asked, next(numbers))
+
+    return await AsyncRetrying(
         sleep=asyncio.sleep,
         wait=_wait,
         stop=lambda state: _give_up(run, model, state, ask.until),
         retry=retry_if_result(_may_pass),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else Turn(cut=True),
-    )
-    numbers = count(1)
-
-    async def attempt() -> Turn:
-        number = next(numbers)
-        if number > 1:
-            strand(run)  # what the failed attempt began is there for this one if it asks for the same
-        return await _attempt(ask, asked, number)
-
-    return await retrying(attempt)
+    )(attempt)
 
 
 def _asked(ask: _Ask, model: Model) -> Asked:
     """The request to a model, and the worst case of what it takes."""
     run, until = ask.run, ask.until
     now = run.now()
-    note = budget_note(run.ledger.left(), None if until.never else until.remaining(now))
+    left = run.ledger.left()
+    note = budget_note(left, None if until.never else until.remaining(now))
     out = broken_note(run.broken()) if ask.tools else ""
     form = None if run.output is None else run.output.form
     head = "\n\n".join(part for part in (run.instructions, form_note(form), note, out) if part)
+    messages: tuple[Message, ...] = ({"role": "system", "content": head}, *ask.messages)
+    sent = input_tokens(messages, ask.tools)
+    most, limit = _most_tokens(run, model, sent, left, None if until.never else until.remaining(now))
     request = ModelRequest(
         query=run.query,
-        messages=({"role": "system", "content": head}, *ask.messages),
+        messages=messages,
         tools=ask.tools,
         purpose=ask.purpose,
+        max_tokens=most,
         deadline=until,
         evidence=tuple(run.evidence),
         run=run.trace.trace_id,
         form=form,
     )
-    sent = input_tokens(request)
-    most, limit = _most_tokens(run, model, sent, None if until.never else until.remaining(now))
-    claim = claim_of(model, sent, most or 0)
-    return Asked(model=model, request=replace(request, max_tokens=most), claim=claim, limit=limit)
+    return Asked(model=model, request=request, claim=claim_of(model, sent, most or 0), limit=limit)
 
 
-def _most_tokens(run: Run, model: Model, sent: int, seconds: float | None) -> tuple[int | None, str | None]:
+def _most_tokens(
+    run: Run, model: Model, sent: int, left: Mapping[str, float], seconds: float | None
+) -> tuple[int | None, str | None]:
     """Tokens that fit into the time, the tokens and the money that are left, and which of them allows no more; `None`
     where nothing bounds them."""
     bounds = {} if seconds is None else {"deadline": _writable(run, model, seconds)}
-    left = run.ledger.left()
     if "tokens" in left:
         bounds["tokens"] = int(left["tokens"]) - sent
     price = model.price

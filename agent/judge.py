@@ -135,7 +135,7 @@ class Judge:
         return run.memory.history.model(key(self.model.name, "verdict"), prior)
 
     def _worst(self, request: ModelRequest) -> Claim:
-        return claim_of(self.model, input_tokens(request), self._max_tokens)
+        return claim_of(self.model, input_tokens(request.messages, request.tools), self._max_tokens)
 
     def _request(self, answered: Answered, until: Deadline) -> ModelRequest:
         shown, left = [], EVIDENCE

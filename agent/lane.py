@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ..policies.ledger import Claim, Refusal, Reservation
 from . import timing
-from .models.base import Model, ModelRequest
+from .models.base import Message, Model, ModelRequest, ToolSpec
 from .models.effort import usual
 from .run import Run
 from .stream import Turn
@@ -130,14 +131,14 @@ def _span(run: Run, asked: Asked, attempt: int) -> ChatSpan:
     )
 
 
-def input_tokens(request: ModelRequest) -> int:
+def input_tokens(messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> int:
     """An upper estimate of the tokens sent: one for three bytes of UTF-8, and four a message for its frame.
 
     English is about four bytes a token, so the ledger errs on the safe side; the endpoint's own count replaces it.
     """
-    size = sum(len(m.get("content", "").encode()) + len(str(m.get("calls", ""))) for m in request.messages)
-    size += sum(len(t.name) + len(t.description) + len(str(t.parameters)) for t in request.tools)
-    return size // 3 + 4 * len(request.messages)
+    size = sum(len(m.get("content", "").encode()) + len(str(m.get("calls", ""))) for m in messages)
+    size += sum(t.size for t in tools)
+    return size // 3 + 4 * len(messages)
 
 
 def claim_of(model: Model, sent: int, most: int) -> Claim:

@@ -16,7 +16,7 @@ from . import timing
 from .act import strand
 from .kind import kind_of
 from .lane import Asked, claim_of, input_tokens
-from .models.base import Message, Model, ModelRequest
+from .models.base import Message, Model
 from .models.effort import at_effort, usual
 from .run import Run
 from .stream import Turn
@@ -96,8 +96,7 @@ def _doubt(
 
 def _refusal(run: Run, model: Model, messages: list[Message]) -> str:
     """Why the ledger has no room for an answer of this model; empty where it has."""
-    request = ModelRequest(query=run.query, messages=tuple(messages))
-    refused = run.ledger.check(claim_of(model, input_tokens(request), timing.ANSWER_TOKENS))
+    refused = run.ledger.check(claim_of(model, input_tokens(messages), timing.ANSWER_TOKENS))
     return "" if refused is None else refused.reason
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..policies.budget import Budget
 from ..policies.deadline import Deadline
-from ..policies.fencing import ROLE, neutralised, smuggled
+from ..policies.fencing import ROLE, smuggled
 from ..policies.ledger import Ledger
 from ..policies.markup import cleaned
 from ..policies.outcome import Verdict
@@ -28,7 +28,6 @@ from ..tools.memory import Memory
 from ..tools.pipeline import Pipeline
 from ..tools.scope import ENCLOSING, Enclosing
 from ..tools.seen import Seen
-from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from .aside import Aside
 from .closing import status_of, warnings_of
@@ -39,6 +38,7 @@ from .ladder import Ladder
 from .models.base import Message, Model, ToolSpec
 from .output import Output
 from .result import Result, StopReason
+from .specs import specs_of
 from .tally import Tally
 from .trace.spans import RunTrace
 from .turns import Turns
@@ -195,9 +195,7 @@ class Run:
         stopping = self.policy.stopping
         compared = stopping.agree is not None or stopping.rules
         self.turns = Turns(tolerance=stopping.tolerance if compared else None, text=self.trace.rule.capture)
-        self.specs = tuple(
-            ToolSpec(name=t.name, description=_described(t), parameters=t.schema.parameters) for t in self.toolbox
-        )
+        self.specs = specs_of(self.toolbox)
 
     @property
     def speculation(self) -> Speculation:
@@ -349,11 +347,6 @@ class Run:
             reason = f"{counts.adopted} of {counts.launched} early starts were asked for in the end"
             self.trace.decision("speculation", "account", reason, launched=counts.launched, adopted=counts.adopted,
                                 wasted=counts.wasted)  # fmt: skip
-
-
-def _described(tool: Tool) -> str:
-    """What the model is told of a tool; that of an untrusted one may quote what strangers wrote, such as headings."""
-    return tool.description if tool.trusted else neutralised(tool.description).text
 
 
 def _stop_reason(limit: str) -> StopReason:

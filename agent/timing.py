@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, Literal
 
 from ..policies.forecast import PRIORS, Forecast, key
@@ -59,9 +60,14 @@ def answers_of(history: History, model: Model) -> ModelHistory:
 
 def first_tokens_of(history: History, model: Model) -> ModelHistory:
     """What was learnt of the time until something came."""
-    start = PacePolicy.declared(model.pace.start, 0.0).start
-    prior = PacePolicy(start=start, per_token=start / 100, tokens=1.0, sigma_unknown=_FIRST_SIGMA)
-    return history.model(key(model.name, "first token"), prior)
+    return history.model(key(model.name, "first token"), _first_prior(model.pace.start))
+
+
+@lru_cache(maxsize=64)
+def _first_prior(start: float) -> PacePolicy:
+    """What is believed of the time to a first token that is declared to take so many seconds."""
+    start = PacePolicy.declared(start, 0.0).start
+    return PacePolicy(start=start, per_token=start / 100, tokens=1.0, sigma_unknown=_FIRST_SIGMA)
 
 
 def answer_forecast(history: History, model: Model) -> Forecast:

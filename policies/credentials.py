@@ -86,8 +86,13 @@ def known(text: str, secrets: Mapping[str, str]) -> list[Credential]:
 
 def secrets_of(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables whose names end like a secret's and whose values are no ordinary words."""
-    named = ((name, value.strip()) for name, value in environment.items() if SECRET_NAME.search(name))
+    named = ((name, value.strip()) for name, value in environment.items() if _is_secret(name))
     return {name: value for name, value in named if len(value) >= LEAST_SECRET and _kinds(value) >= 2}
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return SECRET_NAME.search(name) is not None
 
 
 def unwrapped(text: str) -> Iterator[str]:

@@ -163,6 +163,8 @@ class Ledger:
     def left(self) -> dict[str, float]:
         """What is left under each limit that is set, here and above; for the model and for traces."""
         above = {} if self._above is None else self._above.left()
+        if self._unlimited:
+            return above
         with self._lock:
             own = {limit: max(0.0, allowed - used) for limit, allowed, used in self._limits(None)}
         return above | {limit: min(left, above.get(limit, left)) for limit, left in own.items()}

@@ -107,6 +107,8 @@ class History:
         """Give `write` what was learnt since the last time, and the number of keys; what `write` fails to write, by
         whatever it raises, is handed over the next time."""
         with self._lock:
+            for model in self._models.values():
+                model.fold()
             taken = [increment for sizes in self._tools.values() for increment in sizes.take()]
             taken += [model.record.take() for model in self._models.values() if model.record.fresh]
         try:
@@ -275,12 +277,13 @@ class ModelHistory:
         withheld: plans in a row that left it out of the final answer.
     """
 
-    __slots__ = ("_lock", "record", "withheld")
+    __slots__ = ("_lock", "_waiting", "record", "withheld")
 
     def __init__(self, record: Record[ModelLatency], lock: threading.Lock) -> None:
         self.record = record
         self.withheld = 0
         self._lock = lock
+        self._waiting: list[tuple[float, int | None, bool]] = []
 
     @property
     def _state(self) -> ModelLatency:
@@ -290,7 +293,7 @@ class ModelHistory:
     def n(self) -> int:
         """Calls it rests on; 0 is the prior alone."""
         with self._lock:
-            return self._state.totals.count
+            return self._state.totals.count + len(self._waiting)
 
     @property
     def fit(self) -> tuple[float, float]:
@@ -310,10 +313,18 @@ class ModelHistory:
             UsageError: `seconds` is negative, NaN or infinite, or `tokens` is negative.
         """
         with self._lock:
-            record = self.record
-            record.score(WHOLE, record.state.forecast(), seconds, censored)
-            if tokens is not None and tokens > 0:
-                record.score(BY_TOKENS, record.state.forecast(tokens), seconds, censored)
+            self._waiting.append((seconds, tokens, censored))
+            if len(self._waiting) >= BATCH or censored or not self._state.totals.sketched:
+                self.fold()
+
+    def fold(self) -> None:
+        """Learn what waits; under the lock. What waits was forecast alike."""
+        waiting, self._waiting = self._waiting, []
+        record, state = self.record, self.record.state
+        forecasts = [(state.forecast(), state.forecast(tokens) if tokens else None) for _, tokens, _ in waiting]
+        for (seconds, tokens, censored), (whole, by_tokens) in zip(waiting, forecasts, strict=True):
+            record.score(WHOLE, whole, seconds, censored)
+            record.score(BY_TOKENS, by_tokens, seconds, censored)
             record.learn(seconds, tokens, censored)
 
     def tokens_within(self, seconds: float, q: float = 0.95) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
 from ...policies.deadline import NEVER, Deadline
@@ -52,13 +53,18 @@ class ToolSpec:
     """A tool as a model sees it: `parameters` is a JSON Schema of type object.
 
     `piecewise` says that its arguments are worth having while they are being written: a model that streams them may
-    give `CallDelta` for it.
+    give `CallDelta` for it. `size` is how many characters all of it has, for the estimate of tokens.
     """
 
     name: str
     description: str
     parameters: dict[str, Any]
     piecewise: bool = False
+    size: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        size = len(self.name) + len(self.description) + len(str(self.parameters))
+        object.__setattr__(self, "size", size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,11 +183,15 @@ class Pace:
     @property
     def prior(self) -> PacePolicy:
         """What the declaration makes believe of calls, with the spread of public ones."""
-        return PacePolicy.declared(self.start, self.per_token)
+        return _declared(self.start, self.per_token)
 
     def seconds(self, tokens: int) -> float:
         """Declared seconds of a call that writes so many tokens."""
         return self.start + self.per_token * tokens
+
+
+# Asked for several times a call, and checked whenever it is made; an agent has as many as it has models.
+_declared = lru_cache(maxsize=64)(PacePolicy.declared)
 
 
 @runtime_checkable

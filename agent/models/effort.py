@@ -47,9 +47,9 @@ class AtEffort:
 def at_effort(model: Model, effort: str | None) -> Model | None:
     """The model at this effort; `None` where its requests cannot carry it."""
     base = usual(model)
-    if effort is None or not isinstance(base, Effortful) or not base.takes_effort(effort):
-        return None
-    return AtEffort(base, effort)
+    # Asked by name: a look at a protocol's members takes ten times as long, and is made before every call.
+    takes = None if effort is None else getattr(base, "takes_effort", None)
+    return AtEffort(base, effort) if effort is not None and takes is not None and takes(effort) else None
 
 
 def usual(model: Model) -> Model:
