@@ -110,8 +110,9 @@ def _note(run: Run, task: asyncio.Task[Any], watch: Watch | None) -> None:
     elif not task.cancelled() and (error := task.exception()) is not None:
         run.end("model_failed", f"the loop failed: {type(error).__name__}: {error}")
         run.warn(f"The loop failed with {type(error).__name__}: {error}; the answer was composed from the evidence.")
-    if watch is not None and watch.found is not None:
-        _accuse(run, watch.found)
+    blocked = None if watch is None else watch.since(run.started)
+    if blocked is not None:
+        _accuse(run, blocked)
 
 
 def _accuse(run: Run, blocked: Blocked) -> None:

@@ -1,8 +1,9 @@
-"""Who blocks the event loop: a thread that notices, and names the tool and the line."""
+"""Who blocks the event loop, and how late it is: a thread that notices, and names the tool and the line."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sys
 import threading
@@ -17,6 +18,9 @@ INTERVAL = 0.05
 
 PATIENCE = 0.1
 """Seconds without an answer after which a loop counts as blocked: a noisy machine stays below it."""
+
+MEMORY = 2.0
+"""Seconds for which a loop counts as being as late as it was at its latest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +38,40 @@ class Blocked:
         return f"{who} blocks the event loop at {self.where}; {advice}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Watch:
-    """One loop under watch; `found` is what blocked it last."""
+    """One loop under watch, by however many runs: `found` is what blocked it last, at the instant `found_at`."""
 
     loop: asyncio.AbstractEventLoop
     thread: int
+    runs: int = 0
     found: Blocked | None = None
-    answered: float = field(default_factory=time.monotonic)
+    found_at: float = -math.inf
+    asked: float = field(default_factory=time.monotonic)
     waiting: bool = False
+    _latest: tuple[float, float] = (0.0, -math.inf)
 
     def answer(self) -> None:
         """Called by the loop: it is alive."""
-        self.answered = time.monotonic()
+        now = time.monotonic()
         self.waiting = False
+        self._note(now - self.asked, now)
+
+    def lag(self) -> float:
+        """Seconds the loop takes to come to what is due, at the most of the last 2 s; 0 where it is at leisure."""
+        now = time.monotonic()
+        if self.waiting:
+            self._note(now - self.asked, now)
+        seconds, at = self._latest
+        return seconds if now - at < MEMORY else 0.0
+
+    def _note(self, seconds: float, now: float) -> None:
+        if seconds >= self._latest[0] or now - self._latest[1] >= MEMORY:
+            self._latest = (seconds, now)
+
+    def since(self, instant: float) -> Blocked | None:
+        """What blocked it last, where that was after an instant of the monotonic clock."""
+        return self.found if self.found_at >= instant else None
 
 
 class Watchdog:
@@ -59,32 +83,35 @@ class Watchdog:
     def forget(self) -> None:
         """Begin anew, as in a forked child: the thread and the loops are its parent's."""
         self._changed = threading.Condition()
-        self._watches: list[Watch] = []
+        self._watches: dict[asyncio.AbstractEventLoop, Watch] = {}
         self._thread: threading.Thread | None = None
 
     def add(self, loop: asyncio.AbstractEventLoop) -> Watch:
-        """Watch `loop`, whose thread is the calling one, until `remove`."""
-        watch = Watch(loop, threading.get_ident())
+        """Watch `loop`, whose thread is the calling one, until `remove`; all its runs share one watch."""
         with self._changed:
-            self._watches.append(watch)
+            watch = self._watches.get(loop)
+            if watch is None:
+                watch = self._watches[loop] = Watch(loop, threading.get_ident())
+                self._changed.notify()
+            watch.runs += 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="shotclock-watchdog", daemon=True)
                 self._thread.start()
-            self._changed.notify()
         return watch
 
     def remove(self, watch: Watch) -> None:
-        """Watch it no longer."""
+        """One run fewer watches it; without any it is watched no longer."""
         with self._changed:
-            if watch in self._watches:
-                self._watches.remove(watch)
+            watch.runs -= 1
+            if watch.runs == 0:
+                self._watches.pop(watch.loop, None)
 
     def _run(self) -> None:
         while True:
             with self._changed:
                 while not self._watches:
                     self._changed.wait()
-                watches = list(self._watches)
+                watches = list(self._watches.values())
             for watch in watches:
                 _look(watch)
             time.sleep(INTERVAL)
@@ -92,14 +119,14 @@ class Watchdog:
 
 def _look(watch: Watch) -> None:
     if not watch.waiting:
+        watch.asked = time.monotonic()
         watch.waiting = True
-        watch.answered = time.monotonic()
         try:
             watch.loop.call_soon_threadsafe(watch.answer)
         except RuntimeError:
             return  # closed: its runs are over
-    elif time.monotonic() - watch.answered > PATIENCE:
-        watch.found = blocker(watch.thread) or watch.found
+    elif time.monotonic() - watch.asked > PATIENCE and (found := blocker(watch.thread)) is not None:
+        watch.found, watch.found_at = found, time.monotonic()
 
 
 def blocker(thread: int) -> Blocked | None:
