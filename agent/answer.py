@@ -212,8 +212,8 @@ def composed(run: Run) -> Answer:
     """An answer from the evidence without a model: it takes milliseconds, and can be made at any moment."""
     if run.output is not None:
         return composed_of_type(run, run.output)
-    composition = compose(run.query, run.evidence)
-    return checked(run, composition.text, composed=True, unanswered=composition.unanswered)
+    found = compose(run.query, run.evidence)
+    return checked(run, found.text, stated=found.stated, composed=True, unanswered=found.unanswered)
 
 
 def checked(
@@ -221,19 +221,21 @@ def checked(
     text: str,
     *,
     by: str = "",
+    stated: str = "",
     composed: bool = False,
     unanswered: bool = False,
     refused: Verdict | None = None,
 ) -> Answer:
     """The answer with the verdict of its check against the evidence, as the type that answers have; `by` names the
-    model that wrote it, `refused` says what was said against another."""
-    text = run.cleaned(text)
+    model that wrote it, `refused` says what was said against another. Of a composed one `stated` is checked: the rest
+    is the run's own word on calls that gave nothing."""
+    text, stated = run.cleaned(text), run.cleaned(stated or text)
     if run.output is not None and not composed:
         return of_type(run, run.output, text, by)
     span = run.trace.verify("answer", verifier="grounding", node="answer")
     doubts = "" if refused is None or refused.verifier == "grounding" else refused.reason
-    grounding = grounded(run, text, unanswered=unanswered, doubts=doubts)
-    if composed and grounding.verdict.outcome == "pass" and not speaks_of(run.query, text):
+    grounding = grounded(run, stated, unanswered=unanswered, doubts=doubts)
+    if composed and grounding.verdict.outcome == "pass" and not speaks_of(run.query, stated):
         grounding = replace(left_open("it states what was found, and nothing of what was asked"), vain=True)
     span.end(grounding.verdict)
     boasts = any(sentence.problem == "claim" for sentence in grounding.sentences)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic_core import to_jsonable_python
@@ -10,6 +10,7 @@ from pydantic_core import to_jsonable_python
 from ..policies.budget import Budget, Spend
 from ..policies.outcome import Verdict
 from ..tools.call import Evidence
+from .trace.decisions import Decision, Made
 
 Status = Literal["complete", "partial", "fallback", "suspended"]
 """`complete`: the model answered and nothing was cut. `partial`: it answered without something it wanted, or its
@@ -52,7 +53,7 @@ class Result:
         warnings: sentences the user should be told.
         elapsed: seconds from the call to the return.
         trace_id: 32 hexadecimal digits; `shotclock trace show ID` where the trace was kept.
-        decisions: each decision with the figures it was made from, as JSON values.
+        decided: what `decisions` is made from.
         answered: `False` where the answer only says that there is none.
     """
 
@@ -68,8 +69,14 @@ class Result:
     warnings: tuple[str, ...]
     elapsed: float
     trace_id: str
-    decisions: tuple[dict[str, Any], ...] = ()
+    decided: tuple[Made, ...] = field(default=(), repr=False, compare=False)
     answered: bool = True
+
+    @property
+    def decisions(self) -> tuple[dict[str, Any], ...]:
+        """Each decision with the figures it was made from, as JSON values; made when they are asked for, as most are
+        never read."""
+        return tuple(Decision.of(*made).to_dict() for made in self.decided)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, as `shotclock ask --json` prints them."""

@@ -333,7 +333,7 @@ class Run:
             warnings=tuple(warnings_of(self, answer, ending, spend)),
             elapsed=elapsed,
             trace_id=self.trace.trace_id,
-            decisions=tuple(decision.to_dict() for decision in self.trace.decisions),
+            decided=self.trace.made,
         )
 
     def _account_early(self, answer: Answer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from contextvars import Context
 
 LINGER = 1.0
 """Seconds for which a timer may be left to ring for nobody; a further one would outlive its run for too long."""
@@ -47,7 +48,8 @@ class Alarm:
             return
         self._hush()
         self._at = at
-        self._timer = self.loop.call_at(at, self._ring)
+        # In a context of its own: a loop keeps a timer that was cancelled, and with it all that its context holds.
+        self._timer = self.loop.call_at(at, self._ring, context=Context())
 
     def _hush(self) -> None:
         if self._timer is not None:

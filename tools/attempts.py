@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Callable
+from contextvars import Context
 
 from ..policies.deadline import Deadline
 from ..policies.ledger import Refusal, Reservation
@@ -279,7 +280,8 @@ class Attempts:
             return ended(each.job.tool.name, self._no_place(each))
         if each.landed is None and not future.done():
             with contextlib.suppress(RuntimeError):  # where its loop has been closed nothing of it runs on
-                asyncio.get_running_loop().call_later(GRACE, each.ticket.abandon)
+                # In a context of its own: that of the run would keep all of it for as long.
+                asyncio.get_running_loop().call_later(GRACE, each.ticket.abandon, context=Context())
         cancelled = future.cancelled()
         if not future.done():
             self._scope.own(future)

@@ -13,6 +13,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable
+from contextvars import Context
 
 from ..policies.breaker import CLOSED, Breaker, Open
 from ..policies.bucket import Bucket
@@ -211,7 +212,7 @@ class Gate:
         timer = None
         if not waiter.deadline.never:
             left = waiter.deadline.remaining(self._now())
-            timer = waiter.loop.call_later(left, waiter.wake)
+            timer = waiter.loop.call_later(left, waiter.wake, context=Context())  # see `Alarm`
         try:
             await waiter.future
         except BaseException:  # the run was cancelled, or its loop dies: a place it was given meanwhile goes on

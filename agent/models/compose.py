@@ -41,11 +41,13 @@ class Composition:
         text: the answer; never empty.
         unanswered: whether nothing in the evidence answers the question, and the text says so.
         used: the ids of the evidence it rests on, in the order in which they are used.
+        stated: what of the text states something: what follows it only reports on calls that gave nothing.
     """
 
     text: str
     unanswered: bool
     used: tuple[str, ...] = ()
+    stated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,9 @@ def compose(query: str, evidence: Sequence[Evidence], *, limit: int = DEFAULT_LI
         return Composition(_cut(text, limit), unanswered=True)
     room = limit - sum(len(report) + 1 for report in reports)
     kept = _fitting(lines, max(room, limit // 2))
-    text = " ".join([*(line.text for line in kept), *reports])
-    return Composition(_cut(text, limit), False, tuple(dict.fromkeys(i for line in kept for i in line.used)))
+    stated = " ".join(line.text for line in kept)
+    used = tuple(dict.fromkeys(i for line in kept for i in line.used))
+    return Composition(_cut(" ".join([stated, *reports]), limit), False, used, _cut(stated, limit))
 
 
 def _in_order(evidence: Sequence[Evidence]) -> Sequence[Evidence]:

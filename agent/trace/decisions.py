@@ -12,6 +12,10 @@ from .attributes import Attributes
 from .content import redact
 
 
+Made = tuple[float, str, str, str, Any, Mapping[str, Any]]
+"""What a `Decision` is made from, in the order of the arguments of `Decision.of`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """One decision of a run, with the figures it was made from.

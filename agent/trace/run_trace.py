@@ -15,7 +15,7 @@ from ...policies.forecast import Forecast
 from . import conventions as names
 from .attributes import Attributes, consumed, known
 from .content import ContentRule, content, conversation, message, redact
-from .decisions import Decision, event_of
+from .decisions import Decision, Made, event_of
 from .handles import ChatSpan, SpanHandle, ToolSpan, VerifySpan
 from .tree import SpanTree
 
@@ -37,7 +37,7 @@ class RunTrace:
         self._budget = budget
         self._agent = agent
         # Kept as they come and made decisions when they are read: most runs' are read once, at the end, or never.
-        self._decisions: list[tuple[float, str, str, str, Any, dict[str, Any]]] = []
+        self._decisions: list[Made] = []
         self._held: tuple[float, Mapping[str, float], float | None] | None = None
         self._ticked = -math.inf
         context = tree.root.get_span_context()
@@ -53,7 +53,12 @@ class RunTrace:
     @property
     def decisions(self) -> tuple[Decision, ...]:
         """Every decision so far, in order; kept whether or not anybody records."""
-        return tuple(Decision.of(*made) for made in list(self._decisions))
+        return tuple(Decision.of(*made) for made in self.made)
+
+    @property
+    def made(self) -> tuple[Made, ...]:
+        """What they are made from."""
+        return tuple(self._decisions)
 
     def context(self) -> AbstractContextManager[None]:
         """Make the root span current for a while, so that foreign spans nest under it."""
