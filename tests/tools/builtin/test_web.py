@@ -548,12 +548,12 @@ def test_reading_takes_time_that_grows_with_length_alone(part: str) -> None:
 
     def seconds(size: int) -> float:
         markup = part * (size // len(part))
-        start = time.perf_counter()
+        start = time.thread_time()
         html_paragraphs(markup)
-        return time.perf_counter() - start
+        return time.thread_time() - start
 
     small = min(seconds(25_000) for _ in range(3))
-    assert seconds(200_000) < max(0.05, small * 30)
+    assert min(seconds(200_000) for _ in range(3)) < max(0.05, small * 30)
 
 
 def test_a_paragraph_longer_than_a_passage_is_split_at_a_sentence() -> None:
