@@ -6,26 +6,25 @@ import contextlib
 import errno
 import gc
 import io
-import json
 import os
 import sys
 import traceback
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
-from ..policies.errors import InvalidTool, ShotclockError, UsageError
+from ..policies.errors import ShotclockError, UsageError
 from .forecast_cli import forecast
 from .lab.whatif_cli import whatif
 from .mcp_cli import McpOption, mcp, mcp_of
 from .quality_cli import calibration, export, feedback
+from .spoken import print_json, say
+from .tool_options import PathsArgument, ToolsOption, builtin_of, own_tools, policy_of
+from .tools_cli import app as tools_app
 from .trace.cli import app as trace_app
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from ..policies.budget import Budget
     from ..policies.settings import Policy
     from ..tools.tool import Tool
@@ -38,7 +37,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-tools_app = typer.Typer(help="List the tools, or try one.", invoke_without_command=True)
 app.add_typer(tools_app, name="tools")
 trace_app.command()(whatif)
 app.add_typer(trace_app, name="trace")
@@ -48,20 +46,9 @@ app.command()(feedback)
 app.command()(export)
 app.command()(mcp)
 
-MAX_WARNINGS = 5
-"""Lines about files that were left out."""
-
 # Typer brings its own copy of Click since 0.26; its public exception leads to the private root of wrong usage in both.
 _WrongUsage = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 _CANNOT_WRITE = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EFBIG})
-
-PathsArgument = Annotated[
-    list[Path] | None, typer.Argument(help="Files and folders the question is about.", show_default=False)
-]
-ToolsOption = Annotated[
-    list[str] | None,
-    typer.Option("--tools", metavar="MODULE:NAME", help="Your own tools: a tool, a function or a list; repeatable."),
-]
 
 
 def _show_version(wanted: bool) -> None:
@@ -111,59 +98,13 @@ def ask(
         chosen = [*builtin_of(paths), *own_tools(tools), *theirs]
         result, problem = _answer(question, budget, model, chosen, policy_of(policy), live=not as_json)
     if as_json:
-        _print_json(result.to_dict())
+        print_json(result.to_dict())
     else:
         from .view import show_result
 
         show_result(result)
     if problem:
-        _say(problem)
-
-
-@tools_app.callback()
-def list_tools(
-    context: typer.Context,
-    own: ToolsOption = None,
-    mcp: McpOption = None,
-    path: Annotated[list[Path] | None, typer.Option("--path", help="Files and folders to make tools for.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
-) -> None:
-    """List the tools: what each does, what it takes, and what its author promises."""
-    if context.invoked_subcommand is not None:
-        return
-    with mcp_of(mcp) as theirs:
-        chosen = [*builtin_of(path), *own_tools(own), *theirs]
-    if as_json:
-        rows = [{"name": t.name, "description": t.description, "parameters": t.schema.parameters} for t in chosen]
-        _print_json(rows)
-        return
-    from .view import show_tools
-
-    show_tools(chosen)
-
-
-@tools_app.command("try")
-def try_tool(
-    name: Annotated[str, typer.Argument(help="The tool's name.")],
-    arguments: Annotated[str, typer.Argument(help="Its arguments as a JSON object.")] = "{}",
-    own: ToolsOption = None,
-    mcp: McpOption = None,
-    path: Annotated[list[Path] | None, typer.Option("--path", help="Files and folders to make tools for.")] = None,
-    latency: Annotated[str, typer.Option(help="Time it may take.")] = "10s",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the evidence as one JSON object.")] = False,
-) -> None:
-    """Run one call through the whole pipeline: arguments read, admitted, run, checked."""
-    from .trial import try_call
-
-    with mcp_of(mcp) as theirs:
-        tools = [*builtin_of(path), *own_tools(own), *theirs]
-        evidence = try_call(tools, name, _object(arguments), latency)
-    if as_json:
-        _print_json(evidence.to_dict())
-        return
-    from .view import show_evidence
-
-    show_evidence(evidence)
+        say(problem)
 
 
 def main() -> None:
@@ -174,7 +115,7 @@ def main() -> None:
     try:
         status = app(standalone_mode=False)
     except ShotclockError as error:
-        _say(str(error))
+        say(str(error))
         status = 2 if isinstance(error, UsageError) else 1
     except _WrongUsage as error:
         status = _refuse(error)
@@ -184,7 +125,7 @@ def main() -> None:
         # A file that fails is named by its error; a standard stream has no name.
         if error.filename is not None or error.errno not in _CANNOT_WRITE:
             raise
-        _say(f"the output cannot be written: {error.strerror}")
+        say(f"the output cannot be written: {error.strerror}")
         status = 1
     raise SystemExit(status if isinstance(status, int) else 0) from None
 
@@ -216,7 +157,7 @@ def _open_streams() -> None:
     if sys.stdout is None:
         # Its number would go to the next file that is opened, such as the trace store.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-        _say("the output cannot be written: standard output is closed")
+        say("the output cannot be written: standard output is closed")
         raise SystemExit(1)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -232,17 +173,11 @@ def _flushed(status: int) -> int:
         pass
     except (OSError, ValueError) as error:
         if status == 0:
-            _say(f"the output cannot be written: {getattr(error, 'strerror', None) or error}")
+            say(f"the output cannot be written: {getattr(error, 'strerror', None) or error}")
             status = 1
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
     return status
-
-
-def _say(sentence: str) -> None:
-    """One line on standard error, whatever the sentence quotes; nothing where that cannot be written either."""
-    with contextlib.suppress(OSError, ValueError):
-        print(f"shotclock: {' '.join(sentence.split())}", file=sys.stderr)
 
 
 def _refuse(error: typer.BadParameter) -> int:
@@ -259,7 +194,7 @@ def _refuse(error: typer.BadParameter) -> int:
         hint = f'put -- before a question that begins with a dash: shotclock ask -- "{question}"'
     else:
         hint = f"see: {' '.join(['shotclock', *command, '--help'])}"
-    _say(f"{said}; {hint}")
+    say(f"{said}; {hint}")
     return error.exit_code
 
 
@@ -271,12 +206,6 @@ def _dashed(option: str) -> str | None:
         if option and (is_words or is_number):
             return argument
     return None
-
-
-def _print_json(value: Any) -> None:
-    # A pipe that does not take every letter gets them escaped, so that none is lost.
-    every = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(value, ensure_ascii=not every, indent=2, default=str))
 
 
 def _answer(
@@ -307,79 +236,3 @@ def _answer(
     tracing.flush()
     unsaved = [forecasts.save_forecasts(agent), quality.save_quality(agent)]
     return result, tracing.problem or next(filter(None, unsaved), unread)
-
-
-def builtin_of(paths: Iterable[Path] | None) -> list[Tool]:
-    """The tools that ship, and those of the files that were named."""
-    from ..tools.builtin import builtin_tools
-
-    chosen = list(paths or ())
-    if not chosen:
-        return builtin_tools()
-    from ..tools.builtin.files import builtin_files, sort_paths
-
-    files = sort_paths(chosen)
-    tools = [*builtin_tools(), *builtin_files(files)]
-    shown = len(files.warnings) if len(files.warnings) <= MAX_WARNINGS else MAX_WARNINGS - 1
-    for warning in files.warnings[:shown]:
-        _say(f"warning: {warning}")
-    if left := len(files.warnings) - shown:
-        _say(f"warning: {left} further files or folders were left out")
-    return tools
-
-
-def own_tools(names: Iterable[str] | None) -> list[Tool]:
-    """The tools that `--tools` names."""
-    return [tool for name in names or () for tool in _load(name)]
-
-
-def _load(name: str) -> list[Tool]:
-    """The tools at MODULE:NAME, looked for from the current folder on."""
-    from ..tools.tool import Tool
-
-    module_name, _, attribute = name.partition(":")
-    if not attribute or not all(part.isidentifier() for part in module_name.split(".")):
-        raise InvalidTool(f"--tools {name!r} must be MODULE:NAME, such as my_tools:weather for my_tools.py")
-    module = _imported(name, module_name)
-    try:
-        found = getattr(module, attribute)
-    except AttributeError as error:
-        raise InvalidTool(f"--tools {name!r}: module {module_name!r} has no {attribute!r}") from error
-    items = found if isinstance(found, (list, tuple)) else [found]
-    return [item if isinstance(item, Tool) else Tool(item) for item in items]
-
-
-def _imported(name: str, module_name: str) -> ModuleType:
-    """The module, looked for from the current folder on. It is the user's code: whatever it raises is its failure."""
-    from importlib import import_module
-
-    folder = os.getcwd()
-    sys.path.insert(0, folder)
-    try:
-        return import_module(module_name)
-    except (Exception, SystemExit) as error:
-        why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
-        raise InvalidTool(f"--tools {name!r}: module {module_name!r} cannot be imported: {why[:300]}") from error
-    finally:
-        # The module may have changed the search path itself.
-        with contextlib.suppress(ValueError):
-            sys.path.remove(folder)
-
-
-def policy_of(path: Path | None) -> Policy | None:
-    """The policy of a file; `None` where none was named."""
-    if path is None:
-        return None
-    from ..policies.settings import Policy
-
-    return Policy.from_toml(path)
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f'the arguments must be a JSON object such as \'{{"text": "hi"}}\': {error}') from error
-    if not isinstance(value, dict):
-        raise UsageError(f'the arguments must be a JSON object such as \'{{"text": "hi"}}\', got {text}')
-    return value

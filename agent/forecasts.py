@@ -26,6 +26,7 @@ from .trace.schema import FORECASTS_SCHEMA, transaction
 from .trace.store import TraceStore
 
 if TYPE_CHECKING:
+    from ..tools.history import History
     from .agent import Agent
 
 logger = logging.getLogger(__name__)
@@ -47,11 +48,7 @@ def load_forecasts(agent: Agent, path: str | Path | None = None) -> str | None:
         What kept the store from being read, in one sentence, which is logged too; `None` where all is well. The agent
         then begins with what it was told.
     """
-    try:
-        agent.memory.history.load(ForecastStore(path).load())
-    except StoreError as error:
-        return _logged(f"forecasts are not loaded: {error}")
-    return None
+    return recall(agent.memory.history, path)
 
 
 def save_forecasts(agent: Agent, path: str | Path | None = None) -> str | None:
@@ -68,8 +65,22 @@ def save_forecasts(agent: Agent, path: str | Path | None = None) -> str | None:
         What kept the store from being written, in one sentence, which is logged too; `None` where all is well. The
         next call saves what this one could not.
     """
+    return keep(agent.memory.history, path)
+
+
+def recall(history: History, path: str | Path | None = None) -> str | None:
+    """`load_forecasts` for a history that no agent has."""
     try:
-        agent.memory.history.hand_over(ForecastStore(path).add)
+        history.load(ForecastStore(path).load())
+    except StoreError as error:
+        return _logged(f"forecasts are not loaded: {error}")
+    return None
+
+
+def keep(history: History, path: str | Path | None = None) -> str | None:
+    """`save_forecasts` for a history that no agent has."""
+    try:
+        history.hand_over(ForecastStore(path).add)
     except StoreError as error:
         return _logged(f"forecasts are not saved: {error}")
     return None

@@ -53,8 +53,8 @@ def mcp(
     from ..policies.budget import Budget
     from . import forecasts, quality
     from .agent import Agent
-    from .cli import builtin_of, own_tools, policy_of
     from .mcp_server import mcp_server
+    from .tool_options import builtin_of, own_tools, policy_of
     from .trace.provider import local_tracing
 
     limit = None if latency.strip().lower() == "none" else latency

@@ -38,7 +38,8 @@ def show_evidence(item: Evidence, console: Console | None = None) -> None:
     """Print one call: how it ended, what its checks said, and what a model would see of it."""
     out = console or Console(highlight=False)
     out.print(_evidence_line(out, item))
-    out.print(escape(item.content))
+    if item.outcome.name == "ok":
+        out.print(escape(item.content))
 
 
 def show_tools(tools: Iterable[Tool], console: Console | None = None) -> None:

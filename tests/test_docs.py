@@ -6,8 +6,12 @@ A block that cannot run here is marked with a line `<!-- not run: reason -->` ab
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import runpy
+import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +55,41 @@ def test_python_blocks_run(code, prints, tmp_path, monkeypatch, capsys):
     file.write_text(code, encoding="utf-8")
     runpy.run_path(str(file), run_name="__main__")
     assert prints is None or capsys.readouterr().out == prints
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Runs lines of a shell in an empty folder, with this project's command and Python on the path."""
+    for name, code in (("python", '"$@"'), ("shotclock", '-c "from shotclock.agent.cli import run; run()" "$@"')):
+        command = tmp_path / "bin" / name
+        command.parent.mkdir(exist_ok=True)
+        command.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} {code}\n")
+        command.chmod(0o755)
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("OPENAI", "OTEL", "PYTEST"))}
+    env |= {
+        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{env['PATH']}",
+        "PYTHONPATH": os.pathsep.join([str(ROOT.parent), *filter(None, sys.path)]),
+        "SHOTCLOCK_TRACES": str(tmp_path / "traces.db"),
+    }
+
+    def run(lines):
+        done = subprocess.run(
+            ["sh", "-e", "-c", lines], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_the_commands_of_the_guide_to_tools_run(shell):
+    """From top to bottom in one folder, each command succeeds and prints what stands below it."""
+    text = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
+    commands = [match for match in BLOCK.finditer(text) if match["language"] == "sh"]
+    assert len(commands) == 5
+    for match in commands:
+        printed = shell(match["code"])
+        assert match["prints"] is None or printed == match["prints"]
 
 
 @pytest.mark.parametrize(("code", "prints"), blocks("toml"))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..policies.outcome import Verdict
 from .shapes import shape_verdict, short
+
+if TYPE_CHECKING:
+    from .call import Evidence
+    from .tool import Tool
 
 CheckResult = Verdict | bool | str | None
 """What a check may say."""
@@ -79,6 +83,46 @@ def _run(check: Check, value: Any, arguments: Mapping[str, Any]) -> Verdict | No
         return verdict_of(name, said)
     except BaseException as error:  # a check is user code: whatever it raises says nothing about the result
         return Verdict.unsure(name, f"the check {name} raised {type(error).__name__}: {short(error)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What one check says of a result by itself.
+
+    Attributes:
+        name: the check's name.
+        outcome: its verdict, or that it has no opinion of this result, or that it was not asked.
+        reason: one sentence.
+    """
+
+    name: str
+    outcome: Literal["pass", "fail", "unsure", "no opinion", "not asked"]
+    reason: str
+
+    @classmethod
+    def of(cls, name: str, verdict: Verdict | None) -> Checked:
+        """A verdict as what the check said; `None` is no opinion."""
+        if verdict is None:
+            return cls(name=name, outcome="no opinion", reason="there is nothing in this result for it to check")
+        return cls(name=name, outcome=verdict.outcome, reason=verdict.reason)
+
+
+def each_check(tool: Tool, evidence: Evidence) -> tuple[Checked, ...]:
+    """Ask every check of a tool about a result that it gave, those after one that fails too.
+
+    A run asks no further than `run_checks` does; this is for who wants to see all of them.
+    """
+    value, content = evidence.value, evidence.content
+    shape = shape_verdict(tool.name, value, content)
+    asked = [Checked.of("shape", shape or Verdict.passed("shape", "it is no error message, not empty, not cut off"))]
+    if tool.schema.declares_result and not evidence.truncated:
+        problem = tool.schema.problem_of_result(value)
+        verdict = _TYPED if problem is None else Verdict.failed("schema", f"it is not the declared type: {problem}")
+        asked.append(Checked.of("declared type", verdict))
+    asked += [Checked.of(check_name(check), _run(check, value, evidence.arguments)) for check in tool.checks]
+    costly = "it takes time or money; a run asks it beside its next turn, where that pays"
+    asked += [Checked(name=check_name(judge), outcome="not asked", reason=costly) for judge in tool.judges]
+    return tuple(asked)
 
 
 def is_costly(check: Any) -> bool:

@@ -131,7 +131,7 @@ def _library() -> Any:
     try:
         import jsonschema_rs
     except ImportError:
-        raise MissingExtra("a tool with a written schema", "mcp") from None
+        raise MissingExtra("a tool with a written schema", "openapi") from None
     return jsonschema_rs
 
 

@@ -23,6 +23,10 @@ _SECTION = re.compile(r"^\s*(Args|Arguments|Parameters|Returns|Raises|Yields|Exa
 _ARGUMENT = re.compile(r"^\s*\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s+(.*)$")
 
 
+_TYPES = "annotate with str, int, float, bool, lists and dicts of them, a Literal, a dataclass or a pydantic model"
+"""What has a JSON Schema, for messages."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why arguments were refused: one clear message for the model."""
@@ -67,7 +71,8 @@ class Schema:
         try:
             self.parameters = _plain(self._arguments.model_json_schema())
         except PydanticUserError as error:
-            raise InvalidTool(f"tool {tool!r}: no JSON Schema for its parameters: {_first_line(error)}") from error
+            said = f"tool {tool!r}: no JSON Schema for its parameters: {_first_line(error)}; {_TYPES}"
+            raise InvalidTool(said) from error
         self._declared = signature.return_annotation
         self._result = _result_adapter(signature.return_annotation)
 
@@ -108,7 +113,8 @@ def _docstring(tool: str, function: Callable[..., Any]) -> tuple[str, dict[str, 
         text = inspect.getdoc(type(function).__call__)
     if not text or not text.strip():
         raise InvalidTool(
-            f"tool {tool!r} has no docstring; write one, its text is what the model reads to decide whether to call it"
+            f"tool {tool!r} has no docstring; write one, its text is what the model reads to decide whether to call it,"
+            ' such as """Current weather in a city."""'
         )
     head, *_ = _SECTION.split(text, maxsplit=1)
     return head.strip(), _argument_notes(text)
@@ -135,7 +141,10 @@ def _signature(tool: str, function: Callable[..., Any]) -> inspect.Signature:
     try:
         return inspect.signature(function, eval_str=True)
     except (NameError, TypeError, ValueError, SyntaxError) as error:
-        raise InvalidTool(f"tool {tool!r}: its signature cannot be read: {error}") from error
+        raise InvalidTool(
+            f"tool {tool!r}: its signature cannot be read: {error}; its annotations must be types that its module "
+            "defines or imports at the top, not only for type checkers"
+        ) from error
 
 
 def _without_self(signature: inspect.Signature) -> tuple[inspect.Signature, bool]:
@@ -151,10 +160,15 @@ def _arguments_model(tool: str, signature: inspect.Signature, notes: dict[str, s
     for name, parameter in signature.parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
             raise InvalidTool(
-                f"tool {tool!r}: parameter {parameter} cannot be described to a model; name each parameter instead"
+                f"tool {tool!r}: parameter {parameter} cannot be described to a model; name each parameter instead, "
+                f"such as {_spelled(parameter)}"
             )
         if name.startswith("_") or name in _RESERVED:
-            raise InvalidTool(f"tool {tool!r}: parameter {name!r} cannot be offered to a model by that name; rename it")
+            better = name.lstrip("_").removeprefix("model_") or "value"
+            raise InvalidTool(
+                f"tool {tool!r}: parameter {name!r} cannot be offered to a model by that name; rename it, such as "
+                f"{better!r}"
+            )
         if parameter.annotation is parameter.empty:
             raise InvalidTool(f"tool {tool!r}: parameter {name!r} has no annotation; write for example {name}: str")
         default = ... if parameter.default is parameter.empty else parameter.default
@@ -169,8 +183,21 @@ def _arguments_model(tool: str, signature: inspect.Signature, notes: dict[str, s
             config = ConfigDict(extra="forbid", title=tool, protected_namespaces=())
             model: type[BaseModel] = create_model("Arguments", __config__=config, **fields)
     except (PydanticUserError, PydanticSchemaGenerationError, NameError) as error:
-        raise InvalidTool(f"tool {tool!r}: its parameters have no JSON Schema: {_first_line(error)}") from error
+        raise InvalidTool(
+            f"tool {tool!r}: its parameters have no JSON Schema: {_first_line(error)}; {_TYPES}"
+        ) from error
     return model
+
+
+def _spelled(parameter: inspect.Parameter) -> str:
+    """What to write for a parameter that takes whatever comes, or that has no name to be called by."""
+    match parameter.kind:
+        case parameter.VAR_POSITIONAL:
+            return f"{parameter.name}: list[str]"
+        case parameter.VAR_KEYWORD:
+            return f"{parameter.name}: dict[str, str]"
+        case _:
+            return f"{parameter.name}: str, and leave out the '/'"
 
 
 def _described(annotation: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import os
 import re
@@ -220,7 +221,18 @@ def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool |
         return Tool(name, **options)  # a wrapper is refused there, in one sentence
     if name is not None and not isinstance(name, str):
         raise InvalidTool(f"@tool takes a function or a name, got {name!r}; write @tool or @tool('look_up')")
+    _known(options)
     return lambda function: Tool(function, name, **options)
+
+
+def _known(options: Iterable[str]) -> None:
+    """Refuse an option that there is not, with the one that was probably meant."""
+    offered = [name for name in inspect.signature(Tool).parameters if name not in ("function", "name", "schema")]
+    for option in options:
+        if option not in offered:
+            close = difflib.get_close_matches(option, offered, n=1)
+            meant = f"write {close[0]}=" if close else f"it takes {', '.join(offered)}"
+            raise InvalidTool(f"@tool has no option {option!r}; {meant}")
 
 
 def _name(function: Callable[..., Any], name: str | None) -> str:
@@ -239,7 +251,7 @@ def _check_callable(function: object) -> None:
             "such as tools=[Shop.find]"
         )
     if not callable(function):
-        raise InvalidTool(f"a tool must be a function or another callable, got {function!r}")
+        raise InvalidTool(f"a tool must be a function or another callable, got {function!r}; write @tool above a def")
 
 
 def _refuse_streams(name: str, function: Callable[..., Any]) -> None:

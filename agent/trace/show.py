@@ -42,7 +42,7 @@ def show_run(view: RunView, console: Console) -> None:
     console.print(_spend(view, glyphs))
     section(console, "Waterfall", Group(*waterfall(view, console.width, glyphs)))
     section(console, "Budget left", _burn_down(view, glyphs))
-    section(console, "Decisions", _decisions(view))
+    section(console, "Decisions", decisions_of(view))
     section(console, "What took the time", _phases(view, glyphs))
     section(console, "Slowest spans", _slowest(view))
 
@@ -159,7 +159,8 @@ def _start(view: RunView, limited: Sequence[str]) -> Tick | None:
     return Tick(at=0.0, left={limit: view.limits[limit] for limit in limited if limit in view.limits})
 
 
-def _decisions(view: RunView) -> RenderableType:
+def decisions_of(view: RunView) -> RenderableType:
+    """Every decision of a run with its figures, as a table."""
     if not view.decisions:
         return Text("none was recorded", "dim")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False, show_edge=False)
