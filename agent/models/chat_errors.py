@@ -14,6 +14,8 @@ _CHAIN = 5
 """Causes of an error that are looked at: providers' clients wrap the one that says what happened."""
 _NO_ANSWER = ("APIConnectionError", "APITimeoutError", "EndpointConnectionError", "ReadTimeoutError", "ServerTimeout")
 """Names by which providers' clients say that no answer came."""
+_OTHER_LOOP = "Event loop is closed"
+"""What a connection says that a client kept from an event loop that has ended; the next one is a fresh one."""
 _EMPTY = "No generation chunks were returned"
 """What LangChain raises where a stream ends without any chunk."""
 
@@ -39,7 +41,7 @@ def error_of(name: str, error: BaseException, *, begun: bool) -> ModelError:
         return ModelError(message, kind="status", status=status, retry_after=wait)
     if _EMPTY in said:
         return ModelError(message, kind="dropped")
-    if any(passes(each) or type(each).__name__ in _NO_ANSWER for each in chain):
+    if any(map(_is_lost, chain)):
         return ModelError(message, kind="dropped" if begun else "unreachable")
     return ModelError(message, kind="malformed")
 
@@ -50,6 +52,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
             return
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _is_lost(error: BaseException) -> bool:
+    of_another_loop = isinstance(error, RuntimeError) and _OTHER_LOOP in message_of(error)
+    return passes(error) or type(error).__name__ in _NO_ANSWER or of_another_loop
 
 
 def _status(error: BaseException) -> int | None:

@@ -13,10 +13,13 @@ from urllib.parse import urlsplit
 from ...policies.errors import MissingExtra, UnknownModel
 from . import prices
 from .base import Model, ModelEvent, ModelRequest, Pace, Price, TextDelta, ToolSpec
+from .chat_errors import error_of
+from .chat_messages import Reader, as_langchain, as_tool
 from .completion import Completion
 from .effort import EFFORTS, thinks
 from .forms import response_format
-from .threaded import in_thread
+from .resolve import is_chat_model
+from .threaded import POOL, in_thread
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -101,6 +104,7 @@ class ChatModel:
         self._is_async = _has_async_side(self._chat)
         self._idle: list[BaseChatModel] = []
         self._binds = True
+        self._prepared = False
 
     def __repr__(self) -> str:
         return f"ChatModel({self.name!r}, provider={self.provider!r})"
@@ -115,8 +119,6 @@ class ChatModel:
         Raises:
             ModelError: whatever the chat model raised; see `chat_errors.error_of`.
         """
-        from .chat_errors import error_of
-
         taken = {call["id"] for m in request.messages for call in m.get("calls", ())}
         completion = Completion(taken, piecewise={tool.name for tool in request.tools if tool.piecewise})
         begun = False
@@ -131,8 +133,6 @@ class ChatModel:
             yield event
 
     async def _read(self, request: ModelRequest, completion: Completion) -> AsyncGenerator[ModelEvent, None]:
-        from .chat_messages import Reader
-
         reader, left = Reader(), _Left(None if self._limit else request.max_tokens)
         chat = self._taken(request)
         async with aclosing(self._chunks(chat, request)) as chunks:
@@ -148,12 +148,11 @@ class ChatModel:
             self._idle.append(chat)
 
     async def _chunks(self, chat: BaseChatModel, request: ModelRequest) -> AsyncGenerator[Any, None]:
-        from .chat_messages import as_langchain
-
         messages = [as_langchain(m) for m in request.messages or ({"role": "user", "content": request.query},)]
         tools = request.tools if request.purpose == "reason" else ()
         runnable, arguments = self._bound(chat, tools), dict(self._arguments)
         if request.form is not None and self._asks_for_form(bool(tools)):
+            await self._prepare_form()
             arguments["response_format"] = response_format(request.form)
         stream: AsyncIterator[Any]
         if self._is_async:
@@ -169,8 +168,6 @@ class ChatModel:
                 await close()
 
     def _bound(self, chat: BaseChatModel, tools: Sequence[ToolSpec]) -> Runnable[Any, Any]:
-        from .chat_messages import as_tool
-
         if not tools or not self._binds:
             return chat
         try:
@@ -179,6 +176,13 @@ class ChatModel:
             self._binds = False
             _log.warning("%s cannot bind tools; it is asked without them, and calls none by itself", self.name)
             return chat
+
+    async def _prepare_form(self) -> None:
+        """Let OpenAI's client load what it needs for it, which takes a second, beside the loop and not in it."""
+        if not self._prepared:
+            self._prepared = True
+            client = getattr(self._chat, "root_async_client", None)
+            await POOL.run(lambda: getattr(client, "beta", None), owner=self)
 
     def _asks_for_form(self, beside_tools: bool) -> bool:
         if self._structured is not None:
@@ -218,14 +222,6 @@ class _Left:
         """Count a piece of text."""
         if self._characters is not None and isinstance(event, TextDelta):
             self._characters -= len(event.text)
-
-
-def is_chat_model(value: object) -> bool:
-    """Whether it is a LangChain chat model, or one with arguments bound. Nothing is imported for it."""
-    base = getattr(sys.modules.get("langchain_core.language_models.chat_models"), "BaseChatModel", None)
-    binding = getattr(sys.modules.get("langchain_core.runnables.base"), "RunnableBinding", None)
-    bound = value.bound if binding is not None and isinstance(value, binding) else value
-    return base is not None and isinstance(bound, base)
 
 
 def named(text: str) -> Model:

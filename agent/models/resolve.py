@@ -44,7 +44,7 @@ def resolve(model: str | Model | Any) -> Model:
         from .langchain import named
 
         return named(model)
-    if _is_chat_model(model):
+    if is_chat_model(model):
         from .langchain import ChatModel
 
         return ChatModel(model)
@@ -59,6 +59,15 @@ def resolve(model: str | Model | Any) -> Model:
     )
 
 
+def is_chat_model(value: object) -> bool:
+    """Whether it is a LangChain chat model, or one with arguments bound. Nothing is imported for it: whoever has made
+    one has imported its class."""
+    base = getattr(sys.modules.get("langchain_core.language_models.chat_models"), "BaseChatModel", None)
+    binding = getattr(sys.modules.get("langchain_core.runnables.base"), "RunnableBinding", None)
+    bound = value.bound if binding is not None and isinstance(value, binding) else value
+    return base is not None and isinstance(bound, base)
+
+
 def resolve_all(model: str | Model | Sequence[str | Model] | Any) -> tuple[Model, ...]:
     """The models that are meant, cheapest first: a list of what `resolve` takes, or one of it.
 
@@ -70,15 +79,6 @@ def resolve_all(model: str | Model | Sequence[str | Model] | Any) -> tuple[Model
     if not model:
         raise UnknownModel("model is an empty list; name at least one, such as ['openai:gpt-5-nano', 'openai:gpt-5']")
     return tuple(map(resolve, model))
-
-
-def _is_chat_model(model: Any) -> bool:
-    """Whether it may be one of LangChain's: whoever has made one has imported its module."""
-    if "langchain_core.language_models.chat_models" not in sys.modules:
-        return False
-    from .langchain import is_chat_model
-
-    return is_chat_model(model)
 
 
 def _check(model: Any) -> None:

@@ -333,6 +333,22 @@ def test_an_answers_form_is_asked_for_where_it_is_taken(profile, structured, too
     assert ("response_format" in chat.asked[0]) is sent
 
 
+def test_what_openais_client_loads_for_a_form_is_loaded_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second that OpenAI's client takes before its first answer of a form holds up no other run of the loop."""
+    where: list[str] = []
+
+    class Client:
+        @property
+        def beta(self) -> None:
+            where.append(threading.current_thread().name)
+
+    monkeypatch.setattr(Chunks, "root_async_client", Client(), raising=False)
+    form = AnswerForm(name="Warmth", schema=Warmth.model_json_schema())
+    said(Chunks(chunks=[text("{}"), STOP]), request(form=form), structured=True)
+    assert len(where) == 1
+    assert where[0].startswith("shotclock-model")
+
+
 def test_what_a_chat_model_is_called_and_costs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Name, provider and price are read off the chat model; behind an endpoint of its own it has no known price."""
     monkeypatch.delenv("SHOTCLOCK_PRICES", raising=False)
@@ -405,6 +421,7 @@ def caused(error: Exception) -> Exception:
         (APIConnectionError("no route"), "unreachable", None, None, True),
         (caused(httpx.ReadTimeout("late")), "unreachable", None, None, True),
         (TimeoutError(), "unreachable", None, None, True),
+        (RuntimeError("Event loop is closed"), "unreachable", None, None, True),
         (ValueError("No generation chunks were returned"), "dropped", None, None, True),
         (KeyError("choices"), "malformed", None, None, False),
     ],
