@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .policies.settings import Policy
     from .tools.builtin import builtin_tools
     from .tools.call import Call, Evidence, Passage
+    from .tools.langchain import langchain_tool
     from .tools.mcp.server import McpServer
     from .tools.mcp_servers import mcp_tools
     from .tools.openapi import openapi_tools
@@ -63,6 +64,7 @@ _HOMES = {
     "deadline_headers": ".tools.scope",
     "deadline_hook": ".tools.scope",
     "judge": ".agent.judge",
+    "langchain_tool": ".tools.langchain",
     "load_forecasts": ".agent.forecasts",
     "load_quality": ".agent.quality",
     "local_tracing": ".agent.trace.provider",
@@ -103,6 +105,7 @@ __all__ = [
     "deadline_headers",
     "deadline_hook",
     "judge",
+    "langchain_tool",
     "load_forecasts",
     "load_quality",
     "local_tracing",

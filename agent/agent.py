@@ -38,7 +38,9 @@ from .trace.spans import Recorder
 from .verifiers import Verifier, verifiers_of
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
     from langchain_core.runnables import RunnableConfig
+    from langchain_core.tools import BaseTool
 
     from .graph import Graph
 
@@ -53,10 +55,11 @@ class Agent:
 
     Args:
         model: `"rules"` (embedded, offline, no key), `"openai:NAME"` (any OpenAI-compatible endpoint; `OPENAI_API_KEY`
-            and `OPENAI_BASE_URL` are read), or an object with the `Model` protocol. Or a list of these, cheapest first:
-            the first one is asked, a stronger one goes on where there is doubt, and another one where one fails
-            (`policy.routing`).
-        tools: what the model may call: `@tool` functions, or plain functions with annotations and a docstring.
+            and `OPENAI_BASE_URL` are read), a LangChain chat model or its `"provider:name"` (extra `langchain`), or an
+            object with the `Model` protocol. Or a list of these, cheapest first: the first one is asked, a stronger one
+            goes on where there is doubt, and another one where one fails (`policy.routing`).
+        tools: what the model may call: `@tool` functions, plain functions with annotations and a docstring, or
+            LangChain's tools (`langchain_tool` says what they promise).
         name: what traces call the agent. Default `"agent"`.
         instructions: what the model is told beside the question, after the built-in instructions.
         output_type: what `result.answer` is: text, or a type with a JSON Schema, such as a pydantic model. The model is
@@ -80,8 +83,8 @@ class Agent:
 
     def __init__(
         self,
-        model: str | Model | Sequence[str | Model],
-        tools: Iterable[Tool | Callable[..., Any]] = (),
+        model: str | Model | BaseChatModel | Sequence[str | Model | BaseChatModel],
+        tools: Iterable[Tool | Callable[..., Any] | BaseTool] = (),
         *,
         name: str = "agent",
         instructions: str = "",

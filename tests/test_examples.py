@@ -58,6 +58,12 @@ EXPECTED = {
         r"it is down: The lamp costs 39.90 euros. .large, verified: True.",
         "  fall_back: small failed .small: down for maintenance.",
     ],
+    "langchain_tools": [
+        r"There are 7 lamps in stock. I could not finish delivery",
+        r"deadline, after (0\.\d\d|1\.0[0-5]) s",
+        "stock: ok, trusted: False",
+        "There are 7 lamps in stock. verified: True",
+    ],
     "openapi": [
         "lamps_find: Find lamps by their color. It takes color.",
         "green: verified: True, passed openapi",

@@ -46,6 +46,7 @@ PUBLIC = {
     "deadline_headers",
     "deadline_hook",
     "judge",
+    "langchain_tool",
     "load_forecasts",
     "load_quality",
     "local_tracing",

@@ -27,25 +27,25 @@ _CONNECTIONS = {
 
 def is_final(error: BaseException) -> bool:
     """Whether the server behind it refused the request for good: a 4xx that is not in `PASSING`."""
-    status = _status(error)
+    status = status_of(error)
     return status is not None and 400 <= status < 500 and status not in PASSING
 
 
 def is_throttled(error: BaseException) -> bool:
     """Whether the server behind it has too many requests, and says so."""
-    return _status(error) == 429
+    return status_of(error) == 429
 
 
 def passes(error: BaseException) -> bool:
     """Whether such failures are known to pass: the server says so, or no answer came from it."""
-    status = _status(error)
+    status = status_of(error)
     if status is not None:
         return status in PASSING or 500 <= status < 600
     kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
     return bool(kinds & _CONNECTIONS)
 
 
-def _status(error: BaseException) -> int | None:
+def status_of(error: BaseException) -> int | None:
     """The HTTP status of the answer that an exception carries."""
     for holder in (_held(error, "response"), error):
         for name in ("status_code", "status"):

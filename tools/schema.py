@@ -86,7 +86,7 @@ class Schema:
         try:
             read: dict[str, Any] = vars(self._validate(dict(arguments)))
         except ValidationError as error:
-            return Problem(_explain(self._tool, error, self._names))
+            return Problem(explain(self._tool, error, self._names))
         return read
 
     def problem_of_result(self, value: Any) -> str | None:
@@ -225,7 +225,8 @@ def _result_adapter(annotation: Any) -> TypeAdapter[Any] | None:
         return None
 
 
-def _explain(tool: str, error: ValidationError, names: tuple[str, ...]) -> str:
+def explain(tool: str, error: ValidationError, names: tuple[str, ...]) -> str:
+    """What a model is told of arguments that do not fit: what is wrong, and the names of what the tool takes."""
     parts = []
     for item in error.errors(include_url=False, include_context=False)[:3]:
         where = ".".join(map(str, item["loc"])) or "arguments"

@@ -19,6 +19,7 @@ from .schema import Schema
 
 if TYPE_CHECKING:
     from .declared import DeclaredSchema
+    from .langchain.schema import ModelSchema
 
 Isolation = Literal["auto", "loop", "thread", "process"]
 """Where a tool's code runs.
@@ -84,14 +85,16 @@ class Tool:
         trusted: bool = True,
         checks: Sequence[Callable[..., Any]] = (),
         fallback: Tool | None = None,
-        schema: Schema | DeclaredSchema | None = None,
+        schema: Schema | DeclaredSchema | ModelSchema | None = None,
     ) -> None:
         _check_callable(function)
         self.function: Callable[..., Any] = function.function if isinstance(function, Tool) else function
         self.name = _name(function, name)
         _refuse_streams(self.name, self.function)
-        # One that is written down, as a server's is, comes from `from_schema`.
-        self.schema: Schema | DeclaredSchema = Schema(self.name, self.function) if schema is None else schema
+        # One that is written down, as a server's is, comes from `from_schema`; LangChain's tools have theirs.
+        self.schema: Schema | DeclaredSchema | ModelSchema = (
+            Schema(self.name, self.function) if schema is None else schema
+        )
         self.description = self.schema.description
         try:
             self.timeout = seconds(f"timeout of tool {self.name!r}", timeout)

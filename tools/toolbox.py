@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..policies.errors import InvalidTool
+from .langchain import is_langchain_tool, langchain_tool
 from .tool import Tool
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
 
 
 class Toolbox:
     """An agent's tools, in the order they were given.
 
     Args:
-        tools: tools, or plain functions, which are made tools.
+        tools: tools, plain functions, which are made tools, or LangChain's tools.
 
     Raises:
         InvalidTool: two tools share one name, something is no tool, or `tools` is no list of them.
     """
 
-    def __init__(self, tools: Iterable[Tool | Callable[..., Any]] = ()) -> None:
+    def __init__(self, tools: Iterable[Tool | Callable[..., Any] | BaseTool] = ()) -> None:
         self._tools: dict[str, Tool] = {}
         for item in _listed(tools):
-            made = item if isinstance(item, Tool) else Tool(item)
+            made = _made(item)
             if made.schema.unbound:
                 raise InvalidTool(f"tool {made.name!r} is a method; pass it from an instance, such as shop.{made.name}")
             if made.name in self._tools:
@@ -47,9 +51,16 @@ class Toolbox:
         return f"There is no tool named {name[:64]!r}{hint}. The tools are: {', '.join(self._tools) or 'none'}."
 
 
-def _listed(tools: Any) -> Iterable[Tool | Callable[..., Any]]:
-    if isinstance(tools, Tool) or callable(tools):
-        name = getattr(tools, "__name__", type(tools).__name__)
+def _made(item: Any) -> Tool:
+    if isinstance(item, Tool):
+        return item
+    return langchain_tool(item) if is_langchain_tool(item) else Tool(item)
+
+
+def _listed(tools: Any) -> Iterable[Tool | Callable[..., Any] | BaseTool]:
+    # A LangChain tool can be iterated over, as any pydantic model.
+    if isinstance(tools, Tool) or callable(tools) or is_langchain_tool(tools):
+        name = getattr(tools, "__name__", None) or getattr(tools, "name", type(tools).__name__)
         raise InvalidTool(f"tools must be a list of tools, got one tool; write tools=[{name}]")
     if isinstance(tools, (str, bytes)) or not isinstance(tools, Iterable):
         raise InvalidTool(

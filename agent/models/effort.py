@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from .base import Model, ModelEvent, ModelRequest
+
+EFFORTS: Final = ("low", "medium", "high")
+"""Efforts that every model takes which takes any."""
+
+_THINKS = re.compile(r"(?:o1|o3|o3-mini|o4-mini|gpt-5|gpt-5-mini|gpt-5-nano)(?:-\d{4}-\d{2}-\d{2})?$")
+
+
+def thinks(name: str) -> bool:
+    """Whether a model of this name at OpenAI is known to take `reasoning_effort`."""
+    return _THINKS.match(name) is not None
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ from ...tools import http
 from . import prices
 from .base import Message, ModelEvent, ModelRequest, Pace, Price, ToolSpec
 from .completion import NOT_JSON, QUOTE, Completion, error_in, explanation, loaded, status_in
+from .effort import EFFORTS, thinks
 from .forms import response_format
 
 OFFICIAL = "https://api.openai.com/v1"
@@ -32,9 +33,6 @@ _RESERVED = {"messages", "model", "stream", "tools", "max_tokens", "max_completi
 _REFUSED = (400, 404, 415, 422, 501)
 _FORM = re.compile(r"response_format|json_schema|schema|structured|grammar|guided", re.IGNORECASE)
 """Words by which endpoints say that they do not take `response_format`."""
-
-_THINKS = re.compile(r"(?:o1|o3|o3-mini|o4-mini|gpt-5|gpt-5-mini|gpt-5-nano)(?:-\d{4}-\d{2}-\d{2})?$")
-_EFFORTS = ("low", "medium", "high")
 
 LimitField = Literal["max_tokens", "max_completion_tokens"]
 
@@ -99,8 +97,8 @@ class OpenAI:
         self._limit_field: LimitField = limit_field or _limit_field(self._origin)
         self._structured = structured
         self._official = _is_official(self._origin)
-        known = self._official and "reasoning_effort" not in self._extra and _THINKS.match(name) is not None
-        self._efforts = frozenset(efforts if efforts is not None else _EFFORTS if known else ())
+        known = self._official and "reasoning_effort" not in self._extra and thinks(name)
+        self._efforts = frozenset(efforts if efforts is not None else EFFORTS if known else ())
         self._url = http.beneath(self._base_url, "chat/completions")
         self.price: Price | None = price or prices.lookup(name, self._base_url)
         http.prepare()

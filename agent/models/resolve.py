@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from ...policies.errors import UnknownModel
 from .base import Model, Pace, Price
+
+_PROVIDER = re.compile(r"(?!openai:)[a-z][a-z0-9_-]*:\S.*")
+"""A model of another provider, by the name that LangChain has for that one."""
 
 
 def resolve(model: str | Model | Any) -> Model:
@@ -17,10 +22,14 @@ def resolve(model: str | Model | Any) -> Model:
     |----------------------------|--------------------------------------------------------------------------|
     | `"rules"`                  | `Rules()`: embedded, offline                                             |
     | `"openai:NAME"`            | `OpenAI("NAME")`: the endpoint of `OPENAI_BASE_URL`, or the official one |
+    | a LangChain chat model     | that one, as `ChatModel` adapts it                                       |
+    | `"PROVIDER:NAME"`          | the chat model that LangChain's `init_chat_model` makes of it            |
     | an object that is a `Model`| that object, as it is                                                    |
 
     Raises:
-        UnknownModel: it is none of these, its key is missing, or one of its attributes is not what `Model` says.
+        UnknownModel: it is none of these, its key or its provider's package is missing, or one of its attributes is not
+            what `Model` says.
+        MissingExtra: it is a `"PROVIDER:NAME"`, and LangChain is not installed.
     """
     # The adapters are imported where they are used: `shotclock --help` must not pay for an HTTP client.
     if isinstance(model, str) and model == "rules":
@@ -31,14 +40,32 @@ def resolve(model: str | Model | Any) -> Model:
         from .openai import OpenAI
 
         return OpenAI(model.removeprefix("openai:"))
+    if isinstance(model, str) and _PROVIDER.fullmatch(model):
+        from .langchain import named
+
+        return named(model)
+    if is_chat_model(model):
+        from .langchain import ChatModel
+
+        return ChatModel(model)
     # A class has the attributes of its instances too, and is a likely slip: `Agent(Scripted)`.
     if isinstance(model, Model) and not isinstance(model, type):
         _check(model)
         return model
     raise UnknownModel(
-        "model must be 'rules', 'openai:NAME' (such as 'openai:gpt-5-mini') or an object with the Model protocol "
+        "model must be 'rules', 'openai:NAME' (such as 'openai:gpt-5-mini'), another provider's 'PROVIDER:NAME' "
+        "(such as 'anthropic:claude-sonnet-4-5'), a LangChain chat model or an object with the Model protocol "
         f"(name, provider, price, pace, stream), got {_described(model)}"
     )
+
+
+def is_chat_model(value: object) -> bool:
+    """Whether it is a LangChain chat model, or one with arguments bound. Nothing is imported for it: whoever has made
+    one has imported its class."""
+    base = getattr(sys.modules.get("langchain_core.language_models.chat_models"), "BaseChatModel", None)
+    binding = getattr(sys.modules.get("langchain_core.runnables.base"), "RunnableBinding", None)
+    bound = value.bound if binding is not None and isinstance(value, binding) else value
+    return base is not None and isinstance(bound, base)
 
 
 def resolve_all(model: str | Model | Sequence[str | Model] | Any) -> tuple[Model, ...]:
