@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .agent.agent import Agent
-    from .agent.events import CallFinished, CallStarted, Event, RunStarted, TextDelta, Warned
+    from .agent.events import (
+        BudgetTick,
+        CallFinished,
+        CallProgress,
+        CallStarted,
+        Event,
+        Judged,
+        Provisional,
+        RunStarted,
+        TextDelta,
+        TextWithdrawn,
+        Warned,
+    )
     from .agent.forecasts import load_forecasts, save_forecasts
     from .agent.judge import judge
     from .agent.models.base import Model
@@ -32,6 +44,7 @@ if TYPE_CHECKING:
     from .tools.mcp.server import McpServer
     from .tools.mcp_servers import mcp_tools
     from .tools.openapi import openapi_tools
+    from .tools.progress import progress
     from .tools.scope import arriving, deadline_headers, deadline_hook, remaining
     from .tools.tool import Tool, tool
 
@@ -39,20 +52,25 @@ _HOMES = {
     "Agent": ".agent.agent",
     "Answered": ".agent.verifiers",
     "Budget": ".policies.budget",
+    "BudgetTick": ".agent.events",
     "Call": ".tools.call",
     "CallFinished": ".agent.events",
+    "CallProgress": ".agent.events",
     "CallStarted": ".agent.events",
     "Event": ".agent.events",
     "Evidence": ".tools.call",
+    "Judged": ".agent.events",
     "McpServer": ".tools.mcp.server",
     "Model": ".agent.models.base",
     "Passage": ".tools.call",
     "Policy": ".policies.settings",
+    "Provisional": ".agent.events",
     "Result": ".agent.result",
     "RunStarted": ".agent.events",
     "ShotclockError": ".policies.errors",
     "Spend": ".policies.budget",
     "TextDelta": ".agent.events",
+    "TextWithdrawn": ".agent.events",
     "Tool": ".tools.tool",
     "ToolError": ".policies.errors",
     "UsageError": ".policies.errors",
@@ -68,8 +86,9 @@ _HOMES = {
     "load_forecasts": ".agent.forecasts",
     "load_quality": ".agent.quality",
     "local_tracing": ".agent.trace.provider",
-    "openapi_tools": ".tools.openapi",
     "mcp_tools": ".tools.mcp_servers",
+    "openapi_tools": ".tools.openapi",
+    "progress": ".tools.progress",
     "remaining": ".tools.scope",
     "save_forecasts": ".agent.forecasts",
     "save_quality": ".agent.quality",
@@ -80,20 +99,25 @@ __all__ = [
     "Agent",
     "Answered",
     "Budget",
+    "BudgetTick",
     "Call",
     "CallFinished",
+    "CallProgress",
     "CallStarted",
     "Event",
     "Evidence",
+    "Judged",
     "McpServer",
     "Model",
     "Passage",
     "Policy",
+    "Provisional",
     "Result",
     "RunStarted",
     "ShotclockError",
     "Spend",
     "TextDelta",
+    "TextWithdrawn",
     "Tool",
     "ToolError",
     "UsageError",
@@ -111,6 +135,7 @@ __all__ = [
     "local_tracing",
     "mcp_tools",
     "openapi_tools",
+    "progress",
     "remaining",
     "save_forecasts",
     "save_quality",

@@ -69,4 +69,6 @@ def _judge(run: Run, check: AgreesWith, one: str, two: str) -> None:
         run.warn(f"{reason[0].upper()}{reason[1:]}.")
     for item in (first, second):
         run.evidence[at[item.id]] = replace(item, verdict=verdict)
+        if run.voice is not None:
+            run.voice.result(run.evidence[at[item.id]])
     run.trace.decision("verify", "agree" if agree else "disagree", reason, calls=f"{first.id}, {second.id}")

@@ -120,7 +120,8 @@ def _begin(run: Run, call: Call, early: EarlySituation | None = None) -> asyncio
 
 
 async def _one(run: Run, call: Call) -> Evidence:
-    run.tell(CallStarted(call=call, at=run.elapsed))
+    if run.voice is not None:
+        run.tell(CallStarted(call=call, at=run.elapsed))
     try:
         evidence = await held(run, call) or await run.pipeline.call(call)
     except Exception as error:  # a fault of ours costs this call, not its siblings, and is reported as one
@@ -131,7 +132,9 @@ async def _one(run: Run, call: Call) -> Evidence:
     run.evidence.append(evidence)
     if isinstance(evidence.outcome, Skipped) and evidence.outcome.limit == "trust":
         run.warn(f"{call.tool} was not called: {evidence.outcome.reason}.")
-    run.tell(CallFinished(evidence=evidence, at=run.elapsed))
+    if run.voice is not None:
+        run.tell(CallFinished(evidence=evidence, at=run.elapsed))
+        run.voice.result(evidence)
     return evidence
 
 

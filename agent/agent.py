@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from ..policies.budget import Budget
+from ..policies.budget import Budget, seconds
 from ..policies.deadline import Deadline
 from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError
 from ..policies.settings import Policy
@@ -33,9 +34,11 @@ from .output import output_of
 from .prompts import BASE
 from .result import Result
 from .run import Run
+from .streamed import TICK, streamed
 from .tally import Tally
 from .trace.spans import Recorder
 from .verifiers import Verifier, verifiers_of
+from .voice import Voice
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -174,7 +177,8 @@ class Agent:
         """`run` for callers without an event loop, on a loop thread of its own: on time even when a tool blocks the
         loop.
 
-        Takes and raises what `run` does, and `on_event`: told of each event, in the loop's thread; it must be quick.
+        Takes and raises what `run` does, and `on_event`: told of each event but budget ticks and the result, in the
+        loop's thread, or at the deadline in the caller's where that loop is blocked. It must be quick.
         """
         run = self._start(query, budget, metadata, thread_id, time.monotonic, on_event)
         from .supervisor import wait
@@ -185,30 +189,32 @@ class Agent:
         finally:
             LOOPS.give_back(thread)
 
-    async def stream(
+    def stream(
         self,
         query: str,
         *,
         budget: Budget | None = None,
         thread_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
-    ) -> AsyncIterator[Event]:
-        """`run` as an iterator of events that ends with the `Result`. A consumer that leaves cancels the run.
+        tick: float | str | timedelta | None = TICK,
+    ) -> AsyncGenerator[Event, None]:
+        """`run` as an iterator of events that ends with the `Result`; it begins when the first one is asked for.
 
-        Text deltas are provisional; only the result says what was checked. A slow consumer does not delay the run:
-        events
-        wait for it. Takes and raises what `run` does.
+        A consumer that leaves cancels the run: it closes the stream (`aclose`, `contextlib.aclosing`), or is cancelled
+        itself. A slow one does not delay it: what it has not read waits, text in one piece, progress only as the
+        newest. `docs/embedding.md` has the events and what they promise.
+
+        Takes and raises what `run` does; what is wrong with the query is raised at once.
+
+        Args:
+            tick: seconds between two budget ticks; 0 or `None` gives none. Default 0.1.
         """
-        events: asyncio.Queue[Event | None] = asyncio.Queue()
-        run = self._start(query, budget, metadata, thread_id, asyncio.get_running_loop().time, events.put_nowait)
-        task = asyncio.ensure_future(self._supervised(run, thread_id))
-        task.add_done_callback(lambda done: events.put_nowait(None))  # however it ended: nothing more comes
-        try:
-            while (event := await events.get()) is not None:
-                yield event
-            yield await task
-        finally:
-            task.cancel()
+        text, every = self._read(query), seconds("tick", tick)
+
+        def start(emit: Callable[[Event], None]) -> Run:
+            return self._start(text, budget, metadata, thread_id, asyncio.get_running_loop().time, emit)
+
+        return streamed(start, lambda run: self._supervised(run, thread_id), every or None)
 
     def feedback(
         self,
@@ -310,7 +316,7 @@ class Agent:
             plan=plan,
             memory=self.memory,
             instructions=self._instructions,
-            emit=emit,
+            voice=None if emit is None else Voice(emit, lambda: now() - started),
             verifiers=self.verifiers,
             tally=self._tally,
             ladder=Ladder(self.models),

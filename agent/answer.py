@@ -49,24 +49,26 @@ async def answer(state: State, runtime: Runtime[Run]) -> Command[Literal["reason
     await settle(run)
     messages = [*state["messages"], *news(run)]
     if text.strip() and run.whole:
-        run.answer = checked(run, text, by=run.spoke, unanswered=run.unanswered)
-        run.answer = await _settled(run, messages, run.answer)
+        first = run.land(checked(run, text, by=run.spoke, unanswered=run.unanswered))
+        run.answer = await _settled(run, messages, first)
         if run.reopened is not None:
             return _reopen(run, run.reopened)
         if run.answer.verdict.outcome == "fail":
-            run.answer = await _instead(run, run.answer)
-        run.answer = await _with_gap(run, run.answer)
+            run.land(await _instead(run, run.answer))
+        run.land(await _with_gap(run, run.answer))
         return Command(goto=_END, update={"messages": [] if run.answer.text == text else [_message(run.answer)]})
     # The best answer so far stands outside the graph before anything else is awaited.
-    run.answer = _from_draft(run, text, run.spoke) or await _written(run, messages) or composed(run)
-    run.answer = await _with_gap(run, await verified(run, run.answer))
-    return Command(goto=_END, update={"messages": [_message(run.answer)]})
+    best = run.land(_from_draft(run, text, run.spoke) or await _written(run, messages) or composed(run))
+    best = run.land(await _with_gap(run, await verified(run, best)))
+    return Command(goto=_END, update={"messages": [_message(best)]})
 
 
 def _reopen(run: Run, refused: Verdict) -> Command[Literal["reason", "__end__"]]:
     """Ask the model again, with the tools: what it rests on may have been wrong, and may be looked up."""
     run.reopened = run.ending = None
     run.turns.forget()
+    if run.voice is not None:
+        run.voice.withdraw("refused")
     told = Message(role="user", content=LOOK_UP.format(reason=refused.reason))
     return Command(goto="reason", update={"messages": [told]})
 
@@ -79,7 +81,7 @@ async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
     """The model's answer as its checks leave it: a stronger one writes it again where they refused it or left it open,
     and else the same one where they refused it; each where another one fits."""
     made = 0.0 if timing.embedded(run.model) else run.tally.made(first.by, run.elapsed)
-    best = run.answer = await verified(run, first, _stake(run, first, made))
+    best = run.land(await verified(run, first, _stake(run, first, made)))
     if run.refused.split() == best.text.split():
         return best  # it says the same again, after all that it could look up
     while best.verdict.outcome != "pass":
@@ -93,6 +95,8 @@ async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
             if again.tools:
                 run.reopened, run.refused = best.verdict, best.text
                 return best
+        if run.voice is not None and doubted == "fail":
+            run.voice.withdraw("refused")
         request = (AGAIN if doubted == "fail" else OPEN).format(reason=best.verdict.reason)
         until = run.last if risen is None else Deadline.after(run.now(), risen.seconds).earlier(run.last)
         turn = await infer(run, told(run, messages, request), (), "answer", until, fall_back=risen is None)
@@ -117,8 +121,7 @@ async def _better(run: Run, best: Answer, turn: Turn, stake: Stake) -> tuple[Ans
     other = await verified(run, anew, stake)
     if _rank(other) <= _rank(best):
         return best, False
-    run.answer = other
-    return other, True
+    return run.land(other), True
 
 
 def _said(turn: Turn) -> bool:
@@ -238,6 +241,8 @@ def checked(
     if composed and grounding.verdict.outcome == "pass" and not speaks_of(run.query, stated):
         grounding = replace(left_open("it states what was found, and nothing of what was asked"), vain=True)
     span.end(grounding.verdict)
+    if run.voice is not None:
+        run.voice.answer(text, grounding.verdict)
     boasts = any(sentence.problem == "claim" for sentence in grounding.sentences)
     unanswered = unanswered or grounding.vain
     return Answer(text=text, verdict=grounding.verdict, composed=composed, unanswered=unanswered, boasts=boasts, by=by)

@@ -99,6 +99,8 @@ def _settled(run: Run, item: Evidence, verdict: Verdict, said: bool) -> bool:
     if place is None or verdict.outcome == "unsure":
         return False
     run.evidence[place] = replace(run.evidence[place], verdict=verdict)
+    if run.voice is not None:
+        run.voice.result(run.evidence[place])
     if verdict.outcome == "fail":
         told = f"The result of {item.tool} that you were shown is withdrawn; do not use it"
         run.aside.refused.append(f"{told}: {verdict.reason}." if not item.untrusted else

@@ -79,8 +79,9 @@ class Result:
         return tuple(Decision.of(*made).to_dict() for made in self.decided)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values, as `shotclock ask --json` prints them."""
+        """As JSON values, as `shotclock ask --json` prints them and servers send them: the last event of a stream."""
         return {
+            "type": "result",
             "answer": to_jsonable_python(self.answer, fallback=str),
             "model": self.model,
             "answered": self.answered,
@@ -93,7 +94,7 @@ class Result:
                 "reason": self.verdict.reason,
                 "verifier": self.verdict.verifier,
             },
-            "evidence": [item.to_dict() for item in self.evidence],
+            "evidence": to_jsonable_python([item.to_dict() for item in self.evidence], fallback=str),
             "spend": self.spend.to_dict(),
             "budget": self.budget.to_dict(),
             "warnings": list(self.warnings),

@@ -42,6 +42,7 @@ from .specs import specs_of
 from .tally import Tally
 from .trace.spans import RunTrace
 from .turns import Turns
+from .voice import Voice
 
 if TYPE_CHECKING:
     from .stream import Turn
@@ -96,6 +97,7 @@ class Run:
         plan: what is kept back, and who writes the final answer.
         memory: what the agent knows of its tools and model from earlier runs.
         seen: what the model has been shown, and by whose word.
+        voice: tells whoever streams the run what happens; `None` where nobody listens.
         verifiers: what the product checks answers with.
         tally: how often costly ones of them refused, over the agent's runs.
         output: the type that answers have; `None` is text.
@@ -132,7 +134,7 @@ class Run:
     plan: Plan
     memory: Memory = field(default_factory=Memory)
     instructions: str = ""
-    emit: Callable[[Event], None] | None = None
+    voice: Voice | None = None
     verifiers: tuple[Callable[..., Any], ...] = ()
     tally: Tally = field(default_factory=Tally)
     verifying: float = 0.0
@@ -190,6 +192,7 @@ class Run:
             memory=self.memory,
             own=self.own,
             seen=self.seen,
+            report=None if self.voice is None else self.voice.progress,
         )
         self.pipeline = Pipeline(self.toolbox, scope)
         stopping = self.policy.stopping
@@ -226,8 +229,15 @@ class Run:
 
     def tell(self, event: Event) -> None:
         """Hand an event to whoever streams the run."""
-        if self.emit is not None:
-            self.emit(event)
+        if self.voice is not None:
+            self.voice.say(event)
+
+    def land(self, answer: Answer) -> Answer:
+        """Keep the best answer so far, outside the graph, before anything else is awaited."""
+        self.answer = answer
+        if self.voice is not None:
+            self.voice.best(answer)
+        return answer
 
     def warn(self, message: str) -> None:
         """Tell the user something, once."""
@@ -319,6 +329,8 @@ class Run:
         if self._enclosing.brought is not None:
             self._enclosing.brought.update({item.origin: item.tool for item in self.evidence if item.untrusted})
         self.trace.end_run(status, ending.stop_reason, verified, spend, answer=answer.text)
+        if self.voice is not None:
+            self.voice.end(answer.text)
         return Result(
             answer=answer.text if self.output is None else answer.value,
             model=answer.by,

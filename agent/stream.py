@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -18,9 +18,8 @@ from ..tools.content import sound
 from ..tools.landing import message_of
 from . import timing
 from .act import begin_partly
-from .events import TextDelta as TextEvent
 from .identity import TurnIds
-from .models.base import CallDelta, CallReady, Finish, ModelEvent, ModelRequest, TextDelta, ToolSpec, Usage
+from .models.base import CallDelta, CallReady, Finish, ModelEvent, ModelRequest, TextDelta, Usage
 from .run import Run
 
 MOST_CHARACTERS = 1_000_000
@@ -46,6 +45,7 @@ class Turn:
         first: seconds until its first event; `None` where none came.
         limited: the limit its tokens were bounded by, where it had not finished when they were used up.
         stopped: why it was cut before its time was up, and what comes then.
+        draft: the number of its text among what is shown of the run; `None` where nothing of it was.
         disarming: takes out of what is shown meanwhile what a screen would fetch.
         calls: the calls whose arguments were complete.
         ids: what the run calls them.
@@ -72,6 +72,7 @@ class Turn:
     stopped: Cut | None = None
     by: str = ""
     took: float = 0.0
+    draft: int | None = None
     disarming: Disarming = field(default_factory=Disarming)
     _parts: list[str] = field(default_factory=list)
 
@@ -115,7 +116,7 @@ async def read(run: Run, model: Speaker, request: ModelRequest, turn: Turn, on_c
         async with _closing(model.stream(request)) as stream:
             breath = started = run.now()
             async for event in stream:
-                _take(run, turn, event, request.tools, on_call)
+                _take(run, turn, event, request, on_call)
                 now = run.now()
                 if turn.first is None and (turn.written or turn.heard or turn.calls):
                     turn.first = now - started
@@ -151,30 +152,31 @@ async def _closing(stream: AsyncIterator[ModelEvent]) -> AsyncIterator[AsyncIter
             await close()
 
 
-def _take(run: Run, turn: Turn, event: object, offered: Sequence[ToolSpec], on_call: Callable[[Call], None]) -> None:
+def _take(run: Run, turn: Turn, event: object, request: ModelRequest, on_call: Callable[[Call], None]) -> None:
     match event:
         case TextDelta(text=str(text)):
-            turn.write(sound(text))
-            _show(run, turn.disarming.add(text) if run.disarms else text)
+            text = sound(text)
+            turn.write(text)
+            if run.voice is not None:
+                run.voice.text(turn, turn.disarming.add(text) if run.disarms else text, request.purpose)
         case CallDelta(id=str(), tool=str(), text=str()):
             turn.heard += len(event.text)
-            if any(spec.piecewise and spec.name == event.tool for spec in offered):
+            if run.voice is not None:
+                run.voice.called(turn)
+            if any(spec.piecewise and spec.name == event.tool for spec in request.tools):
                 begin_partly(run, CallDelta(turn.ids.begun(event.id, run.ids), event.tool, event.text))
         case CallReady(call=call) if len(turn.calls) < MOST_CALLS:
             call = _sound_call(call, turn.ids.ready(str(call.id), run.ids))
             turn.calls.append(call)
+            if run.voice is not None:
+                run.voice.called(turn)
             on_call(call)
         case Usage(input_tokens=sent, output_tokens=written):
             turn.usage = Usage(input_tokens=_count(sent), output_tokens=_count(written))
         case Finish():
             turn.finish = event
-            _show(run, turn.disarming.end())
-
-
-def _show(run: Run, text: str) -> None:
-    """Tell whoever streams the run what is being written."""
-    if text:
-        run.tell(TextEvent(text=text, at=run.elapsed))
+            if run.voice is not None:
+                run.voice.text(turn, turn.disarming.end(), request.purpose)
 
 
 def _sound_call(call: Call, identity: str) -> Call:

@@ -40,8 +40,10 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig) -> Result:
     loop = asyncio.get_running_loop()
     # A virtual clock jumps over the time that a real thread would measure.
     watch = None if getattr(loop, "virtual", False) else WATCHDOG.add(loop)
-    run.tell(RunStarted(trace_id=run.trace.trace_id, latency=run.budget.latency,
-                        soft=None if run.soft.never else run.soft.at - run.started))  # fmt: skip
+    if run.voice is not None:
+        run.voice.open(loop)
+        run.tell(RunStarted(trace_id=run.trace.trace_id, latency=run.budget.latency,
+                            soft=None if run.soft.never else run.soft.at - run.started))  # fmt: skip
     run.writer = Writer(run)
     run.writer.arm()
     inputs = State(messages=[Message(role="user", content=run.query)], evidence=[], turn=0)
@@ -55,7 +57,7 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig) -> Result:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
         run.count_stubborn()
-        run.close(_last_resort(run))
+        close_cancelled(run)
         raise
     finally:
         if watch is not None:
@@ -65,6 +67,12 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig) -> Result:
     await asyncio.sleep(0)  # one turn of the loop, in which everything well-behaved obeys its cancellation
     run.count_stubborn()
     return run.close(run.answer or _last_resort(run))
+
+
+def close_cancelled(run: Run) -> None:
+    """Close a run whose caller cancelled it, so that its trace is whole; nobody takes the result."""
+    run.end("cancelled", "the caller cancelled the run")
+    run.close(_last_resort(run))
 
 
 def wait(run: Run, coroutine: Coroutine[Any, Any, Result], thread: LoopThread) -> Result:

@@ -22,6 +22,8 @@ def of_type(run: Run, output: Output, text: str, by: str, *, partial: bool = Fal
     found = output.read(text, partial=partial)
     if isinstance(found, Misfit):
         verdict = Verdict.failed(OUTPUT, found.reason)
+        if run.voice is not None:
+            run.voice.answer(text, verdict)
         return Answer(text=text, verdict=verdict, by=by, misfit=found.reason)
     return Answer(text=output.write(found), verdict=_verdict(run, output, found), by=by, value=found, gap=partial)
 
@@ -41,4 +43,6 @@ def _verdict(run: Run, output: Output, value: object) -> Verdict:
     span = run.trace.verify("answer", verifier="grounding", node="answer")
     verdict = grounded(run, output.spoken(value), asked=output.fields).verdict
     span.end(verdict)
+    if run.voice is not None:
+        run.voice.answer(output.write(value), verdict)
     return verdict

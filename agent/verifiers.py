@@ -143,7 +143,10 @@ async def verified(run: Run, answer: Answer, stake: Stake | None = None) -> Answ
             said.append(found)
             if found[0].outcome == "fail":
                 break
-    return replace(answer, verdict=together(answer.verdict, said))
+    whole = replace(answer, verdict=together(answer.verdict, said))
+    if run.voice is not None and said:
+        run.voice.answer(whole.text, whole.verdict)
+    return whole
 
 
 async def _ask(run: Run, verifier: Verifier, answered: Answered, until: Deadline) -> tuple[Verdict, bool]:

@@ -18,6 +18,7 @@ from .gate import Gate
 from .isolation import abandon, held, start
 from .landing import Landed, ended, message_of
 from .lent import AttemptSpan, Scope
+from .progress import Reports
 from .prospect import Cut, Prospect
 from .race import Race
 from .scope import ENCLOSING, Enclosing
@@ -139,7 +140,8 @@ class Attempts:
         if not scope.trace.silent:
             attempt.span = self._span(attempt, kind, timeout, leave.prospect)
         origins = {**scope.seen.origins, **job.drawn_from} if job.drawn_from else scope.seen.origins
-        token = ENCLOSING.set(Enclosing(until, scope.ledger, origins, attempt.brought))
+        report = None if scope.report is None else Reports(scope.report, attempt)
+        token = ENCLOSING.set(Enclosing(until, scope.ledger, origins, attempt.brought, report))
         try:
             with _NOTHING if attempt.span is None else attempt.span.context():
                 attempt.future = start(attempt)

@@ -71,6 +71,7 @@ class Scope:
         memory: what is known of the tools from this run and others.
         own: told of every future that was given up and runs on, so that the run can count it.
         seen: what the run's model has been shown.
+        report: told, by call and tool, how far a tool says that it is; from any thread. `None` where nobody listens.
     """
 
     ledger: Ledger
@@ -82,3 +83,4 @@ class Scope:
     own: Callable[[asyncio.Future[Any]], None]
     seen: Seen = field(default_factory=Seen)
     answer: Deadline = NEVER
+    report: Callable[[str, str, float | None, str], None] | None = None

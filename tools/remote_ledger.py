@@ -55,6 +55,10 @@ class RemoteLedger:
         with self._lock:
             self._open = False
 
+    def report(self, fraction: float | None, message: str) -> None:
+        """The call says how far it is."""
+        self._said("report", fraction, message)
+
     def _said(self, *question: Any, otherwise: Any = None) -> Any:
         if os.getpid() != self._process:  # before the lock, which a fork may have copied locked
             return otherwise
@@ -98,12 +102,19 @@ class LedgerDesk:
             "settle": self._settle,
             "release": self._release,
             "brought": self._brought,
+            "report": self._report,
         }
 
     @property
     def message(self) -> dict[str, Any]:
-        """What the worker is told beforehand: whether there is a ledger, and what the run's model was shown."""
-        return {"ledger": self._enclosing.ledger is not None, "origins": dict(self._enclosing.origins)}
+        """What the worker is told beforehand: whether there is a ledger, whether anybody listens to how far the call
+        is, and what the run's model was shown."""
+        enclosing = self._enclosing
+        return {
+            "ledger": enclosing.ledger is not None,
+            "report": enclosing.report is not None,
+            "origins": dict(enclosing.origins),
+        }
 
     def answer(self, question: bytes) -> bytes:
         """The answer to one question.
@@ -140,6 +151,10 @@ class LedgerDesk:
     def _brought(self, brought: dict[str, str]) -> None:
         if self._enclosing.brought is not None:
             self._enclosing.brought.update(brought)
+
+    def _report(self, fraction: float | None, message: str) -> None:
+        if self._enclosing.report is not None:
+            self._enclosing.report(fraction, message)
 
 
 def _refused(claim: Claim) -> Refusal:

@@ -171,7 +171,7 @@ async def test_what_is_no_question_ends_the_worker(there):
 def test_outside_a_run_there_is_nothing_to_ask():
     """A tool that is called without a run has no ledger above it."""
     desk = LedgerDesk(Enclosing())
-    assert desk.message == {"ledger": False, "origins": {}}
+    assert desk.message == {"ledger": False, "report": False, "origins": {}}
     remote = RemoteLedger(desk.answer)
     assert isinstance(remote.reserve(Claim(tool_calls=1)), Refusal)
     assert (remote.check(Claim()), remote.left()) == (None, {})

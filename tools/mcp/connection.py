@@ -23,6 +23,8 @@ from opentelemetry import baggage, context
 
 from ...policies.errors import ToolError
 from ..loops import LoopThread
+from ..progress import Report, share_of
+from ..scope import ENCLOSING
 from .limits import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
@@ -98,17 +100,18 @@ class Connection:
         """
         if self._ended is None or self._ended.done():
             raise Unavailable(f"the connection to {self.shown} is closed")
-        return await asyncio.wrap_future(self._thread.submit(self._call(name, dict(arguments))))
+        return await asyncio.wrap_future(self._thread.submit(self._call(name, dict(arguments), ENCLOSING.get().report)))
 
     # On the thread.
 
-    async def _call(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
+    async def _call(self, name: str, arguments: dict[str, Any], report: Report | None) -> types.CallToolResult:
         session = await self._connected()
         # The span around the call travels in `_meta`; baggage is the product's own, and none of a server's business.
         context.attach(baggage.clear())
         request = types.CallToolRequest(params=types.CallToolRequestParams(name=name, arguments=arguments))
         try:
-            return await session.send_request(request, types.CallToolResult)
+            told = None if report is None else _progress(report)
+            return await session.send_request(request, types.CallToolResult, progress_callback=told)
         except asyncio.CancelledError:
             self._doubt(session)
             raise
@@ -270,6 +273,15 @@ class Connection:
             self._why = f"there is no program {self.server.command[0]!r}" if self.server.command else str(error)
         else:
             self._why = self._reason() if closed else _first_line(error)
+
+
+def _progress(report: Report) -> Any:
+    """What the library calls with a server's account of how far a call is."""
+
+    async def told(progress: float, total: float | None, message: str | None) -> None:
+        report(share_of(progress, total), message or "")
+
+    return told
 
 
 class _Transport:

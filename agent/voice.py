@@ -1,0 +1,130 @@
+"""What a run says to whoever listens, and which text of its models stands meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..policies.outcome import Ok, Verdict
+from ..tools.call import Evidence
+from .events import CallProgress, Event, Judged, Provisional, Purpose, TextDelta, TextWithdrawn, Why
+
+if TYPE_CHECKING:
+    from .run import Answer
+    from .stream import Turn
+
+_log = logging.getLogger(__name__)
+
+
+class Voice:
+    """Tells one listener what happens in one run; a run that nobody listens to has none.
+
+    At most one draft stands at a time. What a later one supersedes is not shown any further; where it is the answer in
+    the end after all, it is given again, whole.
+
+    Args:
+        emit: told of every event; it must be quick.
+        elapsed: seconds since the run began.
+    """
+
+    def __init__(self, emit: Callable[[Event], None], elapsed: Callable[[], float]) -> None:
+        self._emit = emit
+        self._elapsed = elapsed
+        self._drafts = 0
+        self._standing: int | None = None
+        self._shown: list[str] = []
+        self._best: tuple[str, Verdict] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The run goes on in this thread, and in this loop; what is said elsewhere is brought here first."""
+        self._loop, self._thread = loop, threading.get_ident()
+
+    def close(self) -> None:
+        """The run is over: nothing more is said."""
+        self._emit = _nobody
+
+    def say(self, event: Event) -> None:
+        """Hand an event on; a listener that raises is told nothing more, and costs the run nothing."""
+        try:
+            self._emit(event)
+        except Exception:
+            self.close()
+            _log.exception("on_event raised; it is told nothing more of this run")
+
+    def text(self, turn: Turn, text: str, purpose: Purpose) -> None:
+        """A model has written a piece of text. What it writes after it has asked for calls is no answer, and is not
+        shown."""
+        if not text or turn.calls or turn.heard:
+            return
+        if turn.draft is None:
+            turn.draft = self._begin()
+        elif turn.draft != self._standing:
+            return
+        self._shown.append(text)
+        self.say(TextDelta(text=text, draft=turn.draft, purpose=purpose, at=self._elapsed()))
+
+    def _begin(self) -> int:
+        self.withdraw("superseded")
+        self._drafts += 1
+        self._standing = self._drafts
+        return self._drafts
+
+    def called(self, turn: Turn) -> None:
+        """A model asks for a call: what it wrote before was no answer."""
+        if turn.draft is not None and turn.draft == self._standing:
+            self.withdraw("calls")
+
+    def withdraw(self, why: Why) -> None:
+        """The text that stands does so no longer."""
+        if self._standing is not None:
+            self.say(TextWithdrawn(draft=self._standing, why=why, at=self._elapsed()))
+            self._standing = None
+            self._shown.clear()
+
+    def result(self, evidence: Evidence) -> None:
+        """What the checks say of a result; of a call that gave none they say nothing."""
+        if isinstance(evidence.outcome, Ok):
+            self.say(Judged(what="result", call=evidence.id, tool=evidence.tool, verdict=evidence.verdict,
+                            at=self._elapsed()))  # fmt: skip
+
+    def answer(self, text: str, verdict: Verdict) -> None:
+        """What a check says of an answer."""
+        draft = self._standing if self._says() == text else None
+        self.say(Judged(what="answer", draft=draft, verdict=verdict, at=self._elapsed()))
+
+    def best(self, answer: Answer) -> None:
+        """The best answer so far; told where it, or what is said of it, is another than before."""
+        if self._best != (answer.text, answer.verdict):
+            self._best = answer.text, answer.verdict
+            self.say(Provisional(text=answer.text, verdict=answer.verdict, model=answer.by, at=self._elapsed()))
+
+    def end(self, text: str) -> None:
+        """The answer is settled on: it stands, word for word, and nothing more is said."""
+        if self._says() != text:
+            self.withdraw("replaced")
+            delta = TextDelta(text=text, draft=self._drafts + 1, purpose="answer", provisional=False,
+                              at=self._elapsed())  # fmt: skip
+            self.say(delta)
+        self.close()
+
+    def _says(self) -> str | None:
+        return "".join(self._shown) if self._standing is not None else None
+
+    def progress(self, call: str, tool: str, fraction: float | None, message: str) -> None:
+        """A tool says how far it is. Any thread may."""
+        event = CallProgress(call=call, tool=tool, fraction=fraction, message=message, at=self._elapsed())
+        if threading.get_ident() == self._thread:
+            self.say(event)
+        elif self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # its loop has been closed, and nobody listens any more
+                self._loop.call_soon_threadsafe(self.say, event)
+
+
+def _nobody(event: Event) -> None:
+    """Nobody listens any more."""

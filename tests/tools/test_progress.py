@@ -1,0 +1,126 @@
+"""How far a tool is: said from any kind of tool, seldom enough to be no burden, and heard only while its call runs."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+
+import pytest
+
+from shotclock import Agent, Budget, CallFinished, CallProgress, UsageError, progress, tool
+from shotclock.testing import ScriptedModel, VirtualClock, ask
+
+
+def told(work, *, budget=None, virtual=False):
+    """What a stream tells of a call of this tool, as fraction and message; and where that stood among the events."""
+    agent = Agent(ScriptedModel([ask((work.name, {})), "Done."]), [work])
+
+    async def consume():
+        return [event async for event in agent.stream("?", budget=budget or Budget(latency=20))]
+
+    events = VirtualClock().run(consume()) if virtual else asyncio.run(consume())
+    said = [event for event in events if isinstance(event, CallProgress)]
+    (finished,) = [event for event in events if isinstance(event, CallFinished)]
+    assert all(event.call == finished.evidence.id and event.tool == work.name for event in said)
+    assert all(events.index(event) < events.index(finished) for event in said)
+    return [(event.fraction, event.message) for event in said], finished.evidence
+
+
+@tool(read_only=True, isolation="thread")
+def threaded() -> str:
+    """Work in a thread."""
+    progress(0.5, "half")
+    time.sleep(0.1)
+    progress(1, "whole")
+    return "done"
+
+
+@tool(read_only=True, isolation="process")
+def apart() -> str:
+    """Work in a process."""
+    progress(0.5, "half")
+    time.sleep(0.1)
+    progress(1, "whole")
+    return "done"
+
+
+@tool(read_only=True)
+async def looped() -> str:
+    """Work in the loop."""
+    progress(0.5, "half")
+    await asyncio.sleep(0.1)
+    progress(1, "whole")
+    return "done"
+
+
+@pytest.mark.parametrize("work", [looped, threaded, apart], ids=lambda work: work.name)
+def test_any_kind_of_tool_says_how_far_it_is(work):
+    """In the loop, in a thread and in a worker process a report arrives while the call runs."""
+    said, evidence = told(work)
+    assert evidence.outcome.name == "ok", evidence.content
+    assert said == [(0.5, "half"), (1.0, "whole")]
+
+
+def test_what_is_said_too_often_is_left_out_and_the_end_is_not():
+    """One report in 50 ms is passed on, and that of the whole always, once."""
+
+    @tool(read_only=True)
+    async def chatters() -> str:
+        """Say a lot."""
+        for n in range(1_000):
+            progress(n / 1_000)
+            await asyncio.sleep(0.001)
+        for _ in range(5):
+            progress(1.0)
+        return "done"
+
+    said, _ = told(chatters, virtual=True)
+    assert 15 <= len(said) <= 21
+    assert [fraction for fraction, _ in said].count(1.0) == 1
+
+
+def test_a_share_is_held_between_nothing_and_the_whole():
+    """Rounding must not cost a call; what nobody knows stays unknown; long words are cut."""
+
+    @tool(read_only=True)
+    async def rounds() -> str:
+        """Round."""
+        for fraction in (1.0000001, -0.1, None):
+            progress(fraction, "x" * 600)
+            await asyncio.sleep(1)
+        return "done"
+
+    said, _ = told(rounds, virtual=True)
+    assert said == [(1.0, "x" * 500), (0.0, "x" * 500), (None, "x" * 500)]
+
+
+@pytest.mark.parametrize("fraction", [math.nan, "half", True])
+def test_what_is_no_share_is_refused(fraction):
+    """A mistake of the tool's author is said, listened to or not."""
+    with pytest.raises(UsageError, match="fraction must be a number from 0 to 1"):
+        progress(fraction)
+    with pytest.raises(UsageError, match="message must be a text"):
+        progress(0.5, None)
+
+
+def test_outside_a_run_it_does_nothing():
+    """A tool may be called by hand."""
+    assert progress(0.5, "half") is None
+
+
+async def test_where_nobody_listens_nothing_is_made_of_it():
+    """In a run that is not streamed a report goes nowhere, and the attempt has nobody to tell."""
+    from shotclock.tools.scope import ENCLOSING
+
+    seen = []
+
+    @tool(read_only=True)
+    async def looks() -> str:
+        """Look."""
+        seen.append(ENCLOSING.get().report)
+        progress(0.5)
+        return "done"
+
+    await Agent(ScriptedModel([ask(("looks", {})), "Done."]), [looks]).run("?")
+    assert seen == [None]

@@ -1,0 +1,92 @@
+"""How far a tool is: it says so from inside, and whoever streams the run is told."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..policies.errors import UsageError
+from .content import sound
+from .scope import ENCLOSING, clock
+
+if TYPE_CHECKING:
+    from .attempt import Attempt
+
+Report = Callable[[float | None, str], None]
+"""Told how far an attempt is: the share that is done, where it is known, and words."""
+
+EVERY = 0.05
+"""Seconds between two reports of one attempt that are passed on; what is said in between is left out."""
+
+_LONGEST = 500
+"""Characters of a message that are passed on."""
+
+
+def progress(fraction: float | None = None, message: str = "") -> None:
+    """Say how far the tool that calls this is; whoever streams the run gets it as `CallProgress`.
+
+    It may be called as often as one likes, in any kind of tool, sync, async or in a worker process: one report in 50 ms
+    is passed on, and the last one, of 1, always. Where nobody listens, and outside a run, it does nothing.
+
+    Args:
+        fraction: how much is done, from 0 to 1; more counts as 1, less as 0. `None`, the default, where nobody knows.
+        message: what is being done, in a few words; after 500 characters it is cut. Default empty.
+
+    Raises:
+        UsageError: `fraction` is no number, or `message` no text.
+    """
+    if fraction is not None:
+        fraction = _share(fraction)
+    if not isinstance(message, str):
+        raise UsageError(f"message must be a text, got {message!r} of type {type(message).__name__}")
+    report = ENCLOSING.get().report
+    if report is not None:
+        report(fraction, message)
+
+
+def _share(fraction: float) -> float:
+    if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or math.isnan(fraction):
+        raise UsageError(f"fraction must be a number from 0 to 1, or None, got {fraction!r}; write done / total")
+    return float(min(1.0, max(0.0, fraction)))
+
+
+def share_of(done: float, total: float | None) -> float | None:
+    """The share that is done, where both figures make sense."""
+    if total is None or not (total > 0 and math.isfinite(total) and math.isfinite(done)):
+        return None
+    return min(1.0, max(0.0, done / total))
+
+
+class Reports:
+    """The reports of one attempt: seldom enough that none is a burden, and none once the attempt is over.
+
+    Args:
+        tell: told, by call and tool.
+        attempt: what says how far it is.
+    """
+
+    __slots__ = ("_attempt", "_complete", "_last", "_lock", "_tell")
+
+    def __init__(self, tell: Callable[[str, str, float | None, str], None], attempt: Attempt) -> None:
+        self._tell = tell
+        self._attempt = attempt
+        self._last = -math.inf
+        self._complete = False
+        self._lock = threading.Lock()
+
+    def __call__(self, fraction: float | None, message: str) -> None:
+        """Pass a report on, or leave it out. Any thread may."""
+        attempt = self._attempt
+        if attempt.settled is not None or not self._due(fraction):
+            return
+        self._tell(attempt.job.call, attempt.tool.name, fraction, sound(message[:_LONGEST]))
+
+    def _due(self, fraction: float | None) -> bool:
+        now, complete = clock(), fraction == 1.0
+        with self._lock:
+            if now - self._last < EVERY and (self._complete or not complete):
+                return False
+            self._last, self._complete = now, complete
+            return True
