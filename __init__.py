@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .tools.call import Call, Evidence, Passage
     from .tools.mcp.server import McpServer
     from .tools.mcp_servers import mcp_tools
+    from .tools.media.parts import Audio, Document, Image, Text, Video
     from .tools.openapi import openapi_tools
     from .tools.scope import arriving, deadline_headers, deadline_hook, remaining
     from .tools.tool import Tool, tool
@@ -37,12 +38,15 @@ if TYPE_CHECKING:
 _HOMES = {
     "Agent": ".agent.agent",
     "Answered": ".agent.verifiers",
+    "Audio": ".tools.media.parts",
     "Budget": ".policies.budget",
     "Call": ".tools.call",
     "CallFinished": ".agent.events",
     "CallStarted": ".agent.events",
+    "Document": ".tools.media.parts",
     "Event": ".agent.events",
     "Evidence": ".tools.call",
+    "Image": ".tools.media.parts",
     "McpServer": ".tools.mcp.server",
     "Model": ".agent.models.base",
     "Passage": ".tools.call",
@@ -51,11 +55,13 @@ _HOMES = {
     "RunStarted": ".agent.events",
     "ShotclockError": ".policies.errors",
     "Spend": ".policies.budget",
+    "Text": ".tools.media.parts",
     "TextDelta": ".agent.events",
     "Tool": ".tools.tool",
     "ToolError": ".policies.errors",
     "UsageError": ".policies.errors",
     "Verdict": ".policies.outcome",
+    "Video": ".tools.media.parts",
     "Warned": ".agent.events",
     "arriving": ".tools.scope",
     "builtin_tools": ".tools.builtin",
@@ -77,12 +83,15 @@ _HOMES = {
 __all__ = [
     "Agent",
     "Answered",
+    "Audio",
     "Budget",
     "Call",
     "CallFinished",
     "CallStarted",
+    "Document",
     "Event",
     "Evidence",
+    "Image",
     "McpServer",
     "Model",
     "Passage",
@@ -91,11 +100,13 @@ __all__ = [
     "RunStarted",
     "ShotclockError",
     "Spend",
+    "Text",
     "TextDelta",
     "Tool",
     "ToolError",
     "UsageError",
     "Verdict",
+    "Video",
     "Warned",
     "arriving",
     "builtin_tools",
