@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .tools.langchain import langchain_tool
     from .tools.mcp.server import McpServer
     from .tools.mcp_servers import mcp_tools
+    from .tools.media.parts import Audio, Document, Image, Text, Video
     from .tools.openapi import openapi_tools
     from .tools.progress import progress
     from .tools.scope import arriving, deadline_headers, deadline_hook, remaining
@@ -51,14 +52,17 @@ if TYPE_CHECKING:
 _HOMES = {
     "Agent": ".agent.agent",
     "Answered": ".agent.verifiers",
+    "Audio": ".tools.media.parts",
     "Budget": ".policies.budget",
     "BudgetTick": ".agent.events",
     "Call": ".tools.call",
     "CallFinished": ".agent.events",
     "CallProgress": ".agent.events",
     "CallStarted": ".agent.events",
+    "Document": ".tools.media.parts",
     "Event": ".agent.events",
     "Evidence": ".tools.call",
+    "Image": ".tools.media.parts",
     "Judged": ".agent.events",
     "McpServer": ".tools.mcp.server",
     "Model": ".agent.models.base",
@@ -69,12 +73,14 @@ _HOMES = {
     "RunStarted": ".agent.events",
     "ShotclockError": ".policies.errors",
     "Spend": ".policies.budget",
+    "Text": ".tools.media.parts",
     "TextDelta": ".agent.events",
     "TextWithdrawn": ".agent.events",
     "Tool": ".tools.tool",
     "ToolError": ".policies.errors",
     "UsageError": ".policies.errors",
     "Verdict": ".policies.outcome",
+    "Video": ".tools.media.parts",
     "Warned": ".agent.events",
     "arriving": ".tools.scope",
     "builtin_tools": ".tools.builtin",
@@ -98,14 +104,17 @@ _HOMES = {
 __all__ = [
     "Agent",
     "Answered",
+    "Audio",
     "Budget",
     "BudgetTick",
     "Call",
     "CallFinished",
     "CallProgress",
     "CallStarted",
+    "Document",
     "Event",
     "Evidence",
+    "Image",
     "Judged",
     "McpServer",
     "Model",
@@ -116,12 +125,14 @@ __all__ = [
     "RunStarted",
     "ShotclockError",
     "Spend",
+    "Text",
     "TextDelta",
     "TextWithdrawn",
     "Tool",
     "ToolError",
     "UsageError",
     "Verdict",
+    "Video",
     "Warned",
     "arriving",
     "builtin_tools",

@@ -23,8 +23,8 @@ _HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t]*#*$")
 _UNDERLINE = re.compile(r"(=+|-+)[ \t]*$")
 _FENCE = re.compile(r"[ ]{0,3}(```|~~~)")
 _BULLET = re.compile(r"\s*([-•*·–]|\d+[.)])\s")
-# pypdfium2 is not thread-safe: one document at a time in the whole process.
-_PDFIUM = threading.Lock()
+PDFIUM = threading.Lock()
+"""Held while PDFium reads: it is not thread-safe, so it has one document at a time in the whole process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def _pages(path: Path, max_pages: int) -> list[str]:
     import pypdfium2
 
     open_document: Any = pypdfium2.PdfDocument
-    with _PDFIUM:
+    with PDFIUM:
         try:
             document = open_document(path)
         except pypdfium2.PdfiumError as error:
