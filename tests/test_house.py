@@ -45,6 +45,7 @@ PUBLIC = {
     "costly",
     "deadline_headers",
     "deadline_hook",
+    "entailment",
     "judge",
     "langchain_tool",
     "load_forecasts",
