@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .agent.agent import Agent
+    from .agent.entailment import entailment
     from .agent.events import (
         BudgetTick,
         CallFinished,
@@ -87,6 +88,7 @@ _HOMES = {
     "costly": ".agent.verifiers",
     "deadline_headers": ".tools.scope",
     "deadline_hook": ".tools.scope",
+    "entailment": ".agent.entailment",
     "judge": ".agent.judge",
     "langchain_tool": ".tools.langchain",
     "load_forecasts": ".agent.forecasts",
@@ -139,6 +141,7 @@ __all__ = [
     "costly",
     "deadline_headers",
     "deadline_hook",
+    "entailment",
     "judge",
     "langchain_tool",
     "load_forecasts",

@@ -55,6 +55,7 @@ PUBLIC = {
     "costly",
     "deadline_headers",
     "deadline_hook",
+    "entailment",
     "judge",
     "langchain_tool",
     "load_forecasts",
