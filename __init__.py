@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from .policies.outcome import Verdict
     from .policies.settings import Policy
     from .tools.builtin import builtin_tools
-    from .tools.call import Call, Evidence, Passage
+    from .tools.call import Call, Evidence, Passage, PendingCall
+    from .tools.enclosure import within
     from .tools.langchain import langchain_tool
     from .tools.mcp.server import McpServer
     from .tools.mcp_servers import mcp_tools
@@ -63,6 +64,7 @@ _HOMES = {
     "McpServer": ".tools.mcp.server",
     "Model": ".agent.models.base",
     "Passage": ".tools.call",
+    "PendingCall": ".tools.call",
     "Policy": ".policies.settings",
     "Provisional": ".agent.events",
     "Result": ".agent.result",
@@ -93,6 +95,7 @@ _HOMES = {
     "save_forecasts": ".agent.forecasts",
     "save_quality": ".agent.quality",
     "tool": ".tools.tool",
+    "within": ".tools.enclosure",
 }
 
 __all__ = [
@@ -110,6 +113,7 @@ __all__ = [
     "McpServer",
     "Model",
     "Passage",
+    "PendingCall",
     "Policy",
     "Provisional",
     "Result",
@@ -140,6 +144,7 @@ __all__ = [
     "save_forecasts",
     "save_quality",
     "tool",
+    "within",
 ]
 
 

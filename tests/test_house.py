@@ -32,6 +32,7 @@ PUBLIC = {
     "McpServer",
     "Model",
     "Passage",
+    "PendingCall",
     "Policy",
     "Provisional",
     "Result",
@@ -62,6 +63,7 @@ PUBLIC = {
     "save_forecasts",
     "save_quality",
     "tool",
+    "within",
 }
 
 

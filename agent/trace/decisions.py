@@ -11,7 +11,6 @@ from . import conventions as names
 from .attributes import Attributes
 from .content import redact
 
-
 Made = tuple[float, str, str, str, Any, Mapping[str, Any]]
 """What a `Decision` is made from, in the order of the arguments of `Decision.of`."""
 

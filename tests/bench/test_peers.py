@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bench import many, overhead
 from bench.peers import process
 from bench.peers.base import SCENE, SPENT, Bounded, Peer

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
 import pytest
+
 from bench.world.faults import FAULTS, Faults
 from bench.world.mind import ASKS, PLAN, Asked, Done, Mind, Ready, Said, Text, Wait, read
 from bench.world.report import drawing, figures, text

@@ -8,7 +8,6 @@ import statistics
 from bisect import bisect_left
 
 from bench.delays import RECORDED
-
 from shotclock.policies.forecast import PRIORS, Prior
 from shotclock.policies.latency import LatencyState
 
