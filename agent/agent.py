@@ -259,7 +259,8 @@ class Agent:
         Raises:
             InvalidThread: the thread waits for nothing, is unknown, or is being resumed by somebody else.
             UsageError: `approve` leaves a call out or names another; a tool is gone, or does not take the arguments.
-            InvalidBudget, InvalidQuery: `budget` or `metadata` is of another type.
+            InvalidBudget: `budget` is of another type, or there is none and no time was left.
+            InvalidQuery: `metadata` is of another type.
             asyncio.CancelledError: the caller cancelled.
         """
         return await self._resumption(thread_id, approve, budget, metadata).run()

@@ -163,11 +163,13 @@ def _denied(item: Evidence, call: Call) -> bool:
 
 async def _heard(run: Run, approver: Approver, pending: PendingCall) -> Decided | Unasked:
     """What the product's function says, waited for as long as calls may run; else why it said nothing."""
-    left = run.last.remaining(run.now())
+    # That the run waits has to be kept in time, where it can.
+    until = run.soft if run.suspends else run.last
+    left = until.remaining(run.now())
     future = _begun(approver, pending)
     run.own(future)
     try:
-        await asyncio.wait((future,), timeout=None if run.last.never else left)
+        await asyncio.wait((future,), timeout=None if until.never else left)
     finally:
         abandon(future)
     if not future.done() or future.cancelled():

@@ -111,6 +111,8 @@ class Resumption:
         graph = self.agent.graph
         waiting = await to_resume(graph, self._config(), self.thread_id)
         replies = read_replies(self.approve, pending_of(waiting.kept), self.agent.toolbox)
+        self.agent._read(waiting.kept["query"])
+        self._refuse_too_late(waiting.kept["left"])
         await claim(graph, waiting, self.thread_id)
         return waiting, Command(resume={waiting.interrupt: replies})
 
@@ -124,6 +126,16 @@ class Resumption:
             raise InvalidThread(
                 f"thread_id={self.thread_id!r} could not be read within {left:g} s; nothing was called"
             ) from None
+
+    def _refuse_too_late(self, left: float | None) -> None:
+        """A run that was suspended with no time left could do nothing but say so, and its calls would be lost."""
+        policy = self.agent.policy
+        least = policy.reserve.compose + policy.reserve.margin + policy.admission.smallest
+        if self.budget is None and left is not None and left <= least:
+            raise InvalidBudget(
+                f"the run had {left:.2f} s left when it was suspended, and a call with an answer needs {least:g} s; "
+                "give it more: agent.resume(..., budget=Budget(latency=...))"
+            )
 
     def _begun(self, waiting: Waiting, now: Callable[[], float], emit: Callable[[Event], None] | None) -> Run:
         carried = Carried.of(waiting.kept, waiting.state, self.budget)

@@ -30,6 +30,7 @@ from ..tools.memory import Memory
 from ..tools.pipeline import Pipeline
 from ..tools.scope import ENCLOSING, Enclosing
 from ..tools.seen import Seen
+from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from .aside import Aside
 from .closing import status_of, warnings_of

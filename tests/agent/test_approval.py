@@ -8,11 +8,13 @@ import threading
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from typer.testing import CliRunner
 
-from shotclock import Agent, Budget, Passage, Policy, Result, tool
+from shotclock import Agent, Budget, Passage, Policy, Result, local_tracing, tool
 from shotclock.agent.lab.replay import replay
+from shotclock.agent.trace.cli import app
 from shotclock.policies.approval import Approval
-from shotclock.policies.errors import InvalidThread, InvalidTool, UsageError
+from shotclock.policies.errors import InvalidBudget, InvalidThread, InvalidTool, UsageError
 from shotclock.policies.trust import Trust
 from shotclock.testing import Fail, Say, ScriptedModel, VirtualClock, ask, fake_tool
 
@@ -227,6 +229,22 @@ def test_the_deadline_of_what_was_left_holds():
     result = office.resume(waiting.thread_id, True)
     assert result.elapsed <= 2.05
     assert result.stop_reason == "deadline"
+
+
+def test_a_run_that_had_no_time_left_needs_a_budget():
+    """Nothing is taken up that could only be interrupted; with other limits it goes on."""
+
+    async def silent(call):
+        await asyncio.sleep(3600)
+
+    office = Office(ask(MAIL, ("look", {"after": 30.0})), Say(DONE), approve=silent)
+    waiting = office.run(budget=Budget(latency=2.0))
+    assert waiting.status == "suspended"
+    assert waiting.elapsed <= 2.05
+    with pytest.raises(InvalidBudget, match="s left when it was suspended"):
+        office.resume(waiting.thread_id, True)
+    assert office.resume(waiting.thread_id, True, budget=Budget(latency=2.0)).answer == DONE
+    assert office.done == ["look", "mail ann"]
 
 
 def test_limits_hold_for_the_whole_run():
@@ -485,3 +503,18 @@ def test_resuming_by_a_thread_and_as_a_stream():
 
     assert asyncio.run(events())[-1].status == "complete"
     assert office.done == ["mail ann", "mail bob"]
+
+
+def test_what_waits_is_listed_by_its_status(tmp_path, monkeypatch):
+    """`shotclock trace list --status suspended` has it, and the run that went on names its trace."""
+    monkeypatch.setenv("SHOTCLOCK_TRACES", str(tmp_path / "traces.db"))
+    tracing = local_tracing()
+    office = Office(ask(MAIL), tracer_provider=tracing)
+    waiting = office.agent.run_sync("Tell Ann.")
+    result = office.agent.resume_sync(waiting.thread_id, True)
+    tracing.flush()
+    listed = CliRunner().invoke(app, ["list", "--status", "suspended", "--json"])
+    assert waiting.trace_id in listed.stdout
+    assert result.trace_id not in listed.stdout
+    resumed = next(each for each in result.decisions if each["choice"] == "resume")
+    assert resumed["figures"]["resumes"] == waiting.trace_id
