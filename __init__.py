@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from .policies.outcome import Verdict
     from .policies.settings import Policy
     from .tools.builtin import builtin_tools
-    from .tools.call import Call, Evidence, Passage
+    from .tools.call import Call, Evidence, Passage, PendingCall
+    from .tools.enclosure import within
     from .tools.langchain import langchain_tool
     from .tools.mcp.server import McpServer
     from .tools.mcp_servers import mcp_tools
@@ -68,6 +69,7 @@ _HOMES = {
     "McpServer": ".tools.mcp.server",
     "Model": ".agent.models.base",
     "Passage": ".tools.call",
+    "PendingCall": ".tools.call",
     "Policy": ".policies.settings",
     "Provisional": ".agent.events",
     "Result": ".agent.result",
@@ -101,6 +103,7 @@ _HOMES = {
     "save_forecasts": ".agent.forecasts",
     "save_quality": ".agent.quality",
     "tool": ".tools.tool",
+    "within": ".tools.enclosure",
 }
 
 __all__ = [
@@ -121,6 +124,7 @@ __all__ = [
     "McpServer",
     "Model",
     "Passage",
+    "PendingCall",
     "Policy",
     "Provisional",
     "Result",
@@ -154,6 +158,7 @@ __all__ = [
     "save_forecasts",
     "save_quality",
     "tool",
+    "within",
 ]
 
 

@@ -3,44 +3,89 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import Literal
 
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
+from ..policies.approval import Ask
 from ..policies.outcome import Skipped, Verdict
 from ..policies.plan import CallPlan, Flaw
 from ..policies.speculation import Begin, EarlySituation
 from ..tools.call import Call, Evidence
 from ..tools.landing import message_of
 from ..tools.pipeline import rejected
+from .approving import Asking, asked_of, refused, replied
 from .early import Started
 from .events import CallFinished, CallStarted
-from .judging import held
+from .judging import held, settle
 from .models.base import CallDelta, CallMessage
 from .plan import PlanRun, may_begin_early, plan_of
 from .plan_text import PLAN, takes_plans
-from .run import Run
-from .state import State
+from .replies import decided
+from .run import Run, live
+from .state import State, Suspended
+from .suspension import suspended
 
 
-async def act(state: State, runtime: Runtime[Run]) -> Command[Literal["verify"]]:
-    """Run every call of the last message at once; one that hangs costs only itself."""
-    run = runtime.context
+async def act(state: State, runtime: Runtime[Run]) -> Command[Literal["verify", "approve"]]:
+    """Run every call of the last message at once; one that hangs costs only itself. Those that a person has to approve
+    do not hold up the rest; where they are still to be answered, the run waits for that when the rest is done."""
+    run = live(runtime)
     run.early.taken = 0
     asked = [_call(message) for message in state["messages"][-1].get("calls", [])]
+    if (kept := state.get("suspended")) is not None:
+        return await _go_on(run, asked, kept)
     within = _within(run, asked)
     begun = {c.id: run.begun.pop(c.id) if c.id in run.begun else _start(run, c) for c in within}
     _stop_rest(run)
     for started in begun.values():
         started.release()
-    found: list[Evidence] = []
-    for call in asked:
-        gave = await begun[call.id].finish() if call.id in begun else {"": _surplus(run, call)}
-        run.gave[call.id] = {step: item.id for step, item in gave.items()}
-        found += gave.values()
-    return Command(goto="verify", update={"evidence": [item.to_dict() for item in found]})
+    asking = {id: each for id, each in begun.items() if isinstance(each, Asking)} if run.asks else {}
+    gave = {c.id: await _finish(run, c, begun.get(c.id)) for c in asked if c.id not in asking}
+    if asking:
+        return await _waited(run, asked, gave, asking)
+    return Command(goto="verify", update={"evidence": [item.to_dict() for each in gave.values() for item in each]})
+
+
+async def _finish(run: Run, call: Call, started: Started | None) -> list[Evidence]:
+    gave = {"": _surplus(run, call)} if started is None else await started.finish()
+    run.gave[call.id] = {step: item.id for step, item in gave.items()}
+    return [*gave.values()]
+
+
+async def _waited(
+    run: Run, asked: list[Call], gave: dict[str, list[Evidence]], asking: dict[str, Asking]
+) -> Command[Literal["verify", "approve"]]:
+    """Take in what people have said meanwhile; the run is suspended for what they have not."""
+    # From here on nothing but people is waited for, and that is not charged to a run that is suspended for them.
+    left = None if run.deadline.never else run.deadline.remaining(run.now())
+    waiting = []
+    for identity, each in asking.items():
+        found = await each.finish()
+        if found:
+            run.gave[identity] = {"": found[""].id}
+            gave[identity] = [found[""]]
+        else:
+            waiting.append(each.pending)
+    found_now = [item.to_dict() for call in asked for item in gave.get(call.id, ())]
+    if not waiting:
+        return Command(goto="verify", update={"evidence": found_now})
+    await settle(run)
+    return Command(goto="approve", update={"evidence": found_now, "suspended": suspended(run, waiting, left)})
+
+
+async def _go_on(run: Run, asked: list[Call], kept: Suspended) -> Command[Literal["verify", "approve"]]:
+    """Make the calls that were approved, and refuse those that were denied; the rest of the turn was made before."""
+    waited = max(0.0, time.time() - kept["asked_at"])
+    replies = {call: decided(reply) for call, reply in kept.get("replies", {}).items()}
+    making = [replied(run, call, replies[call.id], _begin, waited=waited) for call in asked if call.id in replies]
+    found = await asyncio.gather(*making)
+    for item in found:
+        run.gave[item.id] = {"": item.id}
+    return Command(goto="verify", update={"evidence": [item.to_dict() for item in found], "suspended": None})
 
 
 def begin_early(run: Run, call: Call) -> None:
@@ -103,7 +148,11 @@ def _start(run: Run, call: Call) -> Started:
     plan = plan_of(run, call)
     if isinstance(plan, CallPlan):
         return PlanRun(run, call.id, plan, _begin)
-    return _Single(_begin(run, call) if plan is None else _refused(run, call, plan))
+    if plan is None and run.asks and (question := asked_of(run, call)) is not None:
+        if isinstance(question, Ask):
+            return Asking(run, call, question, _begin)
+        return _Single(_over(refused(run, call, question)))
+    return _Single(_begin(run, call) if plan is None else _flawed(run, call, plan))
 
 
 def _begin(run: Run, call: Call, early: EarlySituation | None = None) -> asyncio.Task[Evidence]:
@@ -138,13 +187,18 @@ async def _one(run: Run, call: Call) -> Evidence:
     return evidence
 
 
-def _refused(run: Run, call: Call, flaw: Flaw) -> asyncio.Future[Evidence]:
+def _flawed(run: Run, call: Call, flaw: Flaw) -> asyncio.Future[Evidence]:
     """A plan that cannot be run: it costs no call, and the model is told what is wrong with it."""
     evidence = rejected(call, "InvalidPlan", flaw.message)
     run.evidence.append(evidence)
-    refused: asyncio.Future[Evidence] = asyncio.get_running_loop().create_future()
-    refused.set_result(evidence)
-    return refused
+    return _over(evidence)
+
+
+def _over(evidence: Evidence) -> asyncio.Future[Evidence]:
+    """What there is to wait for of a call that was not made."""
+    over: asyncio.Future[Evidence] = asyncio.get_running_loop().create_future()
+    over.set_result(evidence)
+    return over
 
 
 def _within(run: Run, calls: list[Call]) -> list[Call]:

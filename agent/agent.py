@@ -15,7 +15,7 @@ from opentelemetry.trace import TracerProvider
 
 from ..policies.budget import Budget, seconds
 from ..policies.deadline import Deadline
-from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError
+from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError, UsageError
 from ..policies.settings import Policy
 from ..tools.isolation import warm
 from ..tools.loops import LOOPS
@@ -32,6 +32,7 @@ from .models.base import Model
 from .models.resolve import resolve_all
 from .output import output_of
 from .prompts import BASE
+from .replies import Replies
 from .result import Result
 from .run import Run
 from .streamed import TICK, streamed
@@ -45,7 +46,10 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from langchain_core.tools import BaseTool
 
+    from .approving import Approver
     from .graph import Graph
+    from .node import Node
+    from .resumption import Carried, Resumption
 
 if not MAIN.importing:
     # Imported ahead, so that no first run waits for LangGraph, which takes the longest; a worker process that only
@@ -73,14 +77,19 @@ class Agent:
             functions of what was `Answered`, plain or async; those that take time or money, such as a `judge`, come
             last and are asked where that pays. An answer that is refused is asked for again where that fits
             (`policy.verification`), and else marked.
-        checkpointer: a LangGraph checkpointer; runs of one `thread_id` then share a conversation.
+        checkpointer: a LangGraph checkpointer; runs of one `thread_id` then share a conversation, and a run is
+            suspended for calls that a person has to approve, until `resume` goes on with it.
+        approve: who asks a person to approve a call: a function of the `PendingCall`, plain or async, that returns
+            `True`, `False`, a text that says why not, or other arguments as a mapping; `None` leaves it open. It is
+            waited for until the deadline. What is left open suspends the run where there is a checkpointer, and is
+            refused otherwise. Default: nobody.
         tracer_provider: where spans go; by default the process's global provider, and nowhere if there is none.
         meter_provider: where metrics go; likewise.
 
     Raises:
         UnknownModel: nobody serves the model, or its key is missing.
         InvalidTool: a tool has no schema, or two share a name.
-        UsageError: `output_type` has no JSON Schema, or `verify` is no list of functions.
+        UsageError: `output_type` has no JSON Schema, `verify` is no list of functions, or `approve` is no function.
         InvalidBudget, InvalidPolicy: `budget` or `policy` is of another type.
     """
 
@@ -96,6 +105,7 @@ class Agent:
         output_type: Any = str,
         verify: Iterable[Verifier] = (),
         checkpointer: Any = None,
+        approve: Approver | None = None,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
     ) -> None:
@@ -107,6 +117,9 @@ class Agent:
         self.budget = _is(Budget, "budget", budget if budget is not None else Budget(), InvalidBudget)
         self.policy = _is(Policy, "policy", policy if policy is not None else Policy(), InvalidPolicy)
         self._checkpointer = checkpointer
+        if approve is not None and not callable(approve):
+            raise UsageError(f"approve must be a function of the PendingCall, got {approve!r}")
+        self._approver = approve
         self._graph = None if MAIN.importing else self._compiled()
         for each in self.toolbox:
             warm(each, self.policy.limits.process)
@@ -126,15 +139,21 @@ class Agent:
 
     @property
     def graph(self) -> Graph:
-        """The compiled LangGraph graph, `reason → act → verify → (reason | answer)`."""
+        """The compiled LangGraph graph, `reason → act → verify → (reason | answer)`. Its nodes need the run that `run`
+        begins; in a graph of your own put `as_node`."""
         if self._graph is None:
             self._graph = self._compiled()
         return self._graph
 
-    def _supervised(self, run: Run, thread_id: str | None) -> Coroutine[Any, Any, Result]:
+    @property
+    def resumable(self) -> bool:
+        """Whether its runs can wait for a person, and be resumed."""
+        return self._checkpointer is not None
+
+    def _supervised(self, run: Run) -> Coroutine[Any, Any, Result]:
         from .supervisor import supervise
 
-        return supervise(run, self.graph, self._config(thread_id))
+        return supervise(run, self.graph, self._config(run.thread_id))
 
     def _compiled(self) -> Graph:
         from .graph import compile_graph
@@ -160,10 +179,11 @@ class Agent:
         Raises:
             InvalidQuery: the query is empty, too long or no text, or `metadata` is no mapping.
             InvalidBudget: `budget` is of another type.
+            InvalidThread: the thread waits for approval.
             asyncio.CancelledError: the caller cancelled; the run's work is cancelled too.
         """
         run = self._start(query, budget, metadata, thread_id, asyncio.get_running_loop().time, None)
-        return await self._supervised(run, thread_id)
+        return await self._supervised(run)
 
     def run_sync(
         self,
@@ -185,7 +205,7 @@ class Agent:
 
         thread = LOOPS.take()
         try:
-            return wait(run, self._supervised(run, thread_id), thread)
+            return wait(run, self._supervised(run), thread)
         finally:
             LOOPS.give_back(thread)
 
@@ -214,7 +234,66 @@ class Agent:
         def start(emit: Callable[[Event], None]) -> Run:
             return self._start(text, budget, metadata, thread_id, asyncio.get_running_loop().time, emit)
 
-        return streamed(start, lambda run: self._supervised(run, thread_id), every or None)
+        return streamed(start, lambda run: self._supervised(run), every or None)
+
+    async def resume(
+        self,
+        thread_id: str,
+        approve: Replies,
+        *,
+        budget: Budget | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Result:
+        """Go on with a run that was suspended for approval (`result.status == "suspended"`), in this process or in
+        another one with the same checkpointer and tools. What was approved is made once, and what was denied is told
+        to the model; the time in between is not charged.
+
+        Args:
+            thread_id: `result.thread_id`.
+            approve: `True`, `False` or a text that says why not, for all of `result.pending`; or a mapping with one of
+                these for each, by its id. A mapping in their place approves the call with other arguments:
+                `{"call-1": {"to": "ann@example.com"}}`.
+            budget: the limits from now on; by default what was left when the run was suspended.
+            metadata: labels for the trace, short values by name.
+
+        Raises:
+            InvalidThread: the thread waits for nothing, is unknown, or is being resumed by somebody else.
+            UsageError: `approve` leaves a call out or names another; a tool is gone, or does not take the arguments.
+            InvalidBudget: `budget` is of another type, or there is none and no time was left.
+            InvalidQuery: `metadata` is of another type.
+            asyncio.CancelledError: the caller cancelled.
+        """
+        return await self._resumption(thread_id, approve, budget, metadata).run()
+
+    def resume_sync(
+        self,
+        thread_id: str,
+        approve: Replies,
+        *,
+        budget: Budget | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> Result:
+        """`resume` for callers without an event loop, as `run_sync` is for `run`."""
+        return self._resumption(thread_id, approve, budget, metadata).run_sync(on_event)
+
+    def resume_stream(
+        self,
+        thread_id: str,
+        approve: Replies,
+        *,
+        budget: Budget | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tick: float | str | timedelta | None = TICK,
+    ) -> AsyncGenerator[Event, None]:
+        """`resume` as an iterator of events that ends with the `Result`, as `stream` is for `run`."""
+        return self._resumption(thread_id, approve, budget, metadata).stream(seconds("tick", tick) or None)
+
+    def _resumption(self, thread_id: str, approve: Replies, budget: Any, metadata: Any) -> Resumption:
+        from .resumption import resumption
+
+        refuse_unguarded()
+        return resumption(self, thread_id, approve, budget, metadata)
 
     def feedback(
         self,
@@ -265,6 +344,10 @@ class Agent:
 
         async def ask(question: str) -> str:
             result = await self.run(question)
+            if result.status == "suspended":
+                calls = ", ".join(call.tool for call in result.pending)
+                raise ToolError(f"{self.name} waits for approval of {calls}, which is given outside of this question, "
+                                f"in its thread {result.thread_id}")  # fmt: skip
             if not result.answered:
                 raise ToolError(f"{self.name} has no answer ({result.stop_reason}): {result.answer}")
             if result.verdict.outcome == "fail":
@@ -275,6 +358,38 @@ class Agent:
         ask.__doc__ = description or self._own_instructions
         return _AgentTool(ask, name or self.name)
 
+    def as_node(
+        self,
+        *,
+        query_from: Callable[[Any], str] | None = None,
+        update: Callable[[Result], Mapping[str, Any]] | None = None,
+        budget: Budget | None = None,
+    ) -> Node:
+        """This agent as a node of your own LangGraph graph: `graph.add_node("agent", agent.as_node())`.
+
+        A run around the graph holds (inside a tool, or `within` a budget): the earlier deadline, and what is spent is
+        reserved there too. Calls that a person has to approve interrupt your graph, where it has a checkpointer; the
+        interrupt's value is `{"calls": [...]}`, and `Command(resume=...)` takes what `resume` takes as `approve`. A
+        checkpointer of the agent is not used.
+
+        Args:
+            query_from: the question, from your graph's state; by default the last message of a user in `messages`.
+            update: what your graph's state is to take from the `Result`; by default the answer as a message.
+            budget: the limits of each run; the agent's by default.
+
+        Raises:
+            InvalidBudget: `budget` is of another type.
+        """
+        from .node import last_user_message, node_of
+
+        limits = None if budget is None else _is(Budget, "budget", budget, InvalidBudget)
+        return node_of(self, query_from or last_user_message, update, limits)
+
+    def _as_message(self, result: Result) -> Mapping[str, Any]:
+        """The answer as a message, as LangGraph's own agents keep them."""
+        text = result.answer if self._output is None else self._output.write(result.answer)
+        return {"messages": [{"role": "assistant", "content": text}]}
+
     def _start(
         self,
         query: str,
@@ -283,8 +398,14 @@ class Agent:
         thread_id: str | None,
         now: Callable[[], float],
         emit: Callable[[Event], None] | None,
+        carried: Carried | None = None,
+        *,
+        suspends: bool | None = None,
     ) -> Run:
+        """Begin a run. `carried` is what it takes over from one that was suspended; `suspends` says whether a graph
+        around it keeps its state, where there is one."""
         refuse_unguarded()
+        thread = self._thread(thread_id) if suspends is None else ""
         text = self._read(query)
         if metadata is not None and not isinstance(metadata, Mapping):
             raise InvalidQuery(
@@ -292,7 +413,9 @@ class Agent:
             )
         limits = self.budget if budget is None else _is(Budget, "budget", budget, InvalidBudget)
         started = now()
-        deadline = Deadline.after(started, limits.latency).earlier(ENCLOSING.get().deadline)
+        deadline = Deadline.after(started, limits.latency if carried is None else carried.left).earlier(
+            ENCLOSING.get().deadline
+        )
         latency = None if deadline.never else deadline.remaining(started)
         reserve, plan = timing.plan(self.memory.history, self.model, self.policy.reserve, latency)
         run = Run(
@@ -321,8 +444,16 @@ class Agent:
             tally=self._tally,
             ladder=Ladder(self.models),
             output=self._output,
+            approver=self._approver,
+            suspends=self.resumable if suspends is None else suspends,
+            thread_id=thread,
+            named=thread_id is not None,
+            before=None if carried is None else carried.spent,
+            origin="" if carried is None else carried.kept["run"],
         )
         run.trace.decision("reserve", plan.answer, plan.reason, reserve)
+        if carried is not None:
+            carried.hand_to(run)
         return run
 
     def _read(self, query: str) -> str:
@@ -338,15 +469,25 @@ class Agent:
         # A lone surrogate, as a shell makes of bytes that are no UTF-8, fits into no request, trace or terminal.
         return query.encode("utf-8", "replace").decode("utf-8")
 
-    def _config(self, thread_id: str | None) -> RunnableConfig:
-        config: RunnableConfig = {"recursion_limit": 3 * self.policy.limits.turns + 10}
+    def _thread(self, thread_id: str | None) -> str:
+        """The thread of a run, which has one of its own where none is named; empty without a checkpointer."""
         if self._checkpointer is not None:
-            config["configurable"] = {"thread_id": thread_id or uuid.uuid4().hex}
-        elif thread_id is not None:
+            return thread_id or uuid.uuid4().hex
+        if thread_id is not None:
             raise InvalidQuery(
                 f"thread_id={thread_id!r} needs a checkpointer; give the agent one: Agent(..., checkpointer=...)"
             )
+        return ""
+
+    def _config(self, thread_id: str) -> RunnableConfig:
+        config = self._recursion()
+        if thread_id:
+            config["configurable"] = {"thread_id": thread_id}
         return config
+
+    def _recursion(self) -> RunnableConfig:
+        # A turn with calls that wait takes two steps more: to wait, and to make them.
+        return {"recursion_limit": 5 * self.policy.limits.turns + 10}
 
 
 class _AgentTool(Tool):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 def status_of(run: Run, answer: Answer, ending: Ending) -> Status:
     """How the answer came about, in one word."""
+    if run.waits:
+        return "suspended"
     if answer.composed or run.model_failed:
         return "fallback"
     skipped = any(item.outcome.name in ("skipped", "timed_out", "cancelled") for item in run.evidence)
@@ -27,6 +29,8 @@ def status_of(run: Run, answer: Answer, ending: Ending) -> Status:
 def warnings_of(run: Run, answer: Answer, ending: Ending, spend: Spend) -> list[str]:
     """What the user should be told."""
     warnings = list(run.warnings)
+    if run.waits:
+        return [*warnings, *(f"{call.tool} waits for approval: {call.reason}." for call in run.pending)]
     if ending.stop_reason not in ("answered", "enough"):
         warnings.append(f"Reasoning ended early: {ending.reason}.")
     warnings += _of_the_answer(run, answer)

@@ -1,4 +1,5 @@
-"""The loop as a LangGraph graph: reason → act → verify → (reason | answer); an answer that was refused may go back."""
+"""The loop as a LangGraph graph: reason → act → verify → (reason | answer); an answer that was refused may go back, and
+calls that a person has to approve go act → approve → act."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from .act import act
 from .answer import answer
+from .approving import approve
 from .reason import reason
 from .run import Run
 from .state import State
@@ -23,6 +25,7 @@ def compile_graph(name: str, checkpointer: Any = None) -> Graph:
     graph = StateGraph(State, Run)
     graph.add_node("reason", reason)
     graph.add_node("act", act)
+    graph.add_node("approve", approve)
     graph.add_node("verify", verify)
     graph.add_node("answer", answer)
     graph.add_edge(START, "reason")

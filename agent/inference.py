@@ -118,7 +118,7 @@ def _asked(ask: _Ask, model: Model) -> Asked:
         max_tokens=most,
         deadline=until,
         evidence=tuple(run.evidence),
-        run=run.trace.trace_id,
+        run=run.identity,
         form=form,
     )
     return Asked(model=model, request=request, claim=claim_of(model, sent, most or 0), limit=limit)

@@ -49,6 +49,10 @@ class Ladder:
         at, to = self._place(model), self._place(other)
         return at is not None and to is not None and to < at
 
+    def named(self, name: str) -> Model | None:
+        """The model of that name, the cheapest one where several have it."""
+        return next((each for each in self._models if each.name == name), None)
+
     def _well(self, models: Sequence[Model]) -> list[Model]:
         return [each for each in models if id(each) not in self._failed]
 

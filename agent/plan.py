@@ -30,8 +30,8 @@ def may_begin_early(run: Run, name: str) -> EarlySituation | None:
     """What it was decided on that a call of the tool of that name is begun before its turn is complete; `None` where it
     is not."""
     tool = run.toolbox.get(name)
-    if tool is None:
-        return None
+    if tool is None or run.approves(tool):
+        return None  # a call that a person may have to approve is not begun before they have
     situation = run.early.situation(tool, run.policy.limits.parallel)
     return situation if isinstance(run.speculation.early(situation), Begin) else None
 

@@ -17,7 +17,7 @@ from .models.base import CallMessage, Message
 from .models.rules import Rules
 from .plan_text import offered
 from .routes import ease, review, rise
-from .run import Ending, Run
+from .run import Ending, Run, live
 from .state import State
 from .stream import ENDPOINT, Turn
 
@@ -25,7 +25,7 @@ from .stream import ENDPOINT, Turn
 async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", "answer"]]:
     """Ask the model for calls or an answer; hand over to the embedded model where the endpoint fails or is too
     slow for what is left."""
-    run = runtime.context
+    run = live(runtime)
     run.tick()
     if state["turn"] == 0:
         _recall(run, state)
@@ -69,6 +69,7 @@ def _begin(run: Run) -> None:
 
 def _recall(run: Run, state: State) -> None:
     """What the conversation said and found before this run is before the model as well."""
+    run.begins = (len(state["messages"]) - 1, len(state["evidence"]))
     for message in state["messages"]:
         if message["role"] == "user":
             run.seen.said(message["content"])

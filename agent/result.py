@@ -9,13 +9,14 @@ from pydantic_core import to_jsonable_python
 
 from ..policies.budget import Budget, Spend
 from ..policies.outcome import Verdict
-from ..tools.call import Evidence
+from ..tools.call import Evidence, PendingCall
 from .trace.decisions import Decision, Made
 
 Status = Literal["complete", "partial", "fallback", "suspended"]
 """`complete`: the model answered and nothing was cut. `partial`: it answered without something it wanted, or its
 answer was refused by a check, or is given without the sentences that were. `fallback`: the answer was composed from the
-evidence, or by the embedded model because the chosen one failed. `suspended`: waiting."""
+evidence, or by the embedded model because the chosen one failed. `suspended`: it waits for a person, and
+`agent.resume` goes on with it."""
 
 StopReason = Literal[
     "answered",
@@ -55,6 +56,8 @@ class Result:
         trace_id: 32 hexadecimal digits; `shotclock trace show ID` where the trace was kept.
         decided: what `decisions` is made from.
         answered: `False` where the answer only says that there is none.
+        pending: the calls that wait for approval, of a suspended run.
+        thread_id: the conversation it belongs to, by which a suspended run is resumed; empty without a checkpointer.
     """
 
     answer: Any
@@ -71,6 +74,8 @@ class Result:
     trace_id: str
     decided: tuple[Made, ...] = field(default=(), repr=False, compare=False)
     answered: bool = True
+    pending: tuple[PendingCall, ...] = ()
+    thread_id: str = ""
 
     @property
     def decisions(self) -> tuple[dict[str, Any], ...]:
@@ -100,4 +105,6 @@ class Result:
             "warnings": list(self.warnings),
             "elapsed": round(self.elapsed, 6),
             "trace_id": self.trace_id,
+            "thread_id": self.thread_id,
+            "pending": [call.to_dict() for call in self.pending],
         }

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..policies.budget import Budget
+from ..policies.approval import Approval
+from ..policies.budget import Budget, Spend
 from ..policies.deadline import Deadline
+from ..policies.errors import UsageError
 from ..policies.fencing import ROLE, smuggled
 from ..policies.ledger import Ledger
 from ..policies.markup import cleaned
@@ -21,13 +23,14 @@ from ..policies.outcome import Verdict
 from ..policies.reserve import Plan
 from ..policies.settings import Policy
 from ..policies.speculation import Speculation
-from ..tools.call import Evidence
+from ..tools.call import Evidence, PendingCall
 from ..tools.isolation import abandon
 from ..tools.lent import Scope
 from ..tools.memory import Memory
 from ..tools.pipeline import Pipeline
 from ..tools.scope import ENCLOSING, Enclosing
 from ..tools.seen import Seen
+from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from .aside import Aside
 from .closing import status_of, warnings_of
@@ -45,8 +48,14 @@ from .turns import Turns
 from .voice import Voice
 
 if TYPE_CHECKING:
+    from langgraph.runtime import Runtime
+
+    from .approving import Approver
     from .stream import Turn
     from .writer import Writer
+
+
+_NONE = Approval()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +129,16 @@ class Run:
         turn: what the model gives now, or gave last, to the question what to do next.
         writer: who writes the final answer beside what still runs.
         finds_calls: whether the embedded model finds a call to make; `None` until somebody asks.
+        approver: the product's function that asks a person to approve a call.
+        suspends: whether the run can wait for a person: its state is kept, and it may be resumed.
+        thread_id: the conversation it belongs to; empty where none is kept.
+        named: whether the caller named that, so that there may be something of it.
+        before: what it had spent when it was suspended; `None` where it was not.
+        origin: the id of its first trace, where it was suspended; empty where it was not.
+        begins: how many messages and pieces of evidence of the conversation are older than it.
+        pending: the calls that wait for a person.
+        waits: whether it was interrupted for them.
+        edited: the arguments that a person gave a call, as JSON, by the call's id.
     """
 
     query: str
@@ -169,6 +188,16 @@ class Run:
     turn: Turn | None = None
     writer: Writer | None = None
     finds_calls: bool | None = None
+    approver: Approver | None = None
+    suspends: bool = False
+    thread_id: str = ""
+    named: bool = False
+    before: Spend | None = None
+    origin: str = ""
+    begins: tuple[int, int] = (0, 0)
+    pending: tuple[PendingCall, ...] = ()
+    waits: bool = False
+    edited: dict[str, str] = field(default_factory=dict)
     withheld: set[str] = field(default_factory=set)
     _enclosing: Enclosing = field(init=False)
     _owned: set[asyncio.Future[Any]] = field(default_factory=set)
@@ -180,7 +209,7 @@ class Run:
         # Where little time is left in all, less is kept back than composing asks for.
         self.last = max(self.soft, self.deadline.less(self.policy.reserve.compose + self.policy.reserve.margin))
         self._enclosing = ENCLOSING.get()
-        self.ledger = Ledger(self.budget, self._enclosing.ledger)
+        self.ledger = Ledger(self.budget, self._enclosing.ledger, self.before)
         self.seen = Seen(self.query, self.instructions, self._enclosing.origins)
         scope = Scope(
             ledger=self.ledger,
@@ -193,6 +222,7 @@ class Run:
             own=self.own,
             seen=self.seen,
             report=None if self.voice is None else self.voice.progress,
+            asker="callback" if self.approver is not None else "suspension" if self.suspends else "nobody",
         )
         self.pipeline = Pipeline(self.toolbox, scope)
         stopping = self.policy.stopping
@@ -204,6 +234,24 @@ class Run:
     def speculation(self) -> Speculation:
         """What is begun early, and whether plans are offered."""
         return self.policy.speculation
+
+    @property
+    def identity(self) -> str:
+        """The id by which models know the run, the same before and after it was suspended."""
+        return self.origin or self.trace.trace_id
+
+    @property
+    def asks(self) -> bool:
+        """Whether a call may have to be approved at all."""
+        policy = self.policy
+        return self.toolbox.approval or policy.approval != _NONE or policy.trust.effects_after_untrusted == "ask"
+
+    def approves(self, tool: Tool) -> bool:
+        """Whether a person may have to approve a call of the tool."""
+        effects = not tool.read_only
+        if self.policy.approval.needed(tool.name, declared=tool.approval, effects=effects):
+            return True
+        return effects and self.policy.trust.effects_after_untrusted == "ask"
 
     @property
     def elapsed(self) -> float:
@@ -325,7 +373,8 @@ class Run:
         verified = answer.verdict.outcome == "pass"
         self.tick()
         self._account_early(answer)
-        note(self, answer, ending.stop_reason)
+        if not self.waits:
+            note(self, answer, ending.stop_reason)
         if self._enclosing.brought is not None:
             self._enclosing.brought.update({item.origin: item.tool for item in self.evidence if item.untrusted})
         self.trace.end_run(status, ending.stop_reason, verified, spend, answer=answer.text)
@@ -346,6 +395,8 @@ class Run:
             elapsed=elapsed,
             trace_id=self.trace.trace_id,
             decided=self.trace.made,
+            pending=self.pending if self.waits else (),
+            thread_id=self.thread_id,
         )
 
     def _account_early(self, answer: Answer) -> None:
@@ -359,6 +410,21 @@ class Run:
             reason = f"{counts.adopted} of {counts.launched} early starts were asked for in the end"
             self.trace.decision("speculation", "account", reason, launched=counts.launched, adopted=counts.adopted,
                                 wasted=counts.wasted)  # fmt: skip
+
+
+def live(runtime: Runtime[Run]) -> Run:
+    """The run that a node of the graph belongs to.
+
+    Raises:
+        UsageError: there is none: the graph was called by itself, or as a node of another one.
+    """
+    run = runtime.context
+    if not isinstance(run, Run):
+        raise UsageError(
+            "agent.graph needs the run that agent.run begins (a deadline, a ledger, a trace); call agent.run(...), or "
+            "make it a node of another graph by add_node('agent', agent.as_node())"
+        )
+    return run
 
 
 def _stop_reason(limit: str) -> StopReason:

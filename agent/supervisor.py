@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import math
 from collections.abc import Coroutine
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.runnables.config import var_child_runnable_config
+from langgraph.errors import GraphInterrupt
+from langgraph.types import Command
+
+from ..policies.errors import UsageError
 from ..policies.outcome import Verdict
 from ..tools.isolation import abandon
 from ..tools.loops import LoopThread
@@ -19,6 +25,7 @@ from .models.base import Message
 from .result import Result
 from .run import Answer, Run
 from .state import State
+from .threads import refuse_waiting
 from .writer import Writer
 
 if TYPE_CHECKING:
@@ -31,10 +38,18 @@ GRACE = 0.02
 than half of the 50 ms that are promised, so that a noisy machine still keeps them."""
 
 
-async def supervise(run: Run, graph: Graph, config: RunnableConfig) -> Result:
-    """Run the graph until it is done or the deadline is there, and return a result either way.
+async def supervise(run: Run, graph: Graph, config: RunnableConfig, go_on: Command[Any] | None = None) -> Result:
+    """Run the graph until it is done, waits for a person or the deadline is there, and return a result either way.
+
+    Args:
+        run: the run.
+        graph: the agent's graph.
+        config: LangGraph's settings; those of a node around it hold where the run has no thread of its own.
+        go_on: what a suspended run is resumed with; `None` begins one.
 
     Raises:
+        InvalidThread: the thread waits for approval.
+        langgraph.errors.GraphInterrupt: it waits for a person, and a graph around it keeps its state.
         asyncio.CancelledError: the caller cancelled; the run's work is cancelled as at the deadline.
     """
     loop = asyncio.get_running_loop()
@@ -46,8 +61,7 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig) -> Result:
                             soft=None if run.soft.never else run.soft.at - run.started))  # fmt: skip
     run.writer = Writer(run)
     run.writer.arm()
-    inputs = State(messages=[Message(role="user", content=run.query)], evidence=[], turn=0)
-    task = loop.create_task(graph.ainvoke(inputs, config, context=run))
+    task = loop.create_task(_loop(run, graph, config, go_on), context=_context(run))
     try:
         await asyncio.wait((task,), timeout=_edge(run))
     except asyncio.CancelledError:
@@ -66,7 +80,59 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig) -> Result:
     _release(run, task)
     await asyncio.sleep(0)  # one turn of the loop, in which everything well-behaved obeys its cancellation
     run.count_stubborn()
-    return run.close(run.answer or _last_resort(run))
+    result = run.close(_waiting(run) if run.waits else run.answer or _last_resort(run))
+    if (raised := _raised(task)) is not None:
+        raise raised
+    return result
+
+
+def _loop(
+    run: Run, graph: Graph, config: RunnableConfig, go_on: Command[Any] | None
+) -> Coroutine[Any, Any, dict[str, Any] | Any]:
+    """The graph, from its beginning or from where it was interrupted."""
+    if go_on is not None:
+        # What was approved is kept before it is made: whatever happens then, it is not made once more.
+        return graph.ainvoke(go_on, config, context=run, durability="sync")
+    inputs = State(messages=[Message(role="user", content=run.query)], evidence=[], turn=0)
+    return _named(run, graph, config, inputs) if run.named else graph.ainvoke(inputs, config, context=run)
+
+
+async def _named(run: Run, graph: Graph, config: RunnableConfig, inputs: State) -> Any:
+    """The graph in a thread that may hold something."""
+    await refuse_waiting(graph, config, run.thread_id)
+    return await graph.ainvoke(inputs, config, context=run)
+
+
+def _context(run: Run) -> contextvars.Context:
+    """The context variables of the graph: with a thread of its own it is no part of a graph around it."""
+    context = contextvars.copy_context()
+    if run.thread_id:
+        context.run(var_child_runnable_config.set, None)
+    return context
+
+
+def _raised(task: asyncio.Task[Any]) -> BaseException | None:
+    """What is the caller's to know: a mistake of theirs, or that a graph around this one has to wait."""
+    if not task.done() or task.cancelled():
+        return None
+    error = task.exception()
+    return error if isinstance(error, (GraphInterrupt, UsageError)) else None
+
+
+def _interrupted(task: asyncio.Task[Any]) -> bool:
+    """Whether the graph waits for a person."""
+    if not task.done() or task.cancelled():
+        return False
+    if (error := task.exception()) is not None:
+        return isinstance(error, GraphInterrupt)
+    return "__interrupt__" in (task.result() or {})
+
+
+def _waiting(run: Run) -> Answer:
+    """The answer of a run that waits: there is none yet."""
+    text = f"Waiting for approval of {', '.join(dict.fromkeys(call.tool for call in run.pending))}."
+    verdict = Verdict.unsure("approval", "the run waits for a person")
+    return Answer(text=text, verdict=verdict, composed=True, unanswered=True)
 
 
 def close_cancelled(run: Run) -> None:
@@ -115,6 +181,9 @@ def _note(run: Run, task: asyncio.Task[Any], watch: Watch | None) -> None:
     """What the supervisor saw that the loop could not say itself."""
     if not task.done():
         run.end("deadline", "the deadline came before the answer")
+    elif _interrupted(task):
+        run.waits = True
+        run.end("approval", f"{len(run.pending)} calls wait for approval", left=run.deadline.remaining(run.now()))
     elif not task.cancelled() and (error := task.exception()) is not None:
         run.end("model_failed", f"the loop failed: {type(error).__name__}: {error}")
         run.warn(f"The loop failed with {type(error).__name__}: {error}; the answer was composed from the evidence.")

@@ -29,7 +29,11 @@ async def verify(state: State, runtime: Runtime[Run]) -> Command[Literal["reason
     gave = given(run, asked)
     turn = [item for items in gave.values() for item in items.values()]
     span = run.trace.verify("turn", verifier="turn", node="verify")
-    messages = [_told(answer_to(run, call, gave[call["id"]]), gave[call["id"]]) for call in asked if gave[call["id"]]]
+    messages = [
+        _told(answer_to(run, call, gave[call["id"]]), gave[call["id"]], run.edited)
+        for call in asked
+        if gave[call["id"]]
+    ]
     turns = run.turns
     turns.take(state["turn"], turn)
     begin_judging(run, turn)
@@ -47,9 +51,12 @@ async def verify(state: State, runtime: Runtime[Run]) -> Command[Literal["reason
     return Command(goto="reason", update={"messages": messages})
 
 
-def _told(message: Message, gave: Mapping[str, Evidence]) -> Message:
-    """The message, with what is said against its results."""
+def _told(message: Message, gave: Mapping[str, Evidence], edited: Mapping[str, str]) -> Message:
+    """The message, with what is said against its results, and whose arguments were `edited`."""
     reasons = dict.fromkeys(item.verdict.reason for item in disputed(gave.values()))
+    reasons |= dict.fromkeys(
+        f"a person changed its arguments to {edited[i.id]}" for i in gave.values() if i.id in edited
+    )
     return Message(**message | {"content": "\n".join([message["content"], *(f"[{each}]" for each in reasons)])})
 
 

@@ -7,6 +7,7 @@ of the calling program, found as early as it can be found::
     ├── UsageError (also a ValueError)   the calling program asked for something impossible
     │   ├── InvalidBudget                a limit that is negative, NaN or of the wrong type
     │   ├── InvalidQuery                 a query that is empty, too long or of the wrong type
+    │   ├── InvalidThread                a thread that waits for approval, or is to be resumed and does not
     │   ├── InvalidTool                  a tool whose schema cannot be made, or two tools of one name
     │   ├── InvalidPolicy                a policy setting that cannot be read or is out of range
     │   ├── InvalidPath                  a file that does not exist, cannot be read or is not what it says
@@ -36,6 +37,10 @@ class InvalidBudget(UsageError):
 
 class InvalidQuery(UsageError):
     """A query is empty, too long or of the wrong type."""
+
+
+class InvalidThread(UsageError):
+    """A thread that waits for approval was to go on without it, or one that does not was to be resumed."""
 
 
 class InvalidTool(UsageError):

@@ -102,25 +102,31 @@ class Reservation:
             self._above.release()
 
 
+_NOTHING = Spend()
+
+
 class Ledger:
     """What a run has reserved and spent against its budget; safe to use from several threads.
 
     Args:
         budget: the limits. `per_tool` limits hold beside `tool_calls`.
         above: the ledger of the run this one is part of: what is spent here is spent there too, and both must grant it.
+        spent: what the run had spent before it was suspended; the limits hold for all of it, and `above` knows of it.
     """
 
-    def __init__(self, budget: Budget, above: Above | None = None) -> None:
+    def __init__(self, budget: Budget, above: Above | None = None, spent: Spend | None = None) -> None:
         self.budget = budget
         self._above = above
         self._lock = threading.Lock()
-        self._tool_calls = 0
-        self._model_calls = 0
-        self._input_tokens = 0
-        self._output_tokens = 0
-        self._cost = 0.0
-        self._unknown_prices = 0
-        self._per_tool: Counter[str] = Counter()
+        before = spent or _NOTHING
+        self._before = before.latency
+        self._tool_calls = before.tool_calls
+        self._model_calls = before.model_calls
+        self._input_tokens = before.input_tokens
+        self._output_tokens = before.output_tokens
+        self._cost = before.cost_usd or 0.0
+        self._unknown_prices = int(before.cost_usd is None)
+        self._per_tool: Counter[str] = Counter(before.per_tool)
         limits = (budget.tool_calls, budget.model_calls, budget.tokens, budget.cost_usd)
         self._unlimited = not budget.per_tool and limits == (None, None, None, None)
 
@@ -148,10 +154,10 @@ class Ledger:
             return None if self._unlimited else self._check(claim)
 
     def spend(self, elapsed: float = 0.0) -> Spend:
-        """What has been spent and is reserved, `elapsed` seconds after the start."""
+        """What has been spent and is reserved, `elapsed` seconds after the start, or after it was resumed."""
         with self._lock:
             return Spend(
-                latency=elapsed,
+                latency=self._before + elapsed,
                 tool_calls=self._tool_calls,
                 model_calls=self._model_calls,
                 input_tokens=self._input_tokens,

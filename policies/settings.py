@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from .admission import Admission
+from .approval import Approval
 from .attempts import Attempts
 from .breaker import Breaker
 from .bucket import Bucket
@@ -49,6 +50,7 @@ class Policy:
         verification: whether a model is asked again after its answer was refused.
         routing: which of an agent's models is asked.
         trust: what untrusted content may lead to.
+        approval: which calls a person has to approve.
         quality: when a user is warned that answers of a kind are too often wrong.
         limits: how large queries, results and answers may be.
     """
@@ -67,6 +69,7 @@ class Policy:
     verification: Verification = field(default_factory=Verification)
     routing: Routing = field(default_factory=Routing)
     trust: Trust = field(default_factory=Trust)
+    approval: Approval = field(default_factory=Approval)
     quality: Quality = field(default_factory=Quality)
     limits: Limits = field(default_factory=Limits)
 

@@ -64,6 +64,10 @@ EXPECTED = {
         "stock: ok, trusted: False",
         "There are 7 lamps in stock. verified: True",
     ],
+    "langgraph_node": [
+        "send_mail to everybody waits: every call of it needs approval; calls: 1",
+        "7 lamps are there. calls in all: 2",
+    ],
     "openapi": [
         "lamps_find: Find lamps by their color. It takes color.",
         "green: verified: True, passed openapi",

@@ -35,6 +35,7 @@ PUBLIC = {
     "McpServer",
     "Model",
     "Passage",
+    "PendingCall",
     "Policy",
     "Provisional",
     "Result",
@@ -68,6 +69,7 @@ PUBLIC = {
     "save_forecasts",
     "save_quality",
     "tool",
+    "within",
 }
 
 

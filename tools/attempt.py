@@ -32,6 +32,7 @@ class Job(NamedTuple):
         size: characters of text among the arguments, for forecasts that tell sizes apart.
         drawn_from: untrusted content that a plan made the arguments from: tools by origin.
         ahead: seconds that what needs its result is expected to take.
+        approved: whether a person has approved the call.
     """
 
     tool: Tool
@@ -40,6 +41,7 @@ class Job(NamedTuple):
     size: int
     drawn_from: Mapping[str, str]
     ahead: float = 0.0
+    approved: bool = False
 
 
 class Attempt(Flight):

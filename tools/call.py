@@ -20,6 +20,7 @@ class Call:
         malformed: why the arguments could not be read as a JSON object, where they could not.
         drawn_from: untrusted content that a plan made it from, which the model has not seen: tools by origin.
         ahead: seconds that the steps of its plan which need its result are expected to take.
+        approved: whether a person has approved it.
     """
 
     id: str
@@ -28,6 +29,28 @@ class Call:
     malformed: str | None = None
     drawn_from: Mapping[str, str] = field(default_factory=dict)
     ahead: float = 0.0
+    approved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingCall:
+    """A call that is not made until a person approves it.
+
+    Attributes:
+        id: the call's id, by which it is approved or denied.
+        tool: the tool's name.
+        arguments: the arguments as the model wrote them; they fit the tool's schema.
+        reason: why a person is asked.
+    """
+
+    id: str
+    tool: str
+    arguments: Mapping[str, Any]
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"id": self.id, "tool": self.tool, "arguments": dict(self.arguments), "reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..policies.approval import Asker
 from ..policies.deadline import NEVER, Deadline
 from ..policies.forecast import Forecast
 from ..policies.ledger import Ledger
@@ -72,6 +73,7 @@ class Scope:
         own: told of every future that was given up and runs on, so that the run can count it.
         seen: what the run's model has been shown.
         report: told, by call and tool, how far a tool says that it is; from any thread. `None` where nobody listens.
+        asker: how a person can be asked to approve a call.
     """
 
     ledger: Ledger
@@ -84,3 +86,4 @@ class Scope:
     seen: Seen = field(default_factory=Seen)
     answer: Deadline = NEVER
     report: Callable[[str, str, float | None, str], None] | None = None
+    asker: Asker = "nobody"

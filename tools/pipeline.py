@@ -11,8 +11,9 @@ import math
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
+from ..policies.approval import ApprovalSituation, Ask, Proceed, Unasked
 from ..policies.outcome import Failed, Ok, Skipped, Verdict
-from ..policies.trust import Admit
+from ..policies.trust import Admit, Question, Refuse
 from .attempt import Job
 from .attempts import Attempts
 from .cache import canonical
@@ -24,6 +25,9 @@ from .retries import attempted, may_pass
 from .schema import Problem
 from .tool import Tool
 from .toolbox import Toolbox
+
+APPROVAL = "approval"
+"""The limit that a call names which nobody has approved."""
 
 _ELSEWHERE = frozenset({"deadline", "breaker", "concurrency", "abandoned", "threads", "processes", "loop"})
 """Limits of one tool only: where they skip it, another one may still be called."""
@@ -54,7 +58,7 @@ class Pipeline:
         job = self._read(call)
         if isinstance(job, Evidence):
             return job
-        if (refused := self._mistrusted(job)) is not None:
+        if (refused := self._mistrusted(job) or self._unapproved(job)) is not None:
             return evidence(call, job, ended(job.tool.name, refused), attempts=0, duration=self._scope.now() - started)
         if job.tool.fallback is not None:
             job = self._quicker(job, job.tool.fallback)
@@ -74,27 +78,75 @@ class Pipeline:
         arguments = tool.schema.read(call.arguments)
         if isinstance(arguments, Problem):
             return rejected(call, "InvalidArguments", arguments.message)
-        return Job(tool, arguments, call.id, _size(arguments), call.drawn_from, call.ahead)
+        return Job(tool, arguments, call.id, _size(arguments), call.drawn_from, call.ahead, call.approved)
 
     def _mistrusted(self, job: Job, *, record: bool = True) -> Skipped | None:
         """Why a call is not let through: untrusted content may have asked for it, or it carries what must not leave."""
         scope = self._scope
         if scope.seen.nothing_of(job.arguments, job.drawn_from):
             return None
-        situation = scope.seen.situation(job.tool, job.arguments, job.drawn_from)
+        situation = scope.seen.situation(job.tool, job.arguments, job.drawn_from, approval=self._needs(job.tool))
         decided = scope.policy.trust.decide(situation)
-        if isinstance(decided, Admit):
+        if isinstance(decided, Admit) or (isinstance(decided, Question) and job.approved):
             # Most calls change nothing, or come before any untrusted content: that says nothing.
             if record and situation.effects and situation.through:
-                scope.trace.decision("trust", "admit", decided.reason, situation, call=job.call)
+                choice = "admit" if isinstance(decided, Admit) else "approved"
+                scope.trace.decision("trust", choice, decided.reason, situation, call=job.call)
             return None
         if record:
             scope.trace.decision("trust", "refuse", decided.reason, situation, call=job.call, rule=decided.rule)
-        return Skipped("trust", decided.reason)
+        asked = ", and nobody has approved it" if isinstance(decided, Question) else ""
+        return Skipped("trust", f"{decided.reason}{asked}")
+
+    def question(self, call: Call, *, denied: bool) -> Ask | Unasked | None:
+        """Whether a person has to approve the call, and can be asked; `None` where nobody has to, or it would be
+        refused whatever they say. `denied` says whether one has denied the same call before.
+        """
+        if call.approved or isinstance(job := self._read(call), Evidence):
+            return None
+        mistrust = ""
+        if not self._scope.seen.nothing_of(job.arguments, job.drawn_from):
+            needs = self._needs(job.tool)
+            trusted = self._scope.policy.trust.decide(
+                self._scope.seen.situation(job.tool, job.arguments, job.drawn_from, approval=needs)
+            )
+            if isinstance(trusted, Refuse):
+                return None
+            mistrust = trusted.reason if isinstance(trusted, Question) else ""
+        decided = self._asked(job, mistrust, denied=denied)
+        return None if isinstance(decided, Proceed) else decided
+
+    def _asked(self, job: Job, mistrust: str, *, denied: bool) -> Proceed | Ask | Unasked:
+        """Whether a person is asked before the call; recorded where one has to approve it."""
+        tool, scope = job.tool, self._scope
+        situation = ApprovalSituation(
+            tool=tool.name,
+            declared=tool.approval,
+            effects=not tool.read_only,
+            mistrust=mistrust,
+            denied=denied,
+            asker=scope.asker,
+        )
+        decided = scope.policy.approval.decide(situation)
+        if not isinstance(decided, Proceed):
+            choice = "ask" if isinstance(decided, Ask) else "refuse"
+            scope.trace.decision("approval", choice, decided.reason, situation, call=job.call)
+        return decided
+
+    def _unapproved(self, job: Job) -> Skipped | None:
+        """Why a call is not made that nobody was asked about: as a step of a plan, or in the place of another one."""
+        if job.approved or not self._needs(job.tool):
+            return None
+        return Skipped(APPROVAL, "it needs approval, which is asked only for calls of their own; call it by itself")
+
+    def _needs(self, tool: Tool) -> bool:
+        """Whether every call of the tool has to be approved."""
+        policy = self._scope.policy.approval
+        return policy.needed(tool.name, declared=tool.approval, effects=not tool.read_only)
 
     def _refused(self, job: Job) -> Skipped | None:
         """Why the tool could not be called now, whatever the ledger says; asking changes nothing."""
-        return self._attempts.entry.refusal(job) or self._mistrusted(job, record=False)
+        return self._attempts.entry.refusal(job) or self._mistrusted(job, record=False) or self._unapproved(job)
 
     def _quicker(self, job: Job, quicker: Tool) -> Job:
         """The job, or its fallback where the tool could not be called now and the fallback could."""

@@ -90,8 +90,11 @@ class Seen:
                 return False
         return True
 
-    def situation(self, tool: Tool, arguments: Mapping[str, Any], drawn_from: Mapping[str, str]) -> TrustSituation:
-        """What is known of a call; `drawn_from` is the untrusted content a plan made it from, tools by origin."""
+    def situation(
+        self, tool: Tool, arguments: Mapping[str, Any], drawn_from: Mapping[str, str], *, approval: bool = False
+    ) -> TrustSituation:
+        """What is known of a call; `drawn_from` is the untrusted content a plan made it from, tools by origin, and
+        `approval` says whether every call of the tool is put to a person anyway."""
         origins = self.origins if not drawn_from else {**self.origins, **drawn_from}
         strings = [text for text in _strings(arguments) if len(text) >= LEAST_SECRET]
         return TrustSituation(
@@ -101,6 +104,7 @@ class Seen:
             origins=_listed(origins),
             secrets=self._secrets(strings, bool(origins)) if strings else "",
             leaks=self._leaks(strings) if strings and origins else "",
+            approval=approval,
         )
 
     def _secrets(self, strings: list[str], tainted: bool) -> str:

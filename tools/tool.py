@@ -58,6 +58,7 @@ class Tool:
         cache: seconds a result is kept for equal calls; 0 shares only calls under way, `None` neither.
         concurrency: most attempts under way at once, `"adaptive"`, or `None` for no limit.
         isolation: where it runs, `loop`, `thread` or `process`.
+        approval: whether a person has to approve every call.
         trusted: whether its results may be read as more than data.
         checks: what its results must pass.
         judges: checks that take time or money of the run; they are made beside its next turn, where they pay.
@@ -82,6 +83,7 @@ class Tool:
         cache: float | str | timedelta | None = None,
         concurrency: int | Literal["adaptive"] | None = None,
         isolation: Isolation = "auto",
+        approval: bool = False,
         trusted: bool = True,
         checks: Sequence[Callable[..., Any]] = (),
         fallback: Tool | None = None,
@@ -109,6 +111,7 @@ class Tool:
         self.hedge = hedge
         self.concurrency = _concurrency(self.name, concurrency)
         _twice(self.name, read_only, idempotent, retry=retry, hedge=hedge, cache=cache)
+        self.approval = _flag(self.name, "approval", approval)
         self.read_only = read_only
         self.idempotent = idempotent
         self.trusted = trusted
@@ -149,6 +152,7 @@ class Tool:
             cache=self.cache,
             concurrency=self.concurrency,
             isolation=self.isolation,
+            approval=self.approval,
             trusted=self.trusted,
             checks=(*self.checks, *self.judges),
             fallback=self.fallback,
@@ -173,6 +177,7 @@ def tool(
     cache: float | str | timedelta | None = None,
     concurrency: int | Literal["adaptive"] | None = None,
     isolation: Isolation = "auto",
+    approval: bool = False,
     trusted: bool = True,
     checks: Sequence[Callable[..., Any]] = (),
     fallback: Tool | None = None,
@@ -210,6 +215,9 @@ def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool |
         isolation: `auto` (by kind), `loop`, `thread`, or `process`, which alone can be killed: for code that may hang
             in native code, take too much memory or crash. Its function must be importable, and its arguments and its
             result must be picklable.
+        approval: `True` makes no call before a person has approved it: the run is suspended, or the agent's `approve`
+            function is asked, and where neither can be the call is refused. Such a call is never begun early. Further
+            tools can be named in `policy.approval`. Default `False`.
         trusted: `False` marks results as data that must never be read as instructions.
         checks: functions of the result (and the arguments) that return `True`, `False`, a reason, or a `Verdict`. One
             that takes time or money (`judge`, `costly`) is shown what was `Answered`, the result as its text, and runs
@@ -264,6 +272,12 @@ def _refuse_streams(name: str, function: Callable[..., Any]) -> None:
             raise InvalidTool(f"tool {name!r} returns a stream, as it has a 'yield'; return a value, such as a list")
 
 
+def _flag(name: str, option: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidTool(f"tool {name!r}: {option} must be True or False, got {value!r}")
+    return value
+
+
 def _concurrency(name: str, limit: object) -> int | Literal["adaptive"] | None:
     if limit is None or limit == "adaptive":
         return limit
@@ -310,6 +324,11 @@ def _fallback(of: Tool, fallback: object) -> Tool | None:
         raise InvalidTool(
             f"tool {of.name!r}: read_only tools are begun before a model has asked for them for good, so its fallback "
             f"must change nothing either; write read_only=True on {fallback.name!r}, or leave it off {of.name!r}"
+        )
+    if fallback.approval and not of.approval:
+        raise InvalidTool(
+            f"tool {of.name!r}: a fallback is called without asking anybody again, so {fallback.name!r} with "
+            f"approval=True needs approval=True on {of.name!r} too"
         )
     takes, given = fallback.schema.parameters, of.schema.parameters.get("properties", {})
     unknown = sorted(set(given) - set(takes.get("properties", {})))

@@ -33,6 +33,8 @@ class Toolbox:
             if made.name in self._tools:
                 raise InvalidTool(f"two tools are named {made.name!r}; rename one: @tool('{made.name}_2')")
             self._tools[made.name] = made
+        self.approval = any(each.approval for each in self)
+        """Whether a person has to approve every call of one of them."""
 
     def __iter__(self) -> Iterator[Tool]:
         return iter(self._tools.values())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from ...policies.admission import CallSituation
+from ...policies.approval import ApprovalSituation
 from ...policies.attempts import RetrySituation, TimeoutSituation
 from ...policies.errors import UsageError
 from ...policies.hedging import HedgeSituation
@@ -33,6 +34,7 @@ class Decided(Protocol):
 SITUATIONS: Final[Mapping[str, tuple[type, Callable[[Policy, Any], Decided]]]] = {
     "AnswerSituation": (AnswerSituation, lambda policy, s: policy.reserve.writer(s)),
     "AgainSituation": (AgainSituation, lambda policy, s: policy.verification.again(s)),
+    "ApprovalSituation": (ApprovalSituation, lambda policy, s: policy.approval.decide(s)),
     "BeginSituation": (BeginSituation, lambda policy, s: policy.interruption.begin(s)),
     "DoubtSituation": (DoubtSituation, lambda policy, s: policy.routing.escalate(s)),
     "EarlySituation": (EarlySituation, lambda policy, s: policy.speculation.early(s)),

@@ -13,7 +13,7 @@ from shotclock.policies.errors import InvalidPolicy
 from shotclock.policies.fencing import ROLE, neutralised, smuggled
 from shotclock.policies.links import carries, stands, urls, vouched
 from shotclock.policies.markup import Disarming, cleaned
-from shotclock.policies.trust import Admit, Refuse, Trust, TrustSituation
+from shotclock.policies.trust import Admit, Question, Refuse, Trust, TrustSituation
 
 AFTER = {"tool": "send_mail", "effects": True, "through": "fetch", "origins": "https://a.example"}
 
@@ -42,6 +42,22 @@ def test_the_table_of_the_rule(trust, changes, rule):
     assert decided.reason
 
 
+@pytest.mark.parametrize(
+    ("trust", "changes", "kind"),
+    [
+        (Trust(effects_after_untrusted="ask"), {}, Question),
+        (Trust(effects_after_untrusted="ask"), {"through": ""}, Admit),
+        (Trust(effects_after_untrusted="ask", allow=("send_mail",)), {}, Admit),
+        (Trust(effects_after_untrusted="ask"), {"secrets": "a GitHub token"}, Refuse),
+        (Trust(), {"approval": True}, Question),
+        (Trust(), {"approval": True, "leaks": "an address to evil.example"}, Refuse),
+    ],
+)
+def test_a_person_may_decide_on_effects_alone(trust, changes, kind):
+    """A call that may change something is put to a person where that is set or asked for anyway; a leak is not."""
+    assert isinstance(trust.decide(TrustSituation(**AFTER | changes)), kind)
+
+
 def test_a_refusal_names_no_origin():
     """Where content comes from is content too, so the model is told the tool's name only."""
     reason = Trust().decide(TrustSituation(**AFTER)).reason
@@ -49,7 +65,10 @@ def test_a_refusal_names_no_origin():
     assert "a.example" not in reason
 
 
-@pytest.mark.parametrize("wrong", [{"allow": "send_mail"}, {"allow": (1,)}, {"links": "no"}, {"strip_markup": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"allow": "send_mail"}, {"allow": (1,)}, {"links": "ask"}, {"effects_after_untrusted": "no"}, {"strip_markup": 1}],
+)
 def test_a_wrong_setting_is_named(wrong):
     """A setting that cannot be meant is refused by its name."""
     with pytest.raises(InvalidPolicy, match=f"trust.{next(iter(wrong))}"):
