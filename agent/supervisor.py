@@ -18,7 +18,7 @@ from ..policies.errors import UsageError
 from ..policies.outcome import Verdict
 from ..tools.isolation import abandon
 from ..tools.loops import LoopThread
-from ..tools.watchdog import WATCHDOG, Blocked, Watch, blocker
+from ..tools.watchdog import PATIENCE, WATCHDOG, Blocked, Watch, blocker
 from .answer import composed
 from .events import RunStarted
 from .models.base import Message
@@ -187,9 +187,13 @@ def _note(run: Run, task: asyncio.Task[Any], watch: Watch | None) -> None:
     elif not task.cancelled() and (error := task.exception()) is not None:
         run.end("model_failed", f"the loop failed: {type(error).__name__}: {error}")
         run.warn(f"The loop failed with {type(error).__name__}: {error}; the answer was composed from the evidence.")
-    blocked = None if watch is None else watch.since(run.started)
-    if blocked is not None:
+    if watch is None:
+        return
+    if (blocked := watch.since(run.started)) is not None:
         _accuse(run, blocked)
+    elif (lag := watch.lag()) > PATIENCE:
+        reason = f"the event loop came {lag:.2f} s late to what was due: it has more to do than its core can"
+        run.trace.decision("watchdog", "late", reason, seconds=lag)
 
 
 def _accuse(run: Run, blocked: Blocked) -> None:
