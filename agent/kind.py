@@ -25,16 +25,10 @@ def kind_of(run: Run, model: str = "") -> Kind:
     return run.memory.standing.settled(Kind.of(modality_of(run.query), used, model or run.model.name))
 
 
-def note(run: Run, answer: Answer, stop_reason: StopReason) -> None:
-    """Count the answer that a run gives, and warn of it where answers of its kind are too often wrong.
-
-    What is decided rests on the earlier answers alone. A run that its caller cancelled gives none.
-    """
-    if stop_reason == "cancelled":
-        return
-    kind, standing = kind_of(run, answer.by), run.memory.standing
-    known = standing.of(kind)
-    situation = QualitySituation(
+def known_of(run: Run, kind: Kind, stronger: str = "") -> QualitySituation:
+    """How answers of a kind fared so far; `stronger` is the model that could be asked instead."""
+    known = run.memory.standing.of(kind)
+    return QualitySituation(
         modality=kind.modality,
         tools=kind.tools,
         model=kind.model,
@@ -43,7 +37,19 @@ def note(run: Run, answer: Answer, stop_reason: StopReason) -> None:
         unsure=known.unsure,
         rated=known.rated,
         score=known.score,
+        stronger=stronger,
     )
+
+
+def note(run: Run, answer: Answer, stop_reason: StopReason) -> None:
+    """Count the answer that a run gives, and warn of it where answers of its kind are too often wrong.
+
+    What is decided rests on the earlier answers alone. A run that its caller cancelled gives none.
+    """
+    if stop_reason == "cancelled":
+        return
+    kind, standing = kind_of(run, answer.by), run.memory.standing
+    situation = known_of(run, kind)
     decided = run.policy.quality.decide(situation)
     choice = type(decided).__name__.lower()
     verdict = answer.verdict

@@ -10,11 +10,11 @@ from ..policies.deadline import Deadline
 from ..policies.hedging import Hedge, HedgeSituation
 from ..policies.ledger import Claim
 from ..policies.outcome import Verdict
-from ..policies.quality import Escalate, QualitySituation
+from ..policies.quality import Escalate
 from ..policies.routing import DoubtSituation, EffortSituation, FailureSituation, Stay, Switch
 from . import timing
 from .act import strand
-from .kind import kind_of
+from .kind import kind_of, known_of
 from .lane import Asked, claim_of, input_tokens
 from .models.base import Message, Model
 from .models.effort import at_effort, usual
@@ -115,19 +115,7 @@ def _too_often_wrong(run: Run) -> str:
         return ""
     if len(run.toolbox) and not any(item.usable for item in run.evidence):
         return ""
-    kind = kind_of(run)
-    known = run.memory.standing.of(kind)
-    situation = QualitySituation(
-        modality=kind.modality,
-        tools=kind.tools,
-        model=kind.model,
-        good=known.good,
-        bad=known.bad,
-        unsure=known.unsure,
-        rated=known.rated,
-        score=known.score,
-        stronger=stronger.name,
-    )
+    situation = known_of(run, kind_of(run), stronger.name)
     decided = run.policy.quality.decide(situation)
     if not isinstance(decided, Escalate):
         return ""
