@@ -25,7 +25,7 @@ from .models.base import Message
 from .result import Result
 from .run import Answer, Run
 from .state import State
-from .threads import refuse_waiting
+from .threads import left_behind
 from .writer import Writer
 
 if TYPE_CHECKING:
@@ -98,8 +98,9 @@ def _loop(
 
 
 async def _named(run: Run, graph: Graph, config: RunnableConfig, inputs: State) -> Any:
-    """The graph in a thread that may hold something."""
-    await refuse_waiting(graph, config, run.thread_id)
+    """The graph in a thread that may hold something, such as calls that an interrupted run left behind."""
+    left = await left_behind(graph, config, run.thread_id)
+    inputs = State(**{**inputs, "messages": [*left, *inputs["messages"]], "suspended": None})
     return await graph.ainvoke(inputs, config, context=run)
 
 
@@ -184,6 +185,8 @@ def _note(run: Run, task: asyncio.Task[Any], watch: Watch | None) -> None:
     elif _interrupted(task):
         run.waits = True
         run.end("approval", f"{len(run.pending)} calls wait for approval", left=run.deadline.remaining(run.now()))
+    elif isinstance(error := _raised(task), UsageError):
+        run.end("cancelled", f"it could not begin: {error}")
     elif not task.cancelled() and (error := task.exception()) is not None:
         run.end("model_failed", f"the loop failed: {type(error).__name__}: {error}")
         run.warn(f"The loop failed with {type(error).__name__}: {error}; the answer was composed from the evidence.")

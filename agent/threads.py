@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..policies.errors import InvalidThread
+from .models.base import Message
 from .state import State, Suspended
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class Waiting:
     config: RunnableConfig
 
 
+UNKNOWN: Final = "The run ended before the result was there; whether the call had an effect is unknown."
+"""What the model is told of calls that a run in the same thread left behind."""
+
+
 async def waiting_in(graph: Graph, config: RunnableConfig) -> Waiting | None:
     """What waits for approval in a thread; `None` where nothing does."""
     return _waiting(await graph.aget_state(config))
@@ -62,19 +67,24 @@ async def to_resume(graph: Graph, config: RunnableConfig, thread_id: str) -> Wai
     raise InvalidThread(f"thread_id={thread_id!r} does not wait for approval; it may have been resumed already")
 
 
-async def refuse_waiting(graph: Graph, config: RunnableConfig, thread_id: str) -> None:
-    """Refuse to go on with a conversation whose last run waits for approval.
+async def left_behind(graph: Graph, config: RunnableConfig, thread_id: str) -> list[Message]:
+    """What is missing in a conversation whose last run was interrupted among its calls: endpoints refuse a call that
+    has no result.
 
     Raises:
-        InvalidThread: it does.
+        InvalidThread: the conversation waits for approval.
     """
-    found = await waiting_in(graph, config)
+    snapshot = await graph.aget_state(config)
+    found = _waiting(snapshot)
     if found is not None:
         calls = ", ".join(f"{call['id']} ({call['tool']})" for call in found.kept["calls"])
         raise InvalidThread(
             f"thread_id={thread_id!r} waits for approval of {calls}; answer with agent.resume({thread_id!r}, "
             "approve=...), where False denies them, or take another thread_id"
         )
+    last: Message = (snapshot.values.get("messages") or [Message()])[-1]
+    return [Message(role="tool", content=UNKNOWN, call_id=call["id"], tool=call["tool"])
+            for call in last.get("calls", [])]  # fmt: skip
 
 
 async def claim(graph: Graph, waiting: Waiting, thread_id: str) -> None:

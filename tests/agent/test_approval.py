@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from shotclock import Agent, Budget, Passage, Policy, Result, local_tracing, tool
 from shotclock.agent.lab.replay import replay
+from shotclock.agent.threads import UNKNOWN
 from shotclock.agent.trace.cli import app
 from shotclock.policies.approval import Approval
 from shotclock.policies.errors import InvalidBudget, InvalidThread, InvalidTool, UsageError
@@ -197,6 +198,31 @@ def test_a_conversation_that_waits_takes_no_other_question():
         office.run(thread_id="t")
     office.resume(waiting.thread_id, False)
     assert office.run(thread_id="t").status == "suspended"
+
+
+@pytest.mark.parametrize("approved", [False, True])
+def test_a_conversation_goes_on_after_a_run_that_was_cut_among_its_calls(approved):
+    """Its calls get a result that says that nothing is known, and what it waited for is forgotten."""
+    hangs = fake_tool("hangs", after=60)
+    office = Office(ask(("hangs", {})), more=[hangs], policy=Policy(approval=Approval(tools=("hangs",) * approved)))
+
+    async def cut(going):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(going, 1.0)
+
+    if approved:
+        office.run(thread_id="t")
+        office.clock.run(cut(office.agent.resume("t", True)))
+        with pytest.raises(InvalidThread, match="whether they had their effect is unknown"):
+            office.resume("t", True)
+    else:
+        office.clock.run(cut(office.agent.run("Hang.", thread_id="t")))
+    model = ScriptedModel([ask(("look", {})), "There are 7 apples."])
+    agent = Agent(model, office.tools(), checkpointer=office.saver)
+    assert office.clock.run(agent.run("How many apples?", thread_id="t")).answer == "There are 7 apples."
+    messages = model.requests[0].messages[1:]
+    assert [message["role"] for message in messages] == ["user", "assistant", "tool", "user"]
+    assert messages[2]["content"] == UNKNOWN
 
 
 def test_a_changed_toolbox_is_said_and_can_still_deny():
