@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +38,14 @@ class Waiting:
     interrupt: str
     config: RunnableConfig
 
+    @property
+    def place(self) -> str:
+        """The id of that checkpoint."""
+        return str(self.config["configurable"]["checkpoint_id"])
+
+
+MOST_NAMES: Final = 1_000
+"""Runs that were taken up last whose names an agent remembers."""
 
 UNKNOWN: Final = "The run ended before the result was there; whether the call had an effect is unknown."
 """What the model is told of calls that a run in the same thread left behind."""
@@ -87,23 +96,60 @@ async def left_behind(graph: Graph, config: RunnableConfig, thread_id: str) -> l
             for call in last.get("calls", [])]  # fmt: skip
 
 
-async def claim(graph: Graph, waiting: Waiting, thread_id: str) -> None:
-    """Take up a suspended run, before anything of it goes on; only one process can.
+class Claims:
+    """The suspended runs that an agent has taken up; safe to use from several threads.
 
-    A checkpointer keeps the first write of a task, so whoever finds their own there is the one.
-
-    Raises:
-        InvalidThread: another one has taken it up.
+    A checkpointer keeps the first write of a task, so of all who write their own name only one finds it there. Who was
+    interrupted before anything of the run went on may take it up once more.
     """
-    saver, own = graph.checkpointer, uuid.uuid4().hex
-    await saver.aput_writes(waiting.config, [(_CLAIM, own)], _CLAIM)  # type: ignore[union-attr]  # a thread has one
-    stored = await saver.aget_tuple(waiting.config)  # type: ignore[union-attr]
-    writes = () if stored is None else stored.pending_writes or ()
-    if [value for task, _, value in writes if task == _CLAIM] != [own]:
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._names: dict[str, str] = {}
+        self._going_on: set[str] = set()
+
+    async def take(self, graph: Graph, waiting: Waiting, thread_id: str) -> None:
+        """Take up a run, before anything of it goes on, until it is let go.
+
+        Raises:
+            InvalidThread: another one has taken it up.
+        """
+        with self._lock:
+            mine = waiting.place not in self._going_on
+            name = self._named(waiting.place)
+            self._going_on.add(waiting.place)
+        try:
+            if mine and await _first(graph, waiting, name) == name:
+                return
+        except BaseException:
+            self.let_go(waiting)
+            raise
+        if mine:
+            self.let_go(waiting)
         raise InvalidThread(
             f"thread_id={thread_id!r} is being resumed by somebody else; where that process has died, ask again under "
             "another thread_id: nothing that waited was called"
         )
+
+    def let_go(self, waiting: Waiting) -> None:
+        """It goes on no longer."""
+        with self._lock:
+            self._going_on.discard(waiting.place)
+
+    def _named(self, place: str) -> str:
+        """One's own name for a run that was taken up; the lock is held."""
+        if place not in self._names and len(self._names) >= MOST_NAMES:
+            self._names.pop(next(iter(self._names)))
+        return self._names.setdefault(place, uuid.uuid4().hex)
+
+
+async def _first(graph: Graph, waiting: Waiting, name: str) -> str | None:
+    """Write one's name down, and read whose stands there."""
+    saver: Any = graph.checkpointer
+    await saver.aput_writes(waiting.config, [(_CLAIM, name)], _CLAIM)
+    stored = await saver.aget_tuple(waiting.config)
+    writes = () if stored is None else stored.pending_writes or ()
+    return next((value for task, _, value in writes if task == _CLAIM), None)
 
 
 def _waiting(snapshot: StateSnapshot) -> Waiting | None:

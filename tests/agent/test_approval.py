@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 
@@ -188,6 +189,34 @@ def test_of_two_that_resume_at_once_one_goes_on():
     ended = office.clock.run(both())
     assert sorted(type(each).__name__ for each in ended) == ["InvalidThread", "Result"]
     assert len(office.done + other.done) == 1
+
+
+@pytest.mark.parametrize("steps", range(0, 30, 2))
+def test_wherever_a_resumption_is_cut_nothing_is_made_twice(steps):
+    """Cancelled after so many turns of the loop, it can be taken up again until the answer is kept, and not after."""
+    office = Office(ask(MAIL))
+    waiting = office.run()
+
+    async def cut():
+        task = asyncio.ensure_future(office.agent.resume(waiting.thread_id, True))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        return (await asyncio.gather(task, return_exceptions=True))[0]
+
+    first = office.clock.run(cut())
+    done = list(office.done)
+    again = None
+    with contextlib.suppress(InvalidThread):
+        again = office.resume(waiting.thread_id, True)
+    assert len(office.done) <= 1
+    if steps == 0:
+        assert again is not None
+    if again is None:  # it had been answered, and whoever asks is told
+        assert office.done == done
+    else:
+        assert isinstance(first, asyncio.CancelledError)
+        assert (again.status, done) == ("complete", [])
 
 
 def test_a_conversation_that_waits_takes_no_other_question():
