@@ -57,7 +57,7 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig, go_on: Comma
     watch = None if getattr(loop, "virtual", False) else WATCHDOG.add(loop)
     if run.voice is not None:
         run.voice.open(loop)
-        run.tell(RunStarted(trace_id=run.trace.trace_id, latency=run.budget.latency,
+        run.tell(RunStarted(trace_id=run.trace.trace_id, latency=_latency(run),
                             soft=None if run.soft.never else run.soft.at - run.started))  # fmt: skip
     run.writer = Writer(run)
     run.writer.arm()
@@ -84,6 +84,13 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig, go_on: Comma
     if (raised := _raised(task)) is not None:
         raise raised
     return result
+
+
+def _latency(run: Run) -> float | None:
+    """The run's budget in seconds; of one that goes on, what it has from now on."""
+    if run.before is None:
+        return run.budget.latency
+    return None if run.deadline.never else run.deadline.remaining(run.started)
 
 
 def _loop(

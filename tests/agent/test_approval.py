@@ -286,6 +286,20 @@ def test_the_deadline_of_what_was_left_holds():
     assert result.stop_reason == "deadline"
 
 
+def test_a_function_that_leaves_it_open_costs_the_suspended_run_nothing():
+    """What it waited for is not charged where the run is suspended after it."""
+
+    async def shrug(call):
+        await asyncio.sleep(4.0)
+
+    office = Office(ask(MAIL, ("look", {"after": 1.0})), Say(DONE, after=6.0), approve=shrug)
+    waiting = office.run(budget=Budget(latency=8.0))
+    assert (waiting.status, waiting.elapsed) == ("suspended", pytest.approx(4.0, abs=0.1))
+    result = office.resume(waiting.thread_id, True)
+    assert result.answer == DONE
+    assert result.spend.latency == pytest.approx(7.0, abs=0.1)
+
+
 def test_a_run_that_had_no_time_left_needs_a_budget():
     """Nothing is taken up that could only be interrupted; with other limits it goes on."""
 
@@ -556,7 +570,8 @@ def test_resuming_by_a_thread_and_as_a_stream():
     async def events():
         return [event async for event in office.agent.resume_stream(second.thread_id, True)]
 
-    assert asyncio.run(events())[-1].status == "complete"
+    told = asyncio.run(events())
+    assert (told[0].latency, told[-1].status) == (pytest.approx(10.0, abs=2.0), "complete")
     assert office.done == ["mail ann", "mail bob"]
 
 
