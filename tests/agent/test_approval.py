@@ -476,6 +476,12 @@ def test_a_policy_names_further_tools():
     assert office.done == ["look"]
 
 
+def test_a_person_is_told_of_characters_they_do_not_see():
+    """An address that reads like another one on a screen is said to hold hidden characters."""
+    office = Office(ask(("send_mail", {"to": "ann\u202emoc.elpmaxe@"})))
+    assert office.run().pending[0].reason == "every call of it needs approval; its arguments hold hidden characters"
+
+
 def test_decisions_are_made_again():
     """What was asked and refused is in the record, and the policy says the same of it."""
     office = Office(ask(MAIL))
