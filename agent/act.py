@@ -61,7 +61,7 @@ async def _waited(
 ) -> Command[Literal["verify", "approve"]]:
     """Take in what people have said meanwhile; the run is suspended for what they have not."""
     # From here on nothing but people is waited for, and that is not charged to a run that is suspended for them.
-    left = None if run.deadline.never else run.deadline.remaining(run.now())
+    began = run.now()
     waiting = []
     for identity, each in asking.items():
         found = await each.finish()
@@ -74,7 +74,7 @@ async def _waited(
     if not waiting:
         return Command(goto="verify", update={"evidence": found_now})
     await settle(run)
-    return Command(goto="approve", update={"evidence": found_now, "suspended": suspended(run, waiting, left)})
+    return Command(goto="approve", update={"evidence": found_now, "suspended": suspended(run, waiting, began)})
 
 
 async def _go_on(run: Run, asked: list[Call], kept: Suspended) -> Command[Literal["verify", "approve"]]:

@@ -37,6 +37,7 @@ from .result import Result
 from .run import Run
 from .streamed import TICK, streamed
 from .tally import Tally
+from .threads import Claims
 from .trace.spans import Recorder
 from .verifiers import Verifier, verifiers_of
 from .voice import Voice
@@ -120,6 +121,8 @@ class Agent:
         if approve is not None and not callable(approve):
             raise UsageError(f"approve must be a function of the PendingCall, got {approve!r}")
         self._approver = approve
+        self.claims = Claims()
+        """The suspended runs that it has taken up."""
         self._graph = None if MAIN.importing else self._compiled()
         for each in self.toolbox:
             warm(each, self.policy.limits.process)

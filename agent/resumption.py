@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
@@ -24,7 +25,7 @@ from .state import State, Suspended
 from .streamed import streamed
 from .supervisor import supervise, wait
 from .suspension import budget_of, pending_of, raised, restore, spend_of
-from .threads import Waiting, claim, to_resume
+from .threads import Waiting, to_resume
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -80,7 +81,7 @@ class Resumption:
         """Go on with it in the running loop."""
         now = asyncio.get_running_loop().time
         waiting, answer = await self._bounded(self._opened(), now)
-        return await self._supervised(self._begun(waiting, now, None), answer)
+        return await self._supervised(self._begun(waiting, now, None), waiting, answer)
 
     def run_sync(self, on_event: Callable[[Event], None] | None = None) -> Result:
         """Go on with it on a loop thread."""
@@ -93,7 +94,7 @@ class Resumption:
                 opened.cancel()
                 raise
             run = self._begun(waiting, time.monotonic, on_event)
-            return wait(run, self._supervised(run, answer), thread)
+            return wait(run, self._supervised(run, waiting, answer), thread)
         finally:
             LOOPS.give_back(thread)
 
@@ -101,7 +102,9 @@ class Resumption:
         """Go on with it, as an iterator of events with a budget tick every `tick` seconds."""
         now = asyncio.get_running_loop().time
         waiting, answer = await self._bounded(self._opened(), now)
-        events = streamed(lambda emit: self._begun(waiting, now, emit), lambda run: self._supervised(run, answer), tick)
+        events = streamed(
+            lambda emit: self._begun(waiting, now, emit), lambda run: self._supervised(run, waiting, answer), tick
+        )
         async with aclosing(events):
             async for event in events:
                 yield event
@@ -113,7 +116,7 @@ class Resumption:
         replies = read_replies(self.approve, pending_of(waiting.kept), self.agent.toolbox)
         self.agent._read(waiting.kept["query"])
         self._refuse_too_late(waiting.kept["left"])
-        await claim(graph, waiting, self.thread_id)
+        await self.agent.claims.take(graph, waiting, self.thread_id)
         return waiting, Command(resume={waiting.interrupt: replies})
 
     async def _bounded(self, opened: Coroutine[Any, Any, Any], now: Callable[[], float]) -> Any:
@@ -121,7 +124,9 @@ class Resumption:
         most = (self.budget or self.agent.budget).latency
         left = Deadline.after(now(), most).earlier(ENCLOSING.get().deadline).remaining(now())
         try:
-            return await asyncio.wait_for(opened, None if left == float("inf") else left)
+            # Unlike wait_for, it loses no cancellation of the caller's.
+            async with asyncio.timeout(None if math.isinf(left) else left):
+                return await opened
         except TimeoutError:
             raise InvalidThread(
                 f"thread_id={self.thread_id!r} could not be read within {left:g} s; nothing was called"
@@ -138,13 +143,20 @@ class Resumption:
             )
 
     def _begun(self, waiting: Waiting, now: Callable[[], float], emit: Callable[[Event], None] | None) -> Run:
-        carried = Carried.of(waiting.kept, waiting.state, self.budget)
-        return self.agent._start(
-            waiting.kept["query"], carried.budget, self.metadata, self.thread_id, now, emit, carried
-        )
+        try:
+            carried = Carried.of(waiting.kept, waiting.state, self.budget)
+            return self.agent._start(
+                waiting.kept["query"], carried.budget, self.metadata, self.thread_id, now, emit, carried
+            )
+        except BaseException:
+            self.agent.claims.let_go(waiting)
+            raise
 
-    def _supervised(self, run: Run, answer: Command[Any]) -> Coroutine[Any, Any, Result]:
-        return supervise(run, self.agent.graph, self._config(), answer)
+    async def _supervised(self, run: Run, waiting: Waiting, answer: Command[Any]) -> Result:
+        try:
+            return await supervise(run, self.agent.graph, self._config(), answer)
+        finally:
+            self.agent.claims.let_go(waiting)
 
     def _config(self) -> RunnableConfig:
         return self.agent._config(self.thread_id)

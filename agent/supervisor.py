@@ -25,7 +25,7 @@ from .models.base import Message
 from .result import Result
 from .run import Answer, Run
 from .state import State
-from .threads import refuse_waiting
+from .threads import left_behind
 from .writer import Writer
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig, go_on: Comma
     watch = None if getattr(loop, "virtual", False) else WATCHDOG.add(loop)
     if run.voice is not None:
         run.voice.open(loop)
-        run.tell(RunStarted(trace_id=run.trace.trace_id, latency=run.budget.latency,
+        run.tell(RunStarted(trace_id=run.trace.trace_id, latency=_latency(run),
                             soft=None if run.soft.never else run.soft.at - run.started))  # fmt: skip
     run.writer = Writer(run)
     run.writer.arm()
@@ -86,6 +86,13 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig, go_on: Comma
     return result
 
 
+def _latency(run: Run) -> float | None:
+    """The run's budget in seconds; of one that goes on, what it has from now on."""
+    if run.before is None:
+        return run.budget.latency
+    return None if run.deadline.never else run.deadline.remaining(run.started)
+
+
 def _loop(
     run: Run, graph: Graph, config: RunnableConfig, go_on: Command[Any] | None
 ) -> Coroutine[Any, Any, dict[str, Any] | Any]:
@@ -98,8 +105,9 @@ def _loop(
 
 
 async def _named(run: Run, graph: Graph, config: RunnableConfig, inputs: State) -> Any:
-    """The graph in a thread that may hold something."""
-    await refuse_waiting(graph, config, run.thread_id)
+    """The graph in a thread that may hold something, such as calls that an interrupted run left behind."""
+    left = await left_behind(graph, config, run.thread_id)
+    inputs = State(**{**inputs, "messages": [*left, *inputs["messages"]], "suspended": None})
     return await graph.ainvoke(inputs, config, context=run)
 
 
@@ -184,6 +192,8 @@ def _note(run: Run, task: asyncio.Task[Any], watch: Watch | None) -> None:
     elif _interrupted(task):
         run.waits = True
         run.end("approval", f"{len(run.pending)} calls wait for approval", left=run.deadline.remaining(run.now()))
+    elif isinstance(error := _raised(task), UsageError):
+        run.end("cancelled", f"it could not begin: {error}")
     elif not task.cancelled() and (error := task.exception()) is not None:
         run.end("model_failed", f"the loop failed: {type(error).__name__}: {error}")
         run.warn(f"The loop failed with {type(error).__name__}: {error}; the answer was composed from the evidence.")

@@ -20,8 +20,8 @@ from .state import State, Suspended
 _OUTCOMES: dict[str, type[Outcome]] = {kind.name: kind for kind in (Ok, Failed, TimedOut, Cancelled, Skipped)}
 
 
-def suspended(run: Run, waiting: Sequence[PendingCall], left: float | None) -> Suspended:
-    """What another process needs to go on with a run that had `left` seconds, or no deadline, when it began to wait."""
+def suspended(run: Run, waiting: Sequence[PendingCall], began: float) -> Suspended:
+    """What another process needs to go on with a run that waits for nothing but people since the instant `began`."""
     handed = run.handed_over
     return Suspended(
         run=run.identity,
@@ -30,8 +30,8 @@ def suspended(run: Run, waiting: Sequence[PendingCall], left: float | None) -> S
         calls=[call.to_dict() for call in waiting],
         asked_at=time.time(),
         budget={"latency": None} | run.budget.to_dict(),
-        left=left,
-        spent=run.ledger.spend(run.elapsed).to_dict(),
+        left=None if run.deadline.never else run.deadline.remaining(began),
+        spent=run.ledger.spend(began - run.started).to_dict(),
         found=[{**item.to_dict(), "ended": _ended(item.outcome)} for item in run.evidence],
         gave={call: dict(gave) for call, gave in run.gave.items()},
         warnings=list(run.warnings),

@@ -22,6 +22,7 @@ class ApprovalSituation:
         mistrust: why the rule on untrusted content (`trust`) wants a person to decide; empty where it does not.
         denied: whether a person has denied the same call in this run.
         asker: how a person can be asked.
+        hidden: whether its arguments hold characters that a screen does not show, or that turn the order of others.
     """
 
     tool: str
@@ -30,6 +31,7 @@ class ApprovalSituation:
     mistrust: str = ""
     denied: bool = False
     asker: Asker = "nobody"
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ class Approval:
                 f"it needs approval ({why}), and nobody can be asked: the agent has neither a checkpointer to suspend "
                 "the run with nor an approve function"
             )
-        return Ask(why)
+        # A person decides on what they see.
+        return Ask(f"{why}; its arguments hold hidden characters" if situation.hidden else why)
 
     def _why(self, situation: ApprovalSituation) -> str:
         if situation.mistrust:

@@ -23,6 +23,10 @@ ROLE = "a role of the conversation"
 """What `smuggled` says of lines that pose as a system's, a user's or an assistant's."""
 
 
+HIDDEN = "hidden characters"
+"""What is found where characters are there to hide something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Neutral:
     """A text that stays inside its fence.
@@ -81,7 +85,7 @@ def neutralised(text: str) -> Neutral:
     found: list[str] = []
     if not text.isascii() or not text.isprintable():
         if _HIDING.search(text):
-            found.append("hidden characters")
+            found.append(HIDDEN)
         text = _INVISIBLE.sub("", text)
     if fence := _spots(_FENCE, text):
         found.append("an end of its fence")

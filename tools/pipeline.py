@@ -7,11 +7,13 @@ settled.
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from ..policies.approval import ApprovalSituation, Ask, Proceed, Unasked
+from ..policies.fencing import HIDDEN, neutralised
 from ..policies.outcome import Failed, Ok, Skipped, Verdict
 from ..policies.trust import Admit, Question, Refuse
 from .attempt import Job
@@ -113,10 +115,10 @@ class Pipeline:
             if isinstance(trusted, Refuse):
                 return None
             mistrust = trusted.reason if isinstance(trusted, Question) else ""
-        decided = self._asked(job, mistrust, denied=denied)
+        decided = self._asked(job, mistrust, hidden=_hides(call.arguments), denied=denied)
         return None if isinstance(decided, Proceed) else decided
 
-    def _asked(self, job: Job, mistrust: str, *, denied: bool) -> Proceed | Ask | Unasked:
+    def _asked(self, job: Job, mistrust: str, *, hidden: bool, denied: bool) -> Proceed | Ask | Unasked:
         """Whether a person is asked before the call; recorded where one has to approve it."""
         tool, scope = job.tool, self._scope
         situation = ApprovalSituation(
@@ -126,6 +128,7 @@ class Pipeline:
             mistrust=mistrust,
             denied=denied,
             asker=scope.asker,
+            hidden=hidden,
         )
         decided = scope.policy.approval.decide(situation)
         if not isinstance(decided, Proceed):
@@ -237,6 +240,11 @@ def rejected(call: Call, error_type: str, message: str) -> Evidence:
         origin=call.tool,
         trusted=not call.drawn_from,
     )
+
+
+def _hides(arguments: Mapping[str, Any]) -> bool:
+    """Whether arguments hold what a person would not see of them."""
+    return HIDDEN in neutralised(json.dumps(dict(arguments), ensure_ascii=False, default=str)).found
 
 
 def _size(arguments: Mapping[str, Any]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from shotclock import Agent, Budget, Passage, Policy, Result, local_tracing, tool
 from shotclock.agent.lab.replay import replay
+from shotclock.agent.threads import UNKNOWN
 from shotclock.agent.trace.cli import app
 from shotclock.policies.approval import Approval
 from shotclock.policies.errors import InvalidBudget, InvalidThread, InvalidTool, UsageError
@@ -189,6 +191,34 @@ def test_of_two_that_resume_at_once_one_goes_on():
     assert len(office.done + other.done) == 1
 
 
+@pytest.mark.parametrize("steps", range(0, 30, 2))
+def test_wherever_a_resumption_is_cut_nothing_is_made_twice(steps):
+    """Cancelled after so many turns of the loop, it can be taken up again until the answer is kept, and not after."""
+    office = Office(ask(MAIL))
+    waiting = office.run()
+
+    async def cut():
+        task = asyncio.ensure_future(office.agent.resume(waiting.thread_id, True))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        return (await asyncio.gather(task, return_exceptions=True))[0]
+
+    first = office.clock.run(cut())
+    done = list(office.done)
+    again = None
+    with contextlib.suppress(InvalidThread):
+        again = office.resume(waiting.thread_id, True)
+    assert len(office.done) <= 1
+    if steps == 0:
+        assert again is not None
+    if again is None:  # it had been answered, and whoever asks is told
+        assert office.done == done
+    else:
+        assert isinstance(first, asyncio.CancelledError)
+        assert (again.status, done) == ("complete", [])
+
+
 def test_a_conversation_that_waits_takes_no_other_question():
     """Its calls would be left without an answer: the caller is told to answer first, and afterwards may ask on."""
     office = Office(ask(MAIL))
@@ -197,6 +227,31 @@ def test_a_conversation_that_waits_takes_no_other_question():
         office.run(thread_id="t")
     office.resume(waiting.thread_id, False)
     assert office.run(thread_id="t").status == "suspended"
+
+
+@pytest.mark.parametrize("approved", [False, True])
+def test_a_conversation_goes_on_after_a_run_that_was_cut_among_its_calls(approved):
+    """Its calls get a result that says that nothing is known, and what it waited for is forgotten."""
+    hangs = fake_tool("hangs", after=60)
+    office = Office(ask(("hangs", {})), more=[hangs], policy=Policy(approval=Approval(tools=("hangs",) * approved)))
+
+    async def cut(going):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(going, 1.0)
+
+    if approved:
+        office.run(thread_id="t")
+        office.clock.run(cut(office.agent.resume("t", True)))
+        with pytest.raises(InvalidThread, match="whether they had their effect is unknown"):
+            office.resume("t", True)
+    else:
+        office.clock.run(cut(office.agent.run("Hang.", thread_id="t")))
+    model = ScriptedModel([ask(("look", {})), "There are 7 apples."])
+    agent = Agent(model, office.tools(), checkpointer=office.saver)
+    assert office.clock.run(agent.run("How many apples?", thread_id="t")).answer == "There are 7 apples."
+    messages = model.requests[0].messages[1:]
+    assert [message["role"] for message in messages] == ["user", "assistant", "tool", "user"]
+    assert messages[2]["content"] == UNKNOWN
 
 
 def test_a_changed_toolbox_is_said_and_can_still_deny():
@@ -229,6 +284,20 @@ def test_the_deadline_of_what_was_left_holds():
     result = office.resume(waiting.thread_id, True)
     assert result.elapsed <= 2.05
     assert result.stop_reason == "deadline"
+
+
+def test_a_function_that_leaves_it_open_costs_the_suspended_run_nothing():
+    """What it waited for is not charged where the run is suspended after it."""
+
+    async def shrug(call):
+        await asyncio.sleep(4.0)
+
+    office = Office(ask(MAIL, ("look", {"after": 1.0})), Say(DONE, after=6.0), approve=shrug)
+    waiting = office.run(budget=Budget(latency=8.0))
+    assert (waiting.status, waiting.elapsed) == ("suspended", pytest.approx(4.0, abs=0.1))
+    result = office.resume(waiting.thread_id, True)
+    assert result.answer == DONE
+    assert result.spend.latency == pytest.approx(7.0, abs=0.1)
 
 
 def test_a_run_that_had_no_time_left_needs_a_budget():
@@ -407,6 +476,12 @@ def test_a_policy_names_further_tools():
     assert office.done == ["look"]
 
 
+def test_a_person_is_told_of_characters_they_do_not_see():
+    """An address that reads like another one on a screen is said to hold hidden characters."""
+    office = Office(ask(("send_mail", {"to": "ann\u202emoc.elpmaxe@"})))
+    assert office.run().pending[0].reason == "every call of it needs approval; its arguments hold hidden characters"
+
+
 def test_decisions_are_made_again():
     """What was asked and refused is in the record, and the policy says the same of it."""
     office = Office(ask(MAIL))
@@ -501,7 +576,8 @@ def test_resuming_by_a_thread_and_as_a_stream():
     async def events():
         return [event async for event in office.agent.resume_stream(second.thread_id, True)]
 
-    assert asyncio.run(events())[-1].status == "complete"
+    told = asyncio.run(events())
+    assert (told[0].latency, told[-1].status) == (pytest.approx(10.0, abs=2.0), "complete")
     assert office.done == ["mail ann", "mail bob"]
 
 
