@@ -13,6 +13,7 @@ from .names import senses_of
 from .passages import Source
 from .records import NO, Record
 from .scenes import Scene
+from .senses import sense
 from .sentences import denied
 from .spans import places
 
@@ -31,6 +32,7 @@ SHARE = 0.5
 
 _ECHOES = frozenset(["query", "q", "search", "term", "keyword", "input", "request", "argument"])
 _BARE = re.compile(r"[^\n\[{][^\n]{0,60}")
+_DENIED = re.compile(r"(?:\bnot|n['’]t)\s(?:yet\s)?(?:been\s)?(\w+)", re.IGNORECASE)
 _WHEN = re.compile(r"\bwhen\b|\bdate\b|\btime\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\bhow\s(?:many|much|old|long|high|far|deep|big)\b", re.IGNORECASE)
 
@@ -65,6 +67,12 @@ class Searches:
         subject = subject_of(text)
         if subject is None:
             return None
+        if any(
+            sense(word.casefold()) in scene.layout.flag_words
+            for word in _DENIED.findall(text)
+            for scene in self._scenes
+        ):
+            return None  # `Breakfast is not included`, where that is a field of its own
         tokens = meant(subject) or meant(self._question)
         for scene in self._scenes if tokens else ():
             standing = _in_scene(scene, tokens, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,13 +30,14 @@ from .findings import (
     wrong_weekday,
 )
 from .grounded import GroundedFact, Problem, Sentence
-from .lexicon import CURRENCIES, MONTHS, UNIT_ALIASES, WEEKDAYS
+from .lexicon import CURRENCIES, FALL, MONTHS, RISE, UNIT_ALIASES, WEEKDAYS
 from .order import reversal
 from .pages import signed, trimmed
 from .passages import Reading, Source
 from .polarity import denial
 from .postings import Postings, members, most
 from .quantities import same, small_wholes
+from .sections import misfiled
 from .senses import sense
 from .sentences import (
     Stretch,
@@ -48,7 +50,7 @@ from .sentences import (
     words,
 )
 from .spans import Fact
-from .states import misplaced
+from .states import disowned, misplaced, opposed
 
 MAX_ANSWER = 20_000
 """Characters of an answer, and of the question, that are read; a longer answer is at best `unsure`."""
@@ -70,6 +72,8 @@ FEW_WORDS = 3
 
 MAX_EQUALS = 20
 """Records that cover a sentence equally well, or places that hold a number, which are looked at one after the other."""
+
+_JOINT = re.compile(r"[,;]\s|\s(?:and|but|while|whereas|although)\s")
 
 QUESTION = "question"
 """What stands for a source's id where a fact is found in the question only."""
@@ -134,7 +138,7 @@ class Comparison:
 
     def _value(self, fact: Fact) -> GroundedFact:
         stretch = self.stretch_of(fact)
-        fell = self._fell(stretch)
+        fell = self._fell(stretch) or self._fell_beside(fact, stretch)
         problem = ""
         matches = ((each, c) for each in self.readings for c in each.candidates(fact) if same(fact, c, fell=fell))
         for reading, candidate in islice(matches, MAX_EQUALS):
@@ -157,6 +161,12 @@ class Comparison:
         if stretch.start not in self._falls:
             self._falls[stretch.start] = direction(stretch.text) < 0
         return self._falls[stretch.start]
+
+    def _fell_beside(self, fact: Fact, stretch: Stretch) -> bool:
+        """Whether the part of a sentence around a number says that it fell: `A is up 3 % and B is down 2 %`."""
+        before = stretch.text[: max(0, fact.start - stretch.start)]
+        said = [each for each in words(_JOINT.split(before)[-1]) if each in RISE or each in FALL]
+        return said[-1:] != [] and said[-1] in FALL  # the last one: a name may have another, as `Fjord Growth`
 
     def _match(self, fact: Fact, reading: Reading, candidate: Fact) -> GroundedFact:
         wrong = wrong_weekday(fact, candidate)
@@ -218,12 +228,13 @@ class Comparison:
         if rests and asked is not None:
             self.doubts.append(f"{shortened(asked.text)} is in the question, but in no source")
         if without_report(stretch.text) != "":
-            denied = denial(self._binder, stretch)
+            claim = self._binder.claim(stretch)
+            denied = denial(self._binder, stretch) or disowned(self._binder, claim)
             if denied:
                 return _failure(stretch, 0.0, "contradicted", denied)
-            claim = self._binder.claim(stretch)
             unbound = self._binder.doubt(stretch) or reversal(self._binder, claim) or exaggeration(self._binder, claim)
             unbound = unbound or wrong_end(self._binder, claim) or misplaced(self._binder, claim)
+            unbound = unbound or opposed(self._binder, claim) or misfiled(self._binder, claim)
             if unbound:
                 self.doubts.append(unbound)
         done = self._done(stretch)
@@ -301,7 +312,8 @@ class Comparison:
 
     def _opposite(self, stretch: Stretch, reading: Reading, record: Stretch) -> bool:
         """Whether a sentence denies what a sentence of a source says; of data the flags have been asked."""
-        return not self._binder.is_data(reading, record.start) and flipped(stretch.text, record.text)
+        is_table = record.text.lstrip().startswith("|")  # the header of one too, which is no row
+        return not (is_table or self._binder.is_data(reading, record.start)) and flipped(stretch.text, record.text)
 
     def _best(
         self, stretch: Stretch, said: frozenset[str], needed: frozenset[str]

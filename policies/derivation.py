@@ -35,6 +35,9 @@ def derived(fact: Fact, answer: str, readings: Sequence[Reading]) -> str:
     """
     if fact.kind != "number" or not isinstance(fact.value, Decimal) or not readings:
         return ""
+    spelled, _, unit = fact.text.partition(" ")
+    if spelled.isalpha() and unit and fact.value <= 12 and _is_sum(fact, readings):
+        return f"{fact.text} is a difference that no source states"
     if fact.text.isalpha() and fact.value <= 12:
         return f"{fact.text} is a count that no source states"
     if fact.value in (1, 100, 1000) and fact.unit is not None and _is_base(fact, answer):

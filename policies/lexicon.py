@@ -88,7 +88,7 @@ _UNITS = {
     "bar": "bar bars",
     "psi": "psi",
     "USD": "$ us$ usd dollar dollars us_dollar us_dollars",
-    "cent": "cent cents",
+    "cent": "cent cents ct cts ¢",
     "EUR": "€ eur euro euros",
     "GBP": "£ gbp pound pounds sterling",
     "JPY": "¥ jpy yen",

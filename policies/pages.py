@@ -121,7 +121,9 @@ class Page:
         """Whether the clause a fact stands in speaks of a rise or a fall, as `direction` says it."""
         record = self.around(fact.start)
         first, last = clause_around(record.text, fact.start - record.start, fact.end - record.start)
-        return signed(direction(record.text[first:last]), fact)
+        said = direction(record.text[first:last])
+        changed = not said and _CHANGE.search(record.text[: fact.start - record.start][-48:]) is not None
+        return signed(1 if changed else said, fact)
 
     def find_url(self, url: str) -> tuple[int, int] | None:
         """Where a URL stands whole: not as the beginning of a longer one."""
@@ -148,6 +150,8 @@ def trimmed(stretch: Stretch, place: int) -> Stretch:
     return Stretch(stretch.text[start - stretch.start : end - stretch.start], start, end)
 
 
+_CHANGE = re.compile(r"\"\w{0,30}(?:change|delta|growth)\w{0,20}\"\s?:\s?$", re.IGNORECASE)
+"""A key whose value is a rise where it is positive, and a fall where it is not."""
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _URL_ENDS = re.compile(r"/?[.,;:!?'*]{0,3}(?:[\s\"<>)\]}”»|`\\]|$)")
 _PROSE = re.compile(r"\s[a-z]")

@@ -48,15 +48,34 @@ def denial(binder: Binder, stretch: Stretch) -> str:
     if not any(scene.layout.flag_words for scene in binder.scenes):
         return ""
     claim = binder.claim(stretch)
-    for part in _PART.split(claim.view.text):
+    for start, part in _parts(claim.view.text):
         flags = _telling(list(_flags(binder, part)))
         best = _nearest(claim, flags)
+        if len(best) > 1 or (best and len(flags) > 1):
+            best = _of_part(claim, best, flags, claim.view.start + start, claim.view.start + start + len(part))
         wrong = [each for each in best if _agrees(part, each) is False]
         if wrong and not any(_agrees(part, each) or _says_another(claim, part, each) for each in best):
             flag = wrong[0]
             key, value = " ".join(flag.cell.labels[-1:]), flag.scene.text[flag.cell.start : flag.cell.end]
             return f"the evidence says {key}: {value}"
     return ""
+
+
+def _parts(text: str) -> Iterator[tuple[int, str]]:
+    at = 0
+    for match in _PART.finditer(text):
+        yield at, text[at : match.start()]
+        at = match.end()
+    yield at, text[at:]
+
+
+def _of_part(claim: Claim, best: list[Flag], flags: list[Flag], start: int, end: int) -> list[Flag]:
+    """The flags of the record that a part of a sentence names itself; else those that the whole one does."""
+    own = [each for each in claim.pointers() if start <= each.start < end and each.kind != "word"]
+    scores = [sum(each.weight * flag.scene.presence(flag.record, each) for each in own) for flag in flags[:_MOST]]
+    top = max(scores, default=0.0)
+    told = [flag for flag, score in zip(flags, scores, strict=False) if top and score >= top - 0.01]
+    return told if told and len(told) < len(flags) else best
 
 
 def _flags(binder: Binder, part: str) -> Iterator[Flag]:

@@ -248,6 +248,7 @@ def _number(match: re.Match[str], shown: str, text: str) -> Fact:
     if text[end : end + 2] in ("st", "nd", "rd", "th") and not text[end + 2 : end + 3].isalpha():
         end += 2
     unit, hinted, end = _unit_of(text, start, end, currency)
+    keyed = _key_power(text, start) if hinted and unit in CURRENCIES else 0
     value = Decimal(shown + _exponent(match)).scaleb(power)
     decimals = len(shown.partition(".")[2])
     quantum = Decimal(1).scaleb(power - decimals + int(_exponent(match)[1:] or 0))
@@ -263,6 +264,7 @@ def _number(match: re.Match[str], shown: str, text: str) -> Fact:
         counts=unit is None and _counts(text, end),
         quantum=quantum,
         digits=digits,
+        power=keyed,
     )
 
 
@@ -350,8 +352,20 @@ def _hint(text: str, start: int, end: int) -> str | None:
     return unit_named(earlier[1]) if earlier else None
 
 
+def _key_parts(key: str) -> list[str]:
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", key).lower().split("_")
+
+
+def _key_power(text: str, start: int) -> int:
+    """The power of ten that the key of a number names: 6 of `volume_eur_m` and of `revenue_million_usd`."""
+    key = _KEY.search(text[max(0, start - 48) : start].removesuffix("-"))
+    return next((MULTIPLIERS[part] for part in _key_parts(key[1])[-2:] if part in MULTIPLIERS), 0) if key else 0
+
+
 def _key_unit(key: str) -> str | None:
-    parts = re.sub(r"([a-z])([A-Z])", r"\1_\2", key).lower().split("_")
+    parts = _key_parts(key)
+    if len(parts) > 1 and parts[-1] in MULTIPLIERS and unit_named(parts[-2]) in CURRENCIES:
+        return unit_named(parts[-2])  # volume_eur_m
     if parts[-1] in LABELS:
         return parts[-1]
     rate = unit_named("/".join(parts[-2:])) if len(parts) > 2 else None
@@ -381,6 +395,10 @@ def _same_number(answer: Fact, source: Fact, fell: bool) -> bool:
     if not isinstance(answer.value, Decimal) or not isinstance(source.value, Decimal):
         return False
     value = source.value
+    if source.power and _units_agree(answer, source) and _close(answer, value.scaleb(source.power), fell):
+        return True
+    if source.power and answer.unit in CURRENCIES:
+        return False  # `3 euros` of `volume_eur_m: 3`
     if answer.unit == "percent" and source.unit is None and abs(value) <= 1 and "." in source.text:
         return _close(answer, value * 100, fell) or _close(answer, value, fell)
     return _units_agree(answer, source) and _close(answer, value, fell)

@@ -270,9 +270,13 @@ def refers(text: str) -> bool:
     return _REFERS.search(text) is not None or _OWN_NAME.search(text, 2) is None
 
 
+_BLANK = re.compile(r"\n[ \t]{0,80}\n")
+"""An empty line; pages leave blanks in it."""
+
+
 def _is_heading(body: str, text: str, end: int) -> bool:
     short = len(body) < 70 and body[-1:] not in ".!?…;,"
-    return short and (body[:1] in "#[" or body[-1:] in ":]" or text[end : end + 2] in ("\n\n",))
+    return short and (body[:1] in "#[" or body[-1:] in ":]" or _BLANK.match(text, end) is not None)
 
 
 def _pairs(stretch: Stretch) -> Record | None:

@@ -151,7 +151,9 @@ RELATED = {
 }
 """Senses that may stand for each other where nothing fits better."""
 
-DECISIVE = frozenset(["approv", "reject", "accept", "forbid", "allow", "pass", "fail", "active", "inactive", "legal"])
+DECISIVE = frozenset(
+    ["approv", "reject", "accept", "forbid", "allow", "pass", "fail", "adopt", "active", "inactive", "legal"]
+)
 """Senses that leave no doubt in prose either."""
 
 ANTONYMS = {
@@ -161,6 +163,11 @@ ANTONYMS = {
         "active/inactive",
         "on/off",
         "approv/reject",
+        "adopt/reject",
+        "pass/reject",
+        "grant/refus",
+        "grant/reject",
+        "accept/refus",
         "accept/reject",
         "win/lose",
         "allow/forbid",

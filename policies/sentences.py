@@ -37,6 +37,8 @@ _BOUND_HIGH = re.compile(
 _BOUND_LOW = re.compile(
     r"\b(?:no more than|not more than|at most|up to|less than|fewer than|maximum of|no later than)\b|\bunder\s[$€£]?\d"
 )
+_MORE, _LESS = frozenset({"more", "higher", "larger"}), frozenset({"less", "fewer", "lower", "smaller"})
+_COMPARED = re.compile(r"\d\s?(?:%|percent|per\scent)\s(more|higher|larger|less|fewer|lower|smaller)\b")
 _BOUNDING = frozenset({"than", "least", "most", "minimum", "maximum", "before", "over", "above", "under", "to"})
 _BOUND = re.compile(r"\b(?:no|not) (?:more|less|fewer|later|earlier) than\b|\bnot only\b|^\W*no[,.]\s")
 _COULD_NOT = (
@@ -131,6 +133,9 @@ def direction(text: str) -> int:
     """1 where a sentence speaks of rising or of a least value, -1 of falling or of a highest value, 0 of both or
     neither."""
     lower = text.lower()
+    compared = frozenset(_COMPARED.findall(lower))
+    if compared:
+        return (not compared.isdisjoint(_MORE)) - (not compared.isdisjoint(_LESS))
     said = set(_WORDS.findall(lower.replace("up to", "to")))
     high, low = bool(said & RISE), bool(said & FALL)
     if said.isdisjoint(_BOUNDING):

@@ -29,6 +29,7 @@ class Fact:
         counts: whether a number without unit stands before a noun in prose, as in `twelve engineers`.
         quantum: the value of the last digit shown of a number.
         digits: significant digits shown of a number.
+        power: the power of ten that the key of a number names beside a currency, as `volume_eur_m` does; 0 where none.
         weekday: the day of the week said beside a date, 0 for Monday; -1 where none was said.
         initial: whether a name begins its sentence, so that its first word may be an ordinary one.
     """
@@ -43,6 +44,7 @@ class Fact:
     counts: bool = False
     quantum: Decimal = Decimal(1)
     digits: int = 0
+    power: int = 0
     weekday: int = -1
     initial: bool = False
 
@@ -93,14 +95,8 @@ class Canvas:
 
     def take(self, pattern: re.Pattern[str], read: Callable[[re.Match[str], str], Fact | None]) -> list[Fact]:
         """The facts that `read` makes of what matches; they are blanked, what it declines stays."""
-        found: list[Fact] = []
-
-        def replacement(match: re.Match[str]) -> str:
-            fact = read(match, self.original)
-            if fact is None:
-                return match[0]
-            found.append(fact)
-            return " " * (fact.end - fact.start) + match[0][fact.end - fact.start :]
-
-        self.text = pattern.sub(replacement, self.text)
+        read_ones = (read(match, self.original) for match in pattern.finditer(self.text))
+        found = [fact for fact in read_ones if fact is not None]
+        if found:
+            self.blank_all(found)  # by their places: a fact may be longer than what matched, as `five years` is
         return found

@@ -9,9 +9,9 @@ from .anchors import Anchor
 from .binding import Binder
 from .claims import Claim
 from .names import senses_of
-from .records import Record
+from .records import NO, YES, Record
 from .scenes import Scene
-from .senses import LIGHT, ROLES, sense
+from .senses import LIGHT, OPPOSITE, ROLES, sense
 from .views import View
 
 MAX_OWN, MAX_LINES = 4, 400
@@ -19,6 +19,12 @@ MAX_OWN, MAX_LINES = 4, 400
 
 _SUBJECT = re.compile(r"\W{0,3}([^\W\d_a-z][^\W\d_]{2,20}) (?:has|is|was|had|gets|will)\b")
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
+_WORD = re.compile(r"[^\W\d_]+")
+_NOT = re.compile(r"\bnot\s|n['’]t\s")
+_EXCEPT = re.compile(r"\b(?:not|no|never|except|apart|unless|but)\b|n['’]t\b", re.IGNORECASE)
+_REACH = 60
+"""Characters after a negation that are read as what it denies."""
+
 _LEAST = 4
 """Parts of a line that is compared with another."""
 
@@ -41,6 +47,51 @@ def misplaced(binder: Binder, claim: Claim) -> str:
             if word.text not in ROLES and word.senses[0] not in said and _is_of(scene, own, word):
                 return f"the evidence says {word.text} of something else"
     return ""
+
+
+def disowned(binder: Binder, claim: Claim) -> str:
+    """Why a claim denies the state that a source gives what it speaks of: `Ticket 7 is not closed`."""
+    text = claim.view.text.casefold()
+    denied = [_words(text[match.end() : match.end() + _REACH]) for match in _NOT.finditer(text)]
+    pointers = [*_ids(binder, claim)] if denied else []
+    for scene in binder.scenes if denied else ():
+        own = _own(scene, pointers) if pointers else _sole(scene)
+        for cell in (cell for each in own if each.data for cell in each.cells):
+            value = _words(scene.text[cell.start : cell.end].casefold())
+            if value and any(said[: len(value)] == value for said in denied):
+                return f"the evidence says {' '.join(cell.labels[-1:])}: {scene.text[cell.start : cell.end]}"
+    return ""
+
+
+def _words(text: str) -> list[str]:
+    """The senses of the words of a value, without articles; none of one that is a number, a yes or a no."""
+    found = _WORD.findall(text)
+    plain = text.strip('" ') in NO | YES or any(map(str.isdigit, text[:1]))
+    return [] if plain else [sense(word) for word in found if word not in ("the", "a", "an", "yet", "currently")]
+
+
+def _sole(scene: Scene) -> list[Record]:
+    """The one row or object of a source; none where it has more."""
+    rows = [each for each in scene.layout.records[:MAX_LINES] if each.data and each.cells and not each.given]
+    return rows if len(rows) == 1 else []
+
+
+def opposed(binder: Binder, claim: Claim) -> str:
+    """Why a name stands under the opposite of what a claim says of it: `It opens on Monday`, of `closed_on`."""
+    said = frozenset(each.senses[0] for each in claim.words)
+    if not any(each in OPPOSITE for each in said) or _EXCEPT.search(claim.view.text):
+        return ""
+    for target in claim.names:
+        slots = [each for each in binder.slots(claim, target) if not each.given]
+        cells = [each.view.cell_at(each.start) for each in slots]
+        labels = [senses_of(each.labels[-1:]) for each in cells if each is not None]
+        if labels and len(labels) == len(slots) and all(_opposite(said, each) for each in labels):
+            return f"{target.text} stands under the opposite in the evidence"
+    return ""
+
+
+def _opposite(said: frozenset[str], label: frozenset[str]) -> bool:
+    return said.isdisjoint(label) and any(OPPOSITE.get(each, frozenset()) & label for each in said)
 
 
 def _strange(binder: Binder, claim: Claim) -> str:
