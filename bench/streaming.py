@@ -5,9 +5,9 @@
     python -m bench.streaming [RUNS] [ROUNDS]
 
 A run asks for one call and writes twenty words, 1 ms apart. Runs begin 25 ms apart, and blocks of 100 that nobody
-listens to take turns with blocks that are streamed to consumers who sleep 8 s after each event, so that most of RUNS are
-there in the end. What is measured is a run's own time, from its beginning to its result. The ratio of the quantiles is
-the median over pairs of blocks that were beside each other.
+listens to take turns with blocks that are streamed to consumers who sleep 8 s after each event, so that most of RUNS
+are there in the end. What is measured is a run's own time, from its beginning to its result. The ratio of the
+quantiles is the median over pairs of blocks that were beside each other.
 """
 
 from __future__ import annotations
