@@ -23,8 +23,11 @@ from shotclock import Agent, Budget, CallFinished, CallStarted, Result, RunStart
 from shotclock.agent.models.base import CallReady, Finish, ModelRequest, Pace, Price, TextDelta
 from shotclock.tools.call import Call
 
-BLOCK, APART, WORDS, SLEEP = 100, 0.025, 20, 8.0
-"""Runs of a block; seconds between two of them; words that a run writes; seconds that a consumer sleeps."""
+BLOCK, APART, SLEEP = 100, 0.025, 8.0
+"""Runs of a block; seconds between two of them; seconds that a consumer sleeps."""
+
+SENTENCE = "There are 7 apples in the old box that stands in the barn by the road from the farm to Oslo."
+"""What the tool says and the model repeats, word by word."""
 
 QUERY = "How many apples are there?"
 QUANTILES = {"p50": 0.50, "p99": 0.99}
@@ -42,8 +45,8 @@ class Writer:
         if request.messages[-1]["role"] == "user":
             yield CallReady(Call(id="c", tool="apples"))
         else:
-            for _ in range(WORDS):
-                yield TextDelta("There are 7 apples. ")
+            for word in SENTENCE.split():
+                yield TextDelta(f"{word} ")
                 await asyncio.sleep(0.001)
         yield Finish()
 
@@ -52,7 +55,7 @@ class Writer:
 async def apples() -> str:
     """How many apples there are."""
     await asyncio.sleep(0.01)
-    return "There are 7 apples."
+    return SENTENCE
 
 
 async def alone(agent: Agent) -> float:

@@ -454,3 +454,25 @@ async def test_the_first_event_does_not_wait_for_the_run():
         order.append("told")
         await anext(events)
     assert order == ["told", "asked"]
+
+
+@pytest.mark.parametrize("many", [30, pytest.param(1_000, marks=[pytest.mark.slow, pytest.mark.timeout(300)])])
+def test_slow_consumers_move_no_run(many):
+    """With many streams beside it whose consumers sleep, a run ends at the very instant at which it ends alone, and so
+    does each of theirs."""
+    scene = SCENES["straight"]
+    agent = agent_of(scene)
+
+    async def sleeps():
+        async for event in agent.stream(QUERY):
+            if isinstance(event, Result):
+                return event.elapsed
+            await asyncio.sleep(100.0)
+
+    async def beside():
+        slow = [asyncio.create_task(sleeps()) for _ in range(many)]
+        one = await agent.run(QUERY, budget=Budget(latency=10))
+        return one.elapsed, set(await asyncio.gather(*slow))
+
+    alone = plain(scene).elapsed
+    assert VirtualClock().run(beside()) == (alone, {alone})
