@@ -11,11 +11,28 @@ from typing import TYPE_CHECKING
 
 from ..policies.outcome import Ok, Verdict
 from ..tools.call import Evidence
-from .events import CallProgress, Event, Judged, Provisional, Purpose, TextDelta, TextWithdrawn, Why
+from ..tools.media.parts import Attachment
+from ..tools.progress import Far, Said
+from .events import (
+    AudioChunk,
+    CallFinished,
+    CallProgress,
+    Event,
+    Judged,
+    MediaReady,
+    Provisional,
+    Purpose,
+    TextDelta,
+    TextWithdrawn,
+    Why,
+)
 
 if TYPE_CHECKING:
     from .run import Answer
     from .stream import Turn
+
+_FILES = 16
+"""Items of a list that is a result which are told of as files."""
 
 _log = logging.getLogger(__name__)
 
@@ -116,14 +133,31 @@ class Voice:
     def _says(self) -> str | None:
         return "".join(self._shown) if self._standing is not None else None
 
-    def progress(self, call: str, tool: str, fraction: float | None, message: str) -> None:
-        """A tool says how far it is. Any thread may."""
-        event = CallProgress(call=call, tool=tool, fraction=fraction, message=message, at=self._elapsed())
+    def finished(self, evidence: Evidence) -> None:
+        """A call has ended: what it gave, the files in it, and what its checks say."""
+        self.say(CallFinished(evidence=evidence, at=self._elapsed()))
+        for part in _files_in(evidence.value):
+            self.say(MediaReady(call=evidence.id, tool=evidence.tool, part=part, at=self._elapsed()))
+        self.result(evidence)
+
+    def meanwhile(self, call: str, tool: str, attempt: int, said: Said) -> None:
+        """A tool says something before it returns. Any thread may."""
+        event: Event
+        if isinstance(said, Far):
+            event = CallProgress(call=call, tool=tool, **said._asdict(), at=self._elapsed())
+        else:
+            event = AudioChunk(call=call, tool=tool, attempt=attempt, **said._asdict(), at=self._elapsed())
         if threading.get_ident() == self._thread:
             self.say(event)
         elif self._loop is not None:
             with contextlib.suppress(RuntimeError):  # its loop has been closed, and nobody listens any more
                 self._loop.call_soon_threadsafe(self.say, event)
+
+
+def _files_in(value: object) -> list[Attachment]:
+    """The files that a result is or, where it is a list, holds, the first `_FILES` of them."""
+    items = value[:_FILES] if type(value) in (list, tuple) else [value]  # type: ignore[index]
+    return [item for item in items if isinstance(item, Attachment)]
 
 
 def _nobody(event: Event) -> None:
