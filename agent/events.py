@@ -198,7 +198,8 @@ class Judged(_Told):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provisional(_Told):
-    """The best answer so far: what the run would return if it ended now.
+    """The best answer so far: what would be answered now. Before a model has written one it is put together from what
+    was found, after each turn; that is unchecked, and left out where there is too much to go through in passing.
 
     Attributes:
         text: the answer as text.

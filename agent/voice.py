@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ..policies.markup import Disarming
 from ..policies.outcome import Ok, Verdict
 from ..tools.call import Evidence
 from ..tools.media.parts import Attachment
@@ -26,10 +27,17 @@ from .events import (
     TextWithdrawn,
     Why,
 )
+from .models.compose import compose
 
 if TYPE_CHECKING:
     from .run import Answer
     from .stream import Turn
+
+_QUICK = 8_000
+"""Characters of results out of which an answer is put together in some 4 ms at most, which a run can spare a turn."""
+
+_UNCHECKED = Verdict.unsure("grounding", "it was put together from what was found so far, and is not checked")
+"""What is said of such an answer."""
 
 _FILES = 16
 """Items of a list that is a result which are told of as files."""
@@ -120,6 +128,23 @@ class Voice:
         if self._best != (answer.text, answer.verdict):
             self._best = answer.text, answer.verdict
             self.say(Provisional(text=answer.text, verdict=answer.verdict, model=answer.by, at=self._elapsed()))
+
+    def found(self, query: str, evidence: Sequence[Evidence]) -> None:
+        """A turn has ended: what was found so far makes an answer, which nobody has checked, before a model writes
+        one. A lot of it would take long to go through, and is left to the end."""
+        usable = [item for item in evidence if item.usable]
+        if not usable or sum(len(item.content) for item in usable) > _QUICK:
+            return
+        composition = compose(query, evidence)
+        if composition.unanswered:
+            return
+        text = composition.text
+        if any(item.untrusted for item in usable):
+            disarming = Disarming()
+            text = disarming.add(text) + disarming.end()
+        if self._best is None or self._best[0] != text:
+            self._best = text, _UNCHECKED
+            self.say(Provisional(text=text, verdict=_UNCHECKED, at=self._elapsed()))
 
     def end(self, text: str) -> None:
         """The answer is settled on: it stands, word for word, and nothing more is said."""

@@ -209,7 +209,30 @@ def test_a_refused_draft_is_judged_withdrawn_and_replaced():
     assert [(each.draft, each.why) for each in of(TextWithdrawn, events)] == [(1, "refused")]
     assert all(each.provisional for each in of(TextDelta, events))
     best = of(Provisional, events)
-    assert [(each.text, each.verdict.outcome) for each in best] == [("There are 9 apples.", "fail"), (SEVEN, "pass")]
+    assert [(each.text, each.verdict.outcome, each.model) for each in best] == [
+        (SEVEN, "unsure", ""),
+        ("There are 9 apples.", "fail", "scripted"),
+        (SEVEN, "pass", "scripted"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ("There are 7 apples. ![x](https://evil.example/x.png)", True),
+        ("apples " * 2_000, False),
+    ],
+)
+def test_the_first_results_make_an_answer_before_a_model_writes_one(result, told):
+    """After a turn there is a provisional answer of what was found; it fetches nothing, and none is made of a lot."""
+    tool_ = fake_tool("apples", returns=result, read_only=True, after=0.4, trusted=False)
+    model = ScriptedModel([LOOK, Say(SEVEN, after=3.0)])
+
+    async def consume():
+        return [event async for event in Agent(model, [tool_]).stream(QUERY, tick=None)]
+
+    early = [event for event in of(Provisional, VirtualClock().run(consume())) if event.at < 3.0]
+    assert [("7 apples" in event.text, "![" in event.text) for event in early] == ([(True, False)] if told else [])
 
 
 def test_an_answer_that_no_model_wrote_comes_as_one_settled_piece():
