@@ -50,6 +50,7 @@ dev: .venv/.python ## an editable install, for work on the project
 bench: .venv/.test ## every benchmark in a short form, in under ten minutes; other libraries where `make peers` was run
 	$(BIN)/python -m bench.pipeline 50
 	$(BIN)/python -m bench.forecast_calibration 30
+	$(BIN)/python -m bench.streaming 200 1
 	$(BIN)/python -m bench.startup 2
 	$(BIN)/python -m bench.plans 8
 	$(BIN)/python -m bench.hedging 1 200

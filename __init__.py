@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from .agent.agent import Agent
     from .agent.entailment import entailment
     from .agent.events import (
+        AudioChunk,
         BudgetTick,
         CallFinished,
         CallProgress,
         CallStarted,
         Event,
         Judged,
+        MediaReady,
         Provisional,
         RunStarted,
         TextDelta,
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from .tools.mcp_servers import mcp_tools
     from .tools.media.parts import Audio, Document, Image, Text, Video
     from .tools.openapi import openapi_tools
-    from .tools.progress import progress
+    from .tools.progress import progress, send_audio
     from .tools.scope import arriving, deadline_headers, deadline_hook, remaining
     from .tools.tool import Tool, tool
 
@@ -55,6 +57,7 @@ _HOMES = {
     "Agent": ".agent.agent",
     "Answered": ".agent.verifiers",
     "Audio": ".tools.media.parts",
+    "AudioChunk": ".agent.events",
     "Budget": ".policies.budget",
     "BudgetTick": ".agent.events",
     "Call": ".tools.call",
@@ -67,6 +70,7 @@ _HOMES = {
     "Image": ".tools.media.parts",
     "Judged": ".agent.events",
     "McpServer": ".tools.mcp.server",
+    "MediaReady": ".agent.events",
     "Model": ".agent.models.base",
     "Passage": ".tools.call",
     "PendingCall": ".tools.call",
@@ -102,6 +106,7 @@ _HOMES = {
     "remaining": ".tools.scope",
     "save_forecasts": ".agent.forecasts",
     "save_quality": ".agent.quality",
+    "send_audio": ".tools.progress",
     "tool": ".tools.tool",
     "within": ".tools.enclosure",
 }
@@ -110,6 +115,7 @@ __all__ = [
     "Agent",
     "Answered",
     "Audio",
+    "AudioChunk",
     "Budget",
     "BudgetTick",
     "Call",
@@ -122,6 +128,7 @@ __all__ = [
     "Image",
     "Judged",
     "McpServer",
+    "MediaReady",
     "Model",
     "Passage",
     "PendingCall",
@@ -157,6 +164,7 @@ __all__ = [
     "remaining",
     "save_forecasts",
     "save_quality",
+    "send_audio",
     "tool",
     "within",
 ]

@@ -19,7 +19,7 @@ from ..tools.landing import message_of
 from ..tools.pipeline import rejected
 from .approving import Asking, asked_of, refused, replied
 from .early import Started
-from .events import CallFinished, CallStarted
+from .events import CallStarted
 from .judging import held, settle
 from .models.base import CallDelta, CallMessage
 from .plan import PlanRun, may_begin_early, plan_of
@@ -182,8 +182,7 @@ async def _one(run: Run, call: Call) -> Evidence:
     if isinstance(evidence.outcome, Skipped) and evidence.outcome.limit == "trust":
         run.warn(f"{call.tool} was not called: {evidence.outcome.reason}.")
     if run.voice is not None:
-        run.tell(CallFinished(evidence=evidence, at=run.elapsed))
-        run.voice.result(evidence)
+        run.voice.finished(evidence)
     return evidence
 
 

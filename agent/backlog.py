@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import replace
 
-from .events import CallProgress, Event, Provisional, TextDelta, TextWithdrawn
+from .events import AudioChunk, CallProgress, Event, Provisional, TextDelta, TextWithdrawn
+
+MOST_SOUND = 8 << 20
+"""Bytes of sound that wait; beyond them the oldest pieces are left out."""
 
 
 class Backlog:
@@ -18,16 +21,20 @@ class Backlog:
     | text                                   | grows by the pieces of the same draft that follow                    |
     | text that is withdrawn                 | is left out; so is the withdrawal, where nothing of it had been read |
     | progress of a call, the best answer    | is replaced by the newest                                            |
-    | calls, verdicts, warnings, the result  | stay, every one                                                      |
+    | pieces of sound                        | stay, up to 8 MiB: beyond them the oldest are left out               |
+    | calls, files, verdicts, warnings, and  | stay, every one                                                      |
+    | the result                             |                                                                      |
 
-    So a consumer that never reads costs the text of one draft, and of what is never left out as many as the run has
-    calls and checks.
+    So a consumer that never reads costs the text of one draft, some sound, and of what is never left out as many as
+    the run has calls and checks.
     """
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[Hashable, Event | _Text] = OrderedDict()
         self._number = 0
         self._growing: _Text | None = None
+        self._sound: deque[tuple[int, int]] = deque()
+        self._bytes = 0
         self._read: int | None = None
         self._ended = False
         self._reader: asyncio.Future[None] | None = None
@@ -51,6 +58,12 @@ class Backlog:
                 self._renew(("progress", call), event)
             case Provisional():
                 self._renew("best", event)
+            case AudioChunk(data=data):
+                self._add(event)
+                self._sound.append((self._number, len(data)))
+                self._bytes += len(data)
+                while self._bytes > MOST_SOUND and len(self._sound) > 1:
+                    self._waiting.pop(self._silence(), None)
             case _:
                 self._add(event)
         self._wake()
@@ -70,6 +83,8 @@ class Backlog:
                 self._growing = None
             self._read = first.last.draft
             return first.whole()
+        if isinstance(first, AudioChunk):
+            self._silence()
         return first
 
     async def wait(self, until: float | None) -> bool:
@@ -87,6 +102,12 @@ class Backlog:
             if timer is not None:
                 timer.cancel()
         return not (self._waiting or self._ended)
+
+    def _silence(self) -> int:
+        """The number of the oldest piece of sound that waits, which does so no longer."""
+        number, size = self._sound.popleft()
+        self._bytes -= size
+        return number
 
     def _add(self, event: Event | _Text) -> None:
         self._number += 1

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..policies.budget import Budget
     from ..policies.settings import Policy
     from ..tools.tool import Tool
+    from .live import Lines, Live
     from .result import Result
 
 app = typer.Typer(
@@ -88,6 +89,10 @@ def ask(
     mcp: McpOption = None,
     policy: Annotated[Path | None, typer.Option(help="A policy file in TOML.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    lines: Annotated[
+        bool,
+        typer.Option("--json-lines", help="Print events as they come, a JSON object a line, the result last."),
+    ] = False,
 ) -> None:
     """Answer a question by a deadline, with the evidence, what was checked and what was spent."""
     from ..policies.budget import Budget
@@ -96,10 +101,11 @@ def ask(
     budget = Budget(limit, tool_calls=tool_calls, model_calls=model_calls, tokens=tokens, cost_usd=cost)
     with mcp_of(mcp) as theirs:
         chosen = [*builtin_of(paths), *own_tools(tools), *theirs]
-        result, problem = _answer(question, budget, model, chosen, policy_of(policy), live=not as_json)
-    if as_json:
+        view = _view(budget, live=not as_json, lines=lines)
+        result, problem = _answer(question, budget, model, chosen, policy_of(policy), view)
+    if as_json and not lines:
         print_json(result.to_dict())
-    else:
+    elif not lines:
         from .view import show_result
 
         show_result(result)
@@ -209,7 +215,7 @@ def _dashed(option: str) -> str | None:
 
 
 def _answer(
-    question: str, budget: Budget, model: str, tools: list[Tool], policy: Policy | None, *, live: bool
+    question: str, budget: Budget, model: str, tools: list[Tool], policy: Policy | None, view: Live | Lines | None
 ) -> tuple[Result, str | None]:
     """The result, and what went wrong with keeping its trace or what it taught, where something did."""
     import logging
@@ -226,13 +232,19 @@ def _answer(
     tracing = local_tracing()
     agent = Agent(model, tools, name="ask", policy=policy, tracer_provider=tracing)
     unread = forecasts.load_forecasts(agent) or quality.load_quality(agent)
-    if live and sys.stderr.isatty():
-        from .live import Live
-
-        with Live(budget) as view:
-            result = agent.run_sync(question, budget=budget, on_event=view.take)
-    else:
-        result = agent.run_sync(question, budget=budget)
+    with view or contextlib.nullcontext():
+        result = agent.run_sync(question, budget=budget, on_event=None if view is None else view.take)
+        if view is not None:
+            view.take(result)
     tracing.flush()
     unsaved = [forecasts.save_forecasts(agent), quality.save_quality(agent)]
     return result, tracing.problem or next(filter(None, unsaved), unread)
+
+
+def _view(budget: Budget, *, live: bool, lines: bool) -> Live | Lines | None:
+    """What shows the run while it is under way, where there is anybody to see it."""
+    if not lines and not (live and sys.stderr.isatty()):
+        return None
+    from .live import Lines, Live
+
+    return Lines() if lines else Live(budget)

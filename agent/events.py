@@ -6,6 +6,7 @@ servers send them.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
@@ -15,6 +16,7 @@ from pydantic_core import to_jsonable_python
 from ..policies.budget import Spend
 from ..policies.outcome import Verdict
 from ..tools.call import Call, Evidence
+from ..tools.media.parts import Attachment
 from .result import Result
 
 Purpose = Literal["reason", "answer"]
@@ -124,6 +126,54 @@ class CallFinished(_Told):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AudioChunk(_Told):
+    """A piece of sound that a tool handed on before it returned, by `send_audio`.
+
+    Attributes:
+        call: the call's id.
+        tool: the tool.
+        attempt: the attempt of the call that it is of, counted from 1; a retry begins anew, and a second one that is
+            raced against the first sends pieces of its own.
+        data: the piece; in `to_dict()` as base64.
+        start: the second of the whole at which it begins. Where it is after the end of the piece before, what was
+            between was left out, as the consumer was too slow for it.
+        end: the second at which it ends.
+        media_type: its encoding.
+        at: when it came.
+    """
+
+    type: ClassVar[str] = "audio_chunk"
+    call: str
+    tool: str
+    attempt: int
+    data: bytes = field(repr=False)
+    start: float
+    end: float
+    media_type: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaReady(_Told):
+    """A file that a call gave, whole: an `Image`, `Audio`, `Video` or `Document` that its tool returned, alone or in a
+    list.
+
+    Attributes:
+        call: the call's id.
+        tool: the tool.
+        part: the file. In `to_dict()` its kind, name, address, and its bytes as base64, where the tool gave bytes; a
+            path stays here, and so does what is at it.
+        at: when the call ended.
+    """
+
+    type: ClassVar[str] = "media_ready"
+    call: str
+    tool: str
+    part: Attachment
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged(_Told):
     """A check had its say on a result or on an answer. A later one of the same result or draft takes its place.
 
@@ -148,7 +198,8 @@ class Judged(_Told):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provisional(_Told):
-    """The best answer so far: what the run would return if it ended now.
+    """The best answer so far: what would be answered now. Before a model has written one it is put together from what
+    was found, after each turn; that is unchecked, and left out where there is too much to go through in passing.
 
     Attributes:
         text: the answer as text.
@@ -197,7 +248,9 @@ Event = (
     | TextWithdrawn
     | CallStarted
     | CallProgress
+    | AudioChunk
     | CallFinished
+    | MediaReady
     | Judged
     | Provisional
     | BudgetTick
@@ -216,6 +269,11 @@ def _json(value: Any) -> Any:
             return {"id": value.id, "tool": value.tool, "arguments": arguments}
         case Verdict(outcome=outcome, score=score, reason=reason, verifier=verifier):
             return {"outcome": outcome, "score": score, "reason": reason, "verifier": verifier}
+        case bytes():
+            return b64encode(value).decode()
+        case Attachment():
+            data = None if value.data is None else b64encode(value.data).decode()
+            return {"kind": value.kind, "name": value.label, "url": value.url, "data": data}
         case Evidence() | Spend():
             return to_jsonable_python(value.to_dict(), fallback=str)
     return to_jsonable_python(value, fallback=str)

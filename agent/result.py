@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic_core import to_jsonable_python
 
@@ -60,6 +60,7 @@ class Result:
         thread_id: the conversation it belongs to, by which a suspended run is resumed; empty without a checkpointer.
     """
 
+    type: ClassVar[str] = "result"
     answer: Any
     model: str
     status: Status
@@ -86,7 +87,7 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, as `shotclock ask --json` prints them and servers send them: the last event of a stream."""
         return {
-            "type": "result",
+            "type": self.type,
             "answer": to_jsonable_python(self.answer, fallback=str),
             "model": self.model,
             "answered": self.answered,

@@ -221,7 +221,7 @@ class Run:
             memory=self.memory,
             own=self.own,
             seen=self.seen,
-            report=None if self.voice is None else self.voice.progress,
+            report=None if self.voice is None else self.voice.meanwhile,
             asker="callback" if self.approver is not None else "suspension" if self.suspends else "nobody",
         )
         self.pipeline = Pipeline(self.toolbox, scope)

@@ -37,6 +37,8 @@ async def verify(state: State, runtime: Runtime[Run]) -> Command[Literal["reason
     turns = run.turns
     turns.take(state["turn"], turn)
     begin_judging(run, turn)
+    if run.voice is not None and run.output is None:
+        run.voice.found(run.query, run.evidence)
     situation = _situation(run, state, turn, turns)
     decided = run.policy.stopping.decide(situation)
     span.end(_verdict(turn))

@@ -6,16 +6,41 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ..policies.markup import Disarming
 from ..policies.outcome import Ok, Verdict
 from ..tools.call import Evidence
-from .events import CallProgress, Event, Judged, Provisional, Purpose, TextDelta, TextWithdrawn, Why
+from ..tools.media.parts import Attachment
+from ..tools.progress import Far, Said
+from .events import (
+    AudioChunk,
+    CallFinished,
+    CallProgress,
+    Event,
+    Judged,
+    MediaReady,
+    Provisional,
+    Purpose,
+    TextDelta,
+    TextWithdrawn,
+    Why,
+)
+from .models.compose import compose
 
 if TYPE_CHECKING:
     from .run import Answer
     from .stream import Turn
+
+_QUICK = 8_000
+"""Characters of results out of which an answer is put together in some 4 ms at most, which a run can spare a turn."""
+
+_UNCHECKED = Verdict.unsure("grounding", "it was put together from what was found so far, and is not checked")
+"""What is said of such an answer."""
+
+_FILES = 16
+"""Items of a list that is a result which are told of as files."""
 
 _log = logging.getLogger(__name__)
 
@@ -104,6 +129,23 @@ class Voice:
             self._best = answer.text, answer.verdict
             self.say(Provisional(text=answer.text, verdict=answer.verdict, model=answer.by, at=self._elapsed()))
 
+    def found(self, query: str, evidence: Sequence[Evidence]) -> None:
+        """A turn has ended: what was found so far makes an answer, which nobody has checked, before a model writes
+        one. A lot of it would take long to go through, and is left to the end."""
+        usable = [item for item in evidence if item.usable]
+        if not usable or sum(len(item.content) for item in usable) > _QUICK:
+            return
+        composition = compose(query, evidence)
+        if composition.unanswered:
+            return
+        text = composition.text
+        if any(item.untrusted for item in usable):
+            disarming = Disarming()
+            text = disarming.add(text) + disarming.end()
+        if self._best is None or self._best[0] != text:
+            self._best = text, _UNCHECKED
+            self.say(Provisional(text=text, verdict=_UNCHECKED, at=self._elapsed()))
+
     def end(self, text: str) -> None:
         """The answer is settled on: it stands, word for word, and nothing more is said."""
         if self._says() != text:
@@ -116,14 +158,31 @@ class Voice:
     def _says(self) -> str | None:
         return "".join(self._shown) if self._standing is not None else None
 
-    def progress(self, call: str, tool: str, fraction: float | None, message: str) -> None:
-        """A tool says how far it is. Any thread may."""
-        event = CallProgress(call=call, tool=tool, fraction=fraction, message=message, at=self._elapsed())
+    def finished(self, evidence: Evidence) -> None:
+        """A call has ended: what it gave, the files in it, and what its checks say."""
+        self.say(CallFinished(evidence=evidence, at=self._elapsed()))
+        for part in _files_in(evidence.value):
+            self.say(MediaReady(call=evidence.id, tool=evidence.tool, part=part, at=self._elapsed()))
+        self.result(evidence)
+
+    def meanwhile(self, call: str, tool: str, attempt: int, said: Said) -> None:
+        """A tool says something before it returns. Any thread may."""
+        event: Event
+        if isinstance(said, Far):
+            event = CallProgress(call=call, tool=tool, **said._asdict(), at=self._elapsed())
+        else:
+            event = AudioChunk(call=call, tool=tool, attempt=attempt, **said._asdict(), at=self._elapsed())
         if threading.get_ident() == self._thread:
             self.say(event)
         elif self._loop is not None:
             with contextlib.suppress(RuntimeError):  # its loop has been closed, and nobody listens any more
                 self._loop.call_soon_threadsafe(self.say, event)
+
+
+def _files_in(value: object) -> list[Attachment]:
+    """The files that a result is or, where it is a list, holds, the first `_FILES` of them."""
+    items = value[:_FILES] if type(value) in (list, tuple) else [value]  # type: ignore[index]
+    return [item for item in items if isinstance(item, Attachment)]
 
 
 def _nobody(event: Event) -> None:

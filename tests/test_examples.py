@@ -68,6 +68,13 @@ EXPECTED = {
         "send_mail to everybody waits: every call of it needs approval; calls: 1",
         "7 lamps are there. calls in all: 2",
     ],
+    "fastapi_app": [
+        r"^Price \(lamp\): 39\.9",
+        'event: run_started\ndata: .*"type": "run_started"',
+        "event: call_finished\n",
+        r"event: text_delta\ndata: .*Price \(chair\): 89\.0",
+        'event: result\ndata: .*"verified": true',
+    ],
     "openapi": [
         "lamps_find: Find lamps by their color. It takes color.",
         "green: verified: True, passed openapi",

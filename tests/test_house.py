@@ -21,6 +21,7 @@ PUBLIC = {
     "Agent",
     "Answered",
     "Audio",
+    "AudioChunk",
     "Budget",
     "BudgetTick",
     "Call",
@@ -33,6 +34,7 @@ PUBLIC = {
     "Image",
     "Judged",
     "McpServer",
+    "MediaReady",
     "Model",
     "Passage",
     "PendingCall",
@@ -68,6 +70,7 @@ PUBLIC = {
     "remaining",
     "save_forecasts",
     "save_quality",
+    "send_audio",
     "tool",
     "within",
 }

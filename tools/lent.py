@@ -14,6 +14,7 @@ from ..policies.ledger import Ledger
 from ..policies.outcome import Outcome
 from ..policies.settings import Policy
 from .memory import Memory
+from .progress import Said
 from .seen import Seen
 
 
@@ -72,7 +73,8 @@ class Scope:
         memory: what is known of the tools from this run and others.
         own: told of every future that was given up and runs on, so that the run can count it.
         seen: what the run's model has been shown.
-        report: told, by call and tool, how far a tool says that it is; from any thread. `None` where nobody listens.
+        report: told what a tool says meanwhile, by call, tool and number of the attempt, from any thread; `None` where
+            nobody listens.
         asker: how a person can be asked to approve a call.
     """
 
@@ -85,5 +87,5 @@ class Scope:
     own: Callable[[asyncio.Future[Any]], None]
     seen: Seen = field(default_factory=Seen)
     answer: Deadline = NEVER
-    report: Callable[[str, str, float | None, str], None] | None = None
+    report: Callable[[str, str, int, Said], None] | None = None
     asker: Asker = "nobody"

@@ -1,11 +1,11 @@
-"""How far a tool is: it says so from inside, and whoever streams the run is told."""
+"""What a tool says before it returns: how far it is, and sound as it is made. Whoever streams the run is told."""
 
 from __future__ import annotations
 
 import math
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..policies.errors import UsageError
 from .content import sound
@@ -14,8 +14,28 @@ from .scope import ENCLOSING, clock
 if TYPE_CHECKING:
     from .attempt import Attempt
 
-Report = Callable[[float | None, str], None]
-"""Told how far an attempt is: the share that is done, where it is known, and words."""
+
+class Far(NamedTuple):
+    """How far an attempt is: the share that is done, where it is known, and words."""
+
+    fraction: float | None
+    message: str
+
+
+class Sound(NamedTuple):
+    """A piece of sound, and the seconds of the whole that it is."""
+
+    data: bytes
+    start: float
+    end: float
+    media_type: str
+
+
+Said = Far | Sound
+"""What a tool says before it returns."""
+
+Report = Callable[[Said], None]
+"""Told what an attempt says; any thread may."""
 
 EVERY = 0.05
 """Seconds between two reports of one attempt that are passed on; what is said in between is left out."""
@@ -43,7 +63,31 @@ def progress(fraction: float | None = None, message: str = "") -> None:
         raise UsageError(f"message must be a text, got {message!r} of type {type(message).__name__}")
     report = ENCLOSING.get().report
     if report is not None:
-        report(fraction, message)
+        report(Far(fraction, message))
+
+
+def send_audio(data: bytes, start: float, end: float, *, media_type: str = "audio/wav") -> None:
+    """Hand on a piece of sound as soon as there is one; whoever streams the run gets it as `AudioChunk`.
+
+    What the tool returns is its result all the same: return the whole as `Audio(data=...)` where it is one. Where
+    nobody listens, and outside a run, this does nothing.
+
+    Args:
+        data: the piece, in the encoding that `media_type` names.
+        start: the second of the whole at which it begins.
+        end: the second at which it ends.
+        media_type: such as `audio/wav` or `audio/mpeg`. Default `audio/wav`.
+
+    Raises:
+        UsageError: `data` is no bytes, or `start` and `end` are no seconds in this order.
+    """
+    if not isinstance(data, bytes):
+        raise UsageError(f"data must be bytes, got a {type(data).__name__}")
+    if not 0 <= start <= end < math.inf:
+        raise UsageError(f"start and end must be seconds, the earlier first, got start={start!r} and end={end!r}")
+    report = ENCLOSING.get().report
+    if report is not None:
+        report(Sound(data, float(start), float(end), media_type))
 
 
 def _share(fraction: float) -> float:
@@ -60,28 +104,32 @@ def share_of(done: float, total: float | None) -> float | None:
 
 
 class Reports:
-    """The reports of one attempt: seldom enough that none is a burden, and none once the attempt is over.
+    """What one attempt says: how far it is seldom enough to be no burden, and nothing once the attempt is over.
 
     Args:
-        tell: told, by call and tool.
-        attempt: what says how far it is.
+        tell: told, by call, tool and number of the attempt.
+        attempt: what says it.
     """
 
     __slots__ = ("_attempt", "_complete", "_last", "_lock", "_tell")
 
-    def __init__(self, tell: Callable[[str, str, float | None, str], None], attempt: Attempt) -> None:
+    def __init__(self, tell: Callable[[str, str, int, Said], None], attempt: Attempt) -> None:
         self._tell = tell
         self._attempt = attempt
         self._last = -math.inf
         self._complete = False
         self._lock = threading.Lock()
 
-    def __call__(self, fraction: float | None, message: str) -> None:
-        """Pass a report on, or leave it out. Any thread may."""
+    def __call__(self, said: Said) -> None:
+        """Pass it on, or leave it out. Any thread may."""
         attempt = self._attempt
-        if attempt.settled is not None or not self._due(fraction):
+        if attempt.settled is not None:
             return
-        self._tell(attempt.job.call, attempt.tool.name, fraction, sound(message[:_LONGEST]))
+        if isinstance(said, Far):
+            if not self._due(said.fraction):
+                return
+            said = Far(said.fraction, sound(said.message[:_LONGEST]))
+        self._tell(attempt.job.call, attempt.tool.name, attempt.number, said)
 
     def _due(self, fraction: float | None) -> bool:
         now, complete = clock(), fraction == 1.0

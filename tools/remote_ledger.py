@@ -55,9 +55,9 @@ class RemoteLedger:
         with self._lock:
             self._open = False
 
-    def report(self, fraction: float | None, message: str) -> None:
-        """The call says how far it is."""
-        self._said("report", fraction, message)
+    def report(self, said: Any) -> None:
+        """The call says something meanwhile."""
+        self._said("report", said)
 
     def _said(self, *question: Any, otherwise: Any = None) -> Any:
         if os.getpid() != self._process:  # before the lock, which a fork may have copied locked
@@ -107,8 +107,8 @@ class LedgerDesk:
 
     @property
     def message(self) -> dict[str, Any]:
-        """What the worker is told beforehand: whether there is a ledger, whether anybody listens to how far the call
-        is, and what the run's model was shown."""
+        """What the worker is told beforehand: whether there is a ledger, whether anybody listens to what the
+        call says meanwhile, and what the run's model was shown."""
         enclosing = self._enclosing
         return {
             "ledger": enclosing.ledger is not None,
@@ -152,9 +152,9 @@ class LedgerDesk:
         if self._enclosing.brought is not None:
             self._enclosing.brought.update(brought)
 
-    def _report(self, fraction: float | None, message: str) -> None:
+    def _report(self, said: Any) -> None:
         if self._enclosing.report is not None:
-            self._enclosing.report(fraction, message)
+            self._enclosing.report(said)
 
 
 def _refused(claim: Claim) -> Refusal:

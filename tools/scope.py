@@ -41,14 +41,14 @@ class Enclosing(NamedTuple):
         origins: untrusted content that had been shown when the attempt was asked for, as tools by origin: a run inside
             is held to that.
         brought: where a run inside notes the untrusted content that it has read itself, in the same form.
-        report: told how far the attempt is, from any thread; `None` where nobody listens.
+        report: told what the attempt says meanwhile, from any thread; `None` where nobody listens.
     """
 
     deadline: Deadline = NEVER
     ledger: Above | None = None
     origins: Mapping[str, str] = MappingProxyType({})
     brought: dict[str, str] | None = None
-    report: Callable[[float | None, str], None] | None = None
+    report: Callable[[Any], None] | None = None
 
 
 OUTSIDE = Enclosing()

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotclock import CallProgress, CallStarted, Judged, Provisional, TextDelta, TextWithdrawn, Verdict, Warned
+from shotclock import (
+    AudioChunk,
+    CallProgress,
+    CallStarted,
+    Judged,
+    Provisional,
+    TextDelta,
+    TextWithdrawn,
+    Verdict,
+    Warned,
+)
 from shotclock.agent.backlog import Backlog
 from shotclock.testing import VirtualClock
 from shotclock.tools.call import Call
@@ -155,3 +165,18 @@ def test_whoever_waits_is_woken_by_an_event_the_end_or_the_instant(until, timed_
         return await backlog.wait(until)
 
     assert VirtualClock().run(wait()) is timed_out
+
+
+def test_sound_waits_up_to_its_bound():
+    """Beyond 8 MiB the oldest pieces are left out, and the seconds say which; what was read makes place."""
+
+    def piece(n):
+        return AudioChunk(
+            call="1", tool="t", attempt=1, data=bytes(1 << 20), start=n, end=n + 1, media_type="a", at=0.0
+        )
+
+    backlog = after(warned("first"), *map(piece, range(20)))
+    assert [getattr(event, "start", None) for event in rest(backlog)] == [None, *range(12, 20)]
+    for n in range(20, 28):
+        backlog.put(piece(n))
+    assert [event.start for event in rest(backlog)] == [*range(20, 28)]

@@ -57,6 +57,17 @@ def test_json_is_one_object_with_the_promised_keys(shotclock):
     assert result["budget"] == {"latency": 5.0, "tool_calls": 3}
 
 
+def test_json_lines_are_what_happens_with_the_result_last(shotclock):
+    """`--json-lines` prints each event as an object on a line of its own, and nothing else."""
+    done = shotclock("ask", "What is 17.5% of 2,480?", "--json-lines")
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    kinds = [event["type"] for event in events]
+    assert (kinds[0], kinds[-1], kinds.count("result")) == ("run_started", "result", 1)
+    assert {"call_started", "call_finished", "judged", "text_delta"} <= set(kinds)
+    assert events[-1]["answer"] == "17.5% of 2,480 = 434."
+
+
 def test_the_trace_of_a_question_can_be_shown(shotclock):
     """What was asked can be looked at afterwards, by its id or as the last one."""
     trace = json.loads(shotclock("ask", "What is 2 + 2?", "--json").stdout)["trace_id"]

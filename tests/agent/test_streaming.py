@@ -132,7 +132,7 @@ def said(result):
 
 
 @pytest.mark.parametrize("name", SCENES)
-@pytest.mark.parametrize("pauses", [(), (0.03,), (5.0,), (0.0, 60.0)], ids=["eager", "quick", "slow", "asleep"])
+@pytest.mark.parametrize("pauses", [(), (0.03,), (0.0, 60.0)], ids=["eager", "slow", "asleep"])
 def test_a_stream_gives_what_the_run_gives_and_its_text_stands(name, pauses):
     """However slowly it is read, a stream ends with the result of the run alone, to the instant, and the text that
     stands is its answer."""
@@ -209,7 +209,30 @@ def test_a_refused_draft_is_judged_withdrawn_and_replaced():
     assert [(each.draft, each.why) for each in of(TextWithdrawn, events)] == [(1, "refused")]
     assert all(each.provisional for each in of(TextDelta, events))
     best = of(Provisional, events)
-    assert [(each.text, each.verdict.outcome) for each in best] == [("There are 9 apples.", "fail"), (SEVEN, "pass")]
+    assert [(each.text, each.verdict.outcome, each.model) for each in best] == [
+        (SEVEN, "unsure", ""),
+        ("There are 9 apples.", "fail", "scripted"),
+        (SEVEN, "pass", "scripted"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ("There are 7 apples. ![x](https://evil.example/x.png)", True),
+        ("apples " * 2_000, False),
+    ],
+)
+def test_the_first_results_make_an_answer_before_a_model_writes_one(result, told):
+    """After a turn there is a provisional answer of what was found; it fetches nothing, and none is made of a lot."""
+    tool_ = fake_tool("apples", returns=result, read_only=True, after=0.4, trusted=False)
+    model = ScriptedModel([LOOK, Say(SEVEN, after=3.0)])
+
+    async def consume():
+        return [event async for event in Agent(model, [tool_]).stream(QUERY, tick=None)]
+
+    early = [event for event in of(Provisional, VirtualClock().run(consume())) if event.at < 3.0]
+    assert [("7 apples" in event.text, "![" in event.text) for event in early] == ([(True, False)] if told else [])
 
 
 def test_an_answer_that_no_model_wrote_comes_as_one_settled_piece():
@@ -454,3 +477,26 @@ async def test_the_first_event_does_not_wait_for_the_run():
         order.append("told")
         await anext(events)
     assert order == ["told", "asked"]
+
+
+@pytest.mark.parametrize("many", [30, pytest.param(1_000, marks=[pytest.mark.slow, pytest.mark.timeout(300)])])
+def test_slow_consumers_move_no_run(many):
+    """With many streams beside it whose consumers sleep, a run ends at the very instant at which it ends alone, and so
+    does each of theirs."""
+    scene = SCENES["straight"]
+    agent = agent_of(scene)
+
+    async def sleeps():
+        async for event in agent.stream(QUERY):
+            if isinstance(event, Result):
+                return event.elapsed
+            await asyncio.sleep(100.0)
+        return None
+
+    async def beside():
+        slow = [asyncio.create_task(sleeps()) for _ in range(many)]
+        one = await agent.run(QUERY, budget=Budget(latency=10))
+        return one.elapsed, set(await asyncio.gather(*slow))
+
+    alone = plain(scene).elapsed
+    assert VirtualClock().run(beside()) == (alone, {alone})

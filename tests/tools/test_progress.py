@@ -8,7 +8,20 @@ import time
 
 import pytest
 
-from shotclock import Agent, Budget, CallFinished, CallProgress, UsageError, progress, tool
+from shotclock import (
+    Agent,
+    Audio,
+    AudioChunk,
+    Budget,
+    CallFinished,
+    CallProgress,
+    Image,
+    MediaReady,
+    UsageError,
+    progress,
+    send_audio,
+    tool,
+)
 from shotclock.testing import ScriptedModel, VirtualClock, ask
 
 
@@ -124,3 +137,72 @@ async def test_where_nobody_listens_nothing_is_made_of_it():
 
     await Agent(ScriptedModel([ask(("looks", {})), "Done."]), [looks]).run("?")
     assert seen == [None]
+
+
+# Media
+
+
+@tool(read_only=True)
+async def speaks() -> Audio:
+    """Speak."""
+    for n in range(3):
+        progress(n / 3)
+        send_audio(bytes([n]) * 4, n * 0.5, n * 0.5 + 0.5, media_type="audio/mpeg")
+        await asyncio.sleep(0.5)
+    return Audio(data=b"whole", name="said.mp3")
+
+
+@tool(read_only=True, isolation="process")
+def paints() -> list[Image]:
+    """Paint."""
+    progress(0.5, "the sky")
+    return [Image(data=b"png", name="sky.png"), Image(url="https://example.com/sea.png")]
+
+
+def events_of(work):
+    agent = Agent(ScriptedModel([ask((work.name, {})), "Done."]), [work])
+
+    async def consume():
+        return [event async for event in agent.stream("?", budget=Budget(latency=20), tick=None)]
+
+    return VirtualClock().run(consume()) if work.isolation == "loop" else asyncio.run(consume())
+
+
+def test_sound_comes_in_pieces_with_their_seconds_and_then_whole():
+    """Each piece is told as it is made, with the seconds that it is of the whole, and the result as a file."""
+    events = events_of(speaks)
+    pieces = [event for event in events if isinstance(event, AudioChunk)]
+    assert [(each.data, each.start, each.end, each.at) for each in pieces] == [
+        (b"\0\0\0\0", 0.0, 0.5, pytest.approx(0.0)),
+        (b"\1\1\1\1", 0.5, 1.0, pytest.approx(0.5)),
+        (b"\2\2\2\2", 1.0, 1.5, pytest.approx(1.0)),
+    ]
+    assert pieces[1].to_dict() | {"at": 0} == {
+        "type": "audio_chunk", "call": pieces[1].call, "tool": "speaks", "attempt": 1, "data": "AQEBAQ==", "start": 0.5,
+        "end": 1.0, "media_type": "audio/mpeg", "at": 0,
+    }  # fmt: skip
+    (whole,) = [event for event in events if isinstance(event, MediaReady)]
+    assert (whole.part.data, whole.part.label) == (b"whole", "said.mp3")
+    assert events.index(pieces[-1]) < events.index(whole)
+
+
+def test_an_image_comes_whole_with_its_progress_before():
+    """Images that a tool returns are told once the call has ended, as JSON with their bytes or their address."""
+    events = events_of(paints)
+    kinds = [type(event) for event in events]
+    assert kinds.index(CallProgress) < kinds.index(CallFinished) < kinds.index(MediaReady)
+    told = [event.to_dict()["part"] for event in events if isinstance(event, MediaReady)]
+    assert told == [
+        {"kind": "image", "name": "sky.png", "url": None, "data": "cG5n"},
+        {"kind": "image", "name": "sea.png", "url": "https://example.com/sea.png", "data": None},
+    ]
+
+
+@pytest.mark.parametrize(("start", "end"), [(-1, 1), (2, 1), (0, math.inf), (math.nan, 1)])
+def test_sound_has_its_seconds(start, end):
+    """Seconds that are none are refused, listened to or not; without a listener a good piece goes nowhere."""
+    with pytest.raises(UsageError, match="start and end must be seconds"):
+        send_audio(b"", start, end)
+    with pytest.raises(UsageError, match="data must be bytes"):
+        send_audio("sound", 0, 1)
+    assert send_audio(b"", 0, 1) is None

@@ -23,7 +23,7 @@ from opentelemetry import baggage, context
 
 from ...policies.errors import ToolError
 from ..loops import LoopThread
-from ..progress import Report, share_of
+from ..progress import Far, Report, share_of
 from ..scope import ENCLOSING
 from .limits import (
     ANSWER_SECONDS,
@@ -279,7 +279,7 @@ def _progress(report: Report) -> Any:
     """What the library calls with a server's account of how far a call is."""
 
     async def told(progress: float, total: float | None, message: str | None) -> None:
-        report(share_of(progress, total), message or "")
+        report(Far(share_of(progress, total), message or ""))
 
     return told
 

@@ -55,6 +55,12 @@ def answer(number, params):
     if KIND == "flood":
         while True:
             send({"method": "notifications/message", "params": {"level": "info", "data": "x" * 1000}})
+    if KIND == "progress":
+        token = params.get("_meta", {}).get("progressToken")
+        for done, total in ((1, 4), (-1, 0), (3, 4)) if token is not None else ():
+            said = {"progressToken": token, "progress": done, "total": total, "message": f"{done} of {total}"}
+            send({"method": "notifications/progress", "params": said})
+            time.sleep(0.1)
     if KIND == "nonsense":
         return send({"id": number, "result": {"content": [{"type": "hologram"}]}})
     if KIND == "chatter":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from shotclock import Agent, Budget, Passage, UsageError, local_tracing
+from shotclock import Agent, Budget, CallProgress, Passage, UsageError, local_tracing
 from shotclock.agent.trial import try_call
 from shotclock.policies.errors import InvalidTool
 from shotclock.testing import ScriptedModel, ask
@@ -220,6 +220,19 @@ def test_the_trace_goes_along_and_baggage_does_not(tmp_path):
     meta = notes(state, "call")[0]["_meta"]
     assert result.trace_id in meta["traceparent"]
     assert "secret" not in json.dumps(meta)
+
+
+async def test_a_servers_progress_is_told_to_whoever_listens(tmp_path):
+    """A stream has the progress of a server's call; where nobody listens the server is not asked for any."""
+    async with mcp_tools(server("progress", tmp_path / "state")) as tools:
+        agent = Agent(ScriptedModel([ask(("echo", {"text": "hi"})), "you said: hi"]), tools)
+        events = [event async for event in agent.stream("?", budget=Budget(latency=10))]
+        await agent.run("?", budget=Budget(latency=10))
+    told = [(each.tool, each.fraction, each.message) for each in events if isinstance(each, CallProgress)]
+    assert told == [("echo", 0.25, "1 of 4"), ("echo", None, "-1 of 0"), ("echo", 0.75, "3 of 4")]
+    streamed, alone = notes(tmp_path / "state", "call")
+    assert "progressToken" in streamed["_meta"]
+    assert "progressToken" not in alone.get("_meta", {})
 
 
 async def test_calls_of_one_connection_run_side_by_side_in_any_loop(tmp_path):
