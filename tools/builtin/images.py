@@ -1,27 +1,41 @@
-"""Images: what they are, from their headers alone, and the text in them where tesseract is installed."""
+"""Images: what they are, from their headers alone, parts of them, and their text where tesseract is installed."""
 
 from __future__ import annotations
 
 import io
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+from pydantic import Field
 
 from ...policies.errors import MissingExtra, ToolError
 from ..call import Passage
+from ..media.parts import Image as Part
 from ..scope import remaining
 from ..tool import Tool
+from .cropping import LONGEST, MOST, Cut, cut_out
 from .named import Named
 from .page import passages, plain_paragraphs
 from .paths import Files
 
 if TYPE_CHECKING:
     from PIL import Image
+
+T = TypeVar("T")
+
+Left = Annotated[int, Field(description="Pixels from the left edge at which the part begins.", ge=0)]
+Top = Annotated[int, Field(description="Pixels from the upper edge at which the part begins.", ge=0)]
+Right = Annotated[int | None, Field(description="Pixels from the left edge at which it ends; the right edge if null.")]
+Bottom = Annotated[
+    int | None, Field(description="Pixels from the upper edge at which it ends; the lower edge if null.")
+]
+Longest = Annotated[int, Field(description="Pixels of its longer side at most.", ge=1, le=MOST)]
 
 MAX_FILE: Final = 100_000_000
 """Bytes of an image file that is opened at all."""
@@ -88,7 +102,7 @@ class Images:
     @property
     def tools(self) -> list[Tool]:
         """The tools that work on this machine."""
-        return [self.describe_image, *([self.read_image_text] if shutil.which("tesseract") else [])]
+        return [self.describe_image, self.view_image, *([self.read_image_text] if shutil.which("tesseract") else [])]
 
     @cached_property
     def describe_image(self) -> Tool:
@@ -102,6 +116,23 @@ class Images:
             f"The images: {self._named.words}."
         )
         return self._named.tool(describe_image, "image", "The image.")
+
+    @cached_property
+    def view_image(self) -> Tool:
+        """The tool: `view_image(image, left=0, top=0, right=None, bottom=None, longest=1024) -> Image`."""
+
+        def view_image(
+            image: str,
+            left: Left = 0,
+            top: Top = 0,
+            right: Right = None,
+            bottom: Bottom = None,
+            longest: Longest = LONGEST,
+        ) -> Part:
+            return self.part(image, Cut(left=left, top=top, right=right, bottom=bottom, longest=longest))
+
+        view_image.__doc__ = f"Crop an image, or make it smaller, to look at it. The images: {self._named.words}."
+        return self._named.tool(view_image, "image", "The image.")
 
     @cached_property
     def read_image_text(self) -> Tool:
@@ -121,6 +152,15 @@ class Images:
         """
         path = self._named.path(image)
         return self._named.read(path, lambda path: _facts(image, path))
+
+    def part(self, image: str, cut: Cut) -> Part:
+        """A part of the image of that name, as an image.
+
+        Raises:
+            ToolError: there is none of that name, it is too large or damaged, or the part lies outside of it.
+        """
+        path = self._named.path(image)
+        return self._named.read(path, lambda path: _unpacked(image, path, lambda picture: cut_out(image, picture, cut)))
 
     def text(self, image: str) -> list[Passage]:
         """The text in the image of that name.
@@ -218,19 +258,30 @@ def _text(value: Any) -> str:
 
 def _grey(name: str, path: Path) -> bytes:
     """The image as a small grey PNG, for a reader that then meets no file of a stranger."""
+    return _unpacked(name, path, _as_grey_png)
+
+
+def _unpacked(name: str, path: Path, how: Callable[[Image.Image], T]) -> T:
+    """What `how` makes of an image that is small enough to be unpacked."""
     with _opened(name, path) as image:
-        if image.width * image.height > MAX_PIXELS:
-            pixels = image.width * image.height
-            raise ToolError(f"{name} has {pixels:,} pixels; text is read from images of at most {MAX_PIXELS:,}")
+        pixels = image.width * image.height
+        if pixels > MAX_PIXELS:
+            raise ToolError(f"{name} has {pixels:,} pixels; images of at most {MAX_PIXELS:,} are unpacked")
         try:
-            image.draft("L", (MAX_OCR, MAX_OCR))  # a JPEG is unpacked at a fraction of its size
-            grey = image.convert("L")
-            grey.thumbnail((MAX_OCR, MAX_OCR))
-            out = io.BytesIO()
-            grey.save(out, "PNG")
+            return how(image)
+        except ToolError:
+            raise
         except Exception as error:  # as for the header
             raise _damaged(name, error) from None
-        return out.getvalue()
+
+
+def _as_grey_png(image: Image.Image) -> bytes:
+    image.draft("L", (MAX_OCR, MAX_OCR))  # a JPEG is unpacked at a fraction of its size
+    grey = image.convert("L")
+    grey.thumbnail((MAX_OCR, MAX_OCR))
+    out = io.BytesIO()
+    grey.save(out, "PNG")
+    return out.getvalue()
 
 
 def _tesseract(name: str, png: bytes) -> str:

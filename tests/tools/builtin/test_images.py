@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import struct
 import sys
@@ -15,6 +16,7 @@ import pytest
 from shotclock import Agent, ToolError, builtin_tools
 from shotclock.policies.errors import InvalidPath, MissingExtra
 from shotclock.tools.builtin import images as images_module
+from shotclock.tools.builtin.cropping import Cut
 from shotclock.tools.builtin.images import Images
 from shotclock.tools.builtin.paths import sort_paths
 
@@ -78,8 +80,9 @@ def test_fifty_megapixels_are_described_from_the_header(tmp_path):
     assert time.process_time() - began < 0.5
     assert (facts.width_pixels, facts.height_pixels, facts.frames) == (8_000, 6_251, None)
     assert "more than the 50,000,000 that are unpacked" in facts.warnings[0]
-    with pytest.raises(ToolError, match="50,008,000 pixels"):
-        made.text("a.png")
+    for unpack in (made.text, lambda name: made.part(name, Cut())):
+        with pytest.raises(ToolError, match="50,008,000 pixels"):
+            unpack("a.png")
 
 
 def test_a_bomb_is_refused(tmp_path):
@@ -113,6 +116,33 @@ def test_names_that_lie_are_refused(tmp_path):
         sort_paths([tmp_path / "a.png"])
 
 
+@pytest.mark.parametrize(
+    ("cut", "size"),
+    [
+        (Cut(), (1_024, 768)),
+        (Cut(longest=100), (100, 75)),
+        (Cut(left=100, top=50, right=160, bottom=90), (60, 40)),
+        (Cut(left=1_900, top=1_400, right=9_999), (100, 100)),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.gif"])
+def test_a_part_is_an_image_of_its_own(name, cut, size, tmp_path):
+    """Cropped, made smaller, never larger; what is asked for past the edge ends there."""
+    Image.new("RGB", (2_000, 1_500)).save(tmp_path / name)
+    part = images(tmp_path / name).part(name, cut)
+    shown = Image.open(io.BytesIO(part.data))
+    assert (shown.format, shown.size) == ("PNG", size)
+    assert part.label.startswith(name)
+
+
+@pytest.mark.parametrize("cut", [Cut(left=64), Cut(top=60, bottom=50), Cut(right=0)])
+def test_a_part_outside_is_said(cut, tmp_path):
+    """The message names the size of the whole."""
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    with pytest.raises(ToolError, match=r"a\.png is 64 x 64 pixels"):
+        images(tmp_path / "a.png").part("a.png", cut)
+
+
 @pytest.fixture
 def reader(tmp_path, monkeypatch):
     """A program in tesseract's place, which is asked as tesseract is."""
@@ -133,7 +163,7 @@ def test_text_is_read_where_tesseract_is_installed(tmp_path, reader):
            "print(int.from_bytes(data[16:20], 'big'), 'lamps\\n\\nand 2 chairs')")  # fmt: skip
     Image.new("RGB", (4_000, 100)).save(tmp_path / "a.jpg")
     made = images(tmp_path / "a.jpg")
-    assert [each.name for each in made.tools] == ["describe_image", "read_image_text"]
+    assert [each.name for each in made.tools] == ["describe_image", "view_image", "read_image_text"]
     [passage] = made.text("a.jpg")
     assert (passage.text, passage.origin) == ("2000 lamps\nand 2 chairs", "a.jpg")
 
