@@ -14,15 +14,14 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..policies.errors import StoreError, UsageError
 from ..policies.forecast import key as naming
 from ..tools.records import VERSION, Increment, Key
-from .trace.schema import FORECASTS_SCHEMA, transaction
+from .keyed import Keyed, problem_of
+from .trace.schema import FORECASTS_SCHEMA
 from .trace.store import TraceStore
 
 if TYPE_CHECKING:
@@ -30,6 +29,15 @@ if TYPE_CHECKING:
     from .agent import Agent
 
 logger = logging.getLogger(__name__)
+
+_TABLE: Final = Keyed(
+    name="forecasts",
+    schema=FORECASTS_SCHEMA,
+    version=VERSION,
+    key=("key", "kind"),
+    values=("learnt",),
+    logger=logger,
+)
 
 KEEP_SECONDS: Final = 90 * 86_400.0
 """Seconds after which a forecast that nothing was added to is dropped: 90 days."""
@@ -70,25 +78,12 @@ def save_forecasts(agent: Agent, path: str | Path | None = None) -> str | None:
 
 def recall(history: History, path: str | Path | None = None) -> str | None:
     """`load_forecasts` for a history that no agent has."""
-    try:
-        history.load(ForecastStore(path).load())
-    except StoreError as error:
-        return _logged(f"forecasts are not loaded: {error}")
-    return None
+    return problem_of(lambda: history.load(ForecastStore(path).load()), "forecasts are not loaded", logger)
 
 
 def keep(history: History, path: str | Path | None = None) -> str | None:
     """`save_forecasts` for a history that no agent has."""
-    try:
-        history.hand_over(ForecastStore(path).add)
-    except StoreError as error:
-        return _logged(f"forecasts are not saved: {error}")
-    return None
-
-
-def _logged(problem: str) -> str:
-    logger.warning("%s", problem)
-    return problem
+    return problem_of(lambda: history.hand_over(ForecastStore(path).add), "forecasts are not saved", logger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +130,8 @@ class ForecastStore:
         Raises:
             StoreError: it cannot be read; the message says what to do.
         """
-        sql = "SELECT kind, key, learnt, updated_ns FROM forecasts WHERE version = ? ORDER BY key, kind"
-        rows = self._file.read(sql, (VERSION,), table="forecasts")
-        return [Entry(Key(kind, name), text, updated) for kind, name, text, updated in rows]
+        rows = _TABLE.rows(self._file)
+        return [Entry(Key(kind, name), text, updated) for (name, kind), (text,), updated in rows]
 
     def add(self, increments: Iterable[Increment]) -> None:
         """Add what was learnt to what is kept, in one transaction: no other process's addition is lost.
@@ -147,15 +141,11 @@ class ForecastStore:
         Raises:
             StoreError: it cannot be written; nothing was.
         """
-        try:
-            with closing(self._file.connect()) as connection, transaction(connection):
-                connection.execute(FORECASTS_SCHEMA)
-                for increment in increments:
-                    _add(connection, increment)
-                oldest = time.time_ns() - int(KEEP_SECONDS * 1e9)
-                connection.execute("DELETE FROM forecasts WHERE updated_ns < ?", (oldest,))
-        except (sqlite3.Error, OSError) as error:
-            raise self._file.unusable(error) from error
+        with _TABLE.writing(self._file) as connection:
+            for increment in increments:
+                _add(connection, increment)
+            oldest = time.time_ns() - int(KEEP_SECONDS * 1e9)
+            connection.execute("DELETE FROM forecasts WHERE updated_ns < ?", (oldest,))
 
     def clear(self, name: str) -> int:
         """Forget a key and what belongs to it, such as a tool's size classes; the number of keys forgotten.
@@ -165,26 +155,12 @@ class ForecastStore:
         """
         if not self._file.exists:
             return 0
-        try:
-            with closing(self._file.connect()) as connection, transaction(connection):
-                connection.execute(FORECASTS_SCHEMA)
-                begins = naming(name, "")
-                sql = "DELETE FROM forecasts WHERE key = ? OR substr(key, 1, ?) = ?"
-                return connection.execute(sql, (name, len(begins), begins)).rowcount
-        except (sqlite3.Error, OSError) as error:
-            raise self._file.unusable(error) from error
+        with _TABLE.writing(self._file) as connection:
+            begins = naming(name, "")
+            sql = "DELETE FROM forecasts WHERE key = ? OR substr(key, 1, ?) = ?"
+            return connection.execute(sql, (name, len(begins), begins)).rowcount
 
 
 def _add(connection: sqlite3.Connection, increment: Increment) -> None:
-    which = (VERSION, *increment.key)
-    sql = "SELECT learnt FROM forecasts WHERE version = ? AND kind = ? AND key = ?"
-    row = connection.execute(sql, which).fetchone()
-    try:
-        text = increment.onto(None if row is None else row[0])
-    except UsageError as error:
-        logger.warning("what was kept of %s is replaced: %s", increment.key.name, error)
-        text = increment.onto(None)
-    connection.execute(
-        "INSERT OR REPLACE INTO forecasts (version, kind, key, updated_ns, learnt) VALUES (?, ?, ?, ?, ?)",
-        (*which, time.time_ns(), text),
-    )
+    kind, name = increment.key
+    _TABLE.add(connection, (name, kind), name, lambda row: (increment.onto(None if row is None else row[0]),))

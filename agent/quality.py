@@ -16,18 +16,17 @@ import math
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..policies.errors import StoreError, UsageError
 from ..policies.standing import Counts, Kind, modality_of, settled
+from .keyed import Keyed, problem_of
 from .kind import QUALITY
 from .trace import conventions as names
 from .trace.rows import RunRow
 from .trace.run_view import RunView
-from .trace.schema import FEEDBACK_SCHEMA, FEEDBACK_TRIGGER, QUALITY_SCHEMA, transaction
+from .trace.schema import FEEDBACK_SCHEMA, FEEDBACK_TRIGGER, QUALITY_SCHEMA
 from .trace.store import KEEP_SECONDS, TraceStore
 
 if TYPE_CHECKING:
@@ -38,7 +37,14 @@ logger = logging.getLogger(__name__)
 VERSION: Final = 1
 """Of what is counted; rows of another version are theirs who wrote them."""
 
-_COUNTS: Final = "good, bad, unsure, rated, score"
+_TABLE: Final = Keyed(
+    name="quality",
+    schema=QUALITY_SCHEMA,
+    version=VERSION,
+    key=("modality", "tools", "model"),
+    values=("good", "bad", "unsure", "rated", "score"),
+    logger=logger,
+)
 _FEEDBACK: Final = "trace_id, author, given_ns, score, comment"
 
 
@@ -55,11 +61,12 @@ def load_quality(agent: Agent, path: str | Path | None = None) -> str | None:
         What kept the store from being read, in one sentence, which is logged too; `None` where all is well. The agent
         then begins with nothing.
     """
-    try:
-        agent.memory.standing.load({entry.kind: entry.counts for entry in QualityStore(path).entries()})
-    except StoreError as error:
-        return _logged(f"how answers fared is not loaded: {error}")
-    return None
+    standing = agent.memory.standing
+    return problem_of(
+        lambda: standing.load({entry.kind: entry.counts for entry in QualityStore(path).entries()}),
+        "how answers fared is not loaded",
+        logger,
+    )
 
 
 def save_quality(agent: Agent, path: str | Path | None = None) -> str | None:
@@ -76,16 +83,8 @@ def save_quality(agent: Agent, path: str | Path | None = None) -> str | None:
         What kept the store from being written, in one sentence, which is logged too; `None` where all is well. The
         next call saves what this one could not.
     """
-    try:
-        agent.memory.standing.hand_over(QualityStore(path).add)
-    except StoreError as error:
-        return _logged(f"how answers fared is not saved: {error}")
-    return None
-
-
-def _logged(problem: str) -> str:
-    logger.warning("%s", problem)
-    return problem
+    standing = agent.memory.standing
+    return problem_of(lambda: standing.hand_over(QualityStore(path).add), "how answers fared is not saved", logger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +142,10 @@ class QualityStore:
         Raises:
             StoreError: the store cannot be read; the message says what to do.
         """
-        sql = f"SELECT modality, tools, model, updated_ns, {_COUNTS} FROM quality WHERE version = ? ORDER BY 1, 2, 3"
         entries = []
-        for *kind, updated_ns, good, bad, unsure, rated, score in self.traces.read(sql, (VERSION,), table="quality"):
+        for kind, counts, updated_ns in _TABLE.rows(self.traces):
             try:
-                counts = Counts.read((good, bad, unsure, rated, score))
-                entries.append(Entry(Kind(*map(str, kind)), counts, int(updated_ns)))
+                entries.append(Entry(Kind(*map(str, kind)), Counts.read(counts), int(updated_ns)))
             except ValueError as error:  # a usage error is one too
                 logger.warning("what was kept of %s is left out: %s", Kind(*map(str, kind)).words, error)
         return entries
@@ -161,16 +158,12 @@ class QualityStore:
         Raises:
             StoreError: it cannot be written; nothing was.
         """
-        try:
-            with closing(self.traces.connect()) as connection, transaction(connection):
-                connection.execute(QUALITY_SCHEMA)
-                known = _kinds(connection)
-                for kind, more in counts.items():
-                    place = settled(kind, known)
-                    known.add(place)
-                    _add(connection, place, more)
-        except (sqlite3.Error, OSError) as error:
-            raise self.traces.unusable(error) from error
+        with _TABLE.writing(self.traces) as connection:
+            known = _kinds(connection)
+            for kind, more in counts.items():
+                place = settled(kind, known)
+                known.add(place)
+                _add(connection, place, more)
 
     def give(self, feedback: Feedback, kind: Kind) -> tuple[Kind, Counts]:
         """Keep feedback and count it once: what its author said before of the same run is replaced.
@@ -181,27 +174,14 @@ class QualityStore:
         Raises:
             StoreError: it cannot be written; nothing was.
         """
-        try:
-            with closing(self.traces.connect()) as connection, transaction(connection):
-                for statement in (QUALITY_SCHEMA, FEEDBACK_SCHEMA, FEEDBACK_TRIGGER):
-                    connection.execute(statement)
-                kind, change = _change(connection, feedback, kind)
-                _add(connection, kind, change)
-                connection.execute(
-                    f"INSERT OR REPLACE INTO feedback ({_FEEDBACK}, modality, tools, model) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        feedback.trace_id,
-                        feedback.author,
-                        feedback.given_ns,
-                        feedback.score,
-                        feedback.comment,
-                        *kind,
-                    ),
-                )
-                _drop_old(connection)
-        except (sqlite3.Error, OSError) as error:
-            raise self.traces.unusable(error) from error
+        with _TABLE.writing(self.traces, FEEDBACK_SCHEMA, FEEDBACK_TRIGGER) as connection:
+            kind, change = _change(connection, feedback, kind)
+            _add(connection, kind, change)
+            given = (feedback.trace_id, feedback.author, feedback.given_ns, feedback.score, feedback.comment)
+            marks = ", ".join("?" * len((*given, *kind)))
+            sql = f"INSERT OR REPLACE INTO feedback ({_FEEDBACK}, modality, tools, model) VALUES ({marks})"
+            connection.execute(sql, (*given, *kind))
+            _drop_old(connection)
         return kind, change
 
     def feedback(self, trace_ids: Sequence[str]) -> dict[str, list[Feedback]]:
@@ -252,24 +232,14 @@ def _is_score(score: Any) -> bool:
 
 
 def _kinds(connection: sqlite3.Connection) -> set[Kind]:
-    sql = "SELECT modality, tools, model FROM quality WHERE version = ?"
-    return {Kind(*row) for row in connection.execute(sql, (VERSION,))}
+    return {Kind(*row) for row in _TABLE.keys(connection)}
 
 
 def _add(connection: sqlite3.Connection, kind: Kind, more: Counts) -> None:
-    which = (VERSION, *kind)
-    sql = f"SELECT {_COUNTS} FROM quality WHERE version = ? AND modality = ? AND tools = ? AND model = ?"
-    row = connection.execute(sql, which).fetchone()
-    try:
-        kept = Counts() if row is None else Counts.read(row)
-    except UsageError as error:
-        logger.warning("what was kept of %s is replaced: %s", kind.words, error)
-        kept = Counts()
-    connection.execute(
-        f"INSERT OR REPLACE INTO quality (version, modality, tools, model, updated_ns, {_COUNTS}) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*which, time.time_ns(), *(kept + more).values()),
-    )
+    def onto(row: Sequence[Any] | None) -> Sequence[Any]:
+        return ((Counts() if row is None else Counts.read(row)) + more).values()
+
+    _TABLE.add(connection, kind, kind.words, onto)
 
 
 def _change(connection: sqlite3.Connection, feedback: Feedback, kind: Kind) -> tuple[Kind, Counts]:

@@ -31,6 +31,7 @@ from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from ..tools.watchdog import WATCHDOG, Blocked, blocker
 from .trace.run_trace import RunTrace
+from .trace.select import NO_MODEL
 from .trace.spans import Recorder
 
 GRACE = 0.1
@@ -102,7 +103,7 @@ def try_tool(
     if tool is None:
         raise InvalidTool(toolbox.unknown(name))
     known = memory or Memory()
-    recorder = Recorder(tracer_provider, agent="try", model="none", tools=[name])
+    recorder = Recorder(tracer_provider, agent="try", model=NO_MODEL, tools=[name])
     trial = _Trying(toolbox, tool, Call(id="call-1", tool=name, arguments=arguments), Budget(latency), known, recorder)
     return trial.made()
 

@@ -9,25 +9,17 @@ import typer
 
 from ...policies.budget import seconds
 from ...policies.errors import ShotclockError, UsageError
-from ..trace.output import (
-    JsonOption,
-    LimitOption,
-    SinceOption,
-    SlowerOption,
-    StatusOption,
-    StopReasonOption,
-    ToolOption,
-    UnverifiedOption,
-    console,
-    fail,
-    print_json,
-)
+from ..trace.output import JsonOption, console, fail, print_json
+from ..trace.select import Selection, views
+from ..trace.selecting import selecting
 
 SHARES = (0.25, 0.5, 0.75, 1.0, 1.5)
 """Of the usual deadline: the budgets that are tried where none is named."""
 
 
+@selecting(200)
 def whatif(
+    *,
     latency: Annotated[
         str | None, typer.Option(metavar="TIMES", help="Budgets to try: 1s,2s,4s.", show_default=False)
     ] = None,
@@ -35,20 +27,13 @@ def whatif(
     target: Annotated[
         float | None, typer.Option(help="The share of complete runs that is wanted, 0 to 1.", show_default=False)
     ] = None,
-    status: StatusOption = None,
-    stop_reason: StopReasonOption = None,
-    slower_than: SlowerOption = None,
-    tool: ToolOption = None,
-    since: SinceOption = None,
-    unverified: UnverifiedOption = False,
-    limit: LimitOption = 200,
+    selection: Selection,
     as_json: JsonOption = False,
 ) -> None:
     """Live through recorded runs again under other budgets or another policy: what share would have been on time,
     complete and verified, at what cost."""
     # The agent is loaded only here: looking at traces needs none of it.
     from ...policies.settings import Policy
-    from ..trace.select import Selection, views
     from ..trace.store import TraceStore
     from .learnt import Learnt
     from .whatif import what_if
@@ -57,10 +42,6 @@ def whatif(
         _check_target(target)
         budgets = None if latency is None else read_latencies(latency)
         wanted = Policy() if policy is None else Policy.from_toml(policy)
-        selection = Selection.read(
-            status=status, stop_reason=stop_reason, slower_than=slower_than, tool=tool, since=since,
-            unverified=unverified, limit=limit,
-        )  # fmt: skip
         store = TraceStore()
         learnt = Learnt.of(views(store, selection.runs(store)))
         if not learnt.recordings:

@@ -11,26 +11,20 @@ import typer
 from ...policies.errors import ShotclockError, UsageError
 from .output import (
     JsonOption,
-    LimitOption,
     OutOption,
-    SinceOption,
-    SlowerOption,
-    StatusOption,
-    StopReasonOption,
-    ToolOption,
-    UnverifiedOption,
     console,
     fail,
     print_json,
     say,
     write_lines,
 )
+from .select import Selection
+from .selecting import selecting
 from .store import TraceStore
 
 if TYPE_CHECKING:
     from .rows import RunRow
     from .run_view import RunView
-    from .select import Selection
 
 app = typer.Typer(
     help="Show where the time and the budget of past runs went.",
@@ -44,19 +38,14 @@ IdArgument = Annotated[
 
 
 @app.command("list")
+@selecting(20)
 def list_runs(
-    status: StatusOption = None,
-    stop_reason: StopReasonOption = None,
-    slower_than: SlowerOption = None,
-    tool: ToolOption = None,
-    since: SinceOption = None,
-    unverified: UnverifiedOption = False,
-    limit: LimitOption = 20,
+    *,
+    selection: Selection,
     as_json: JsonOption = False,
 ) -> None:
     """List recent runs, the newest first."""
     try:
-        selection = _selection(status, stop_reason, slower_than, tool, since, unverified, limit)
         store = TraceStore()
         runs = selection.runs(store)
         if as_json:
@@ -113,21 +102,16 @@ def diff(
 
 
 @app.command()
+@selecting(1_000)
 def top(
-    status: StatusOption = None,
-    stop_reason: StopReasonOption = None,
-    slower_than: SlowerOption = None,
-    tool: ToolOption = None,
-    since: SinceOption = None,
-    unverified: UnverifiedOption = False,
-    limit: LimitOption = 1_000,
+    *,
+    selection: Selection,
     as_json: JsonOption = False,
 ) -> None:
     """Show where the time of many runs went, what missed deadlines, and how forecasts and hedges did."""
     from .totals import totals
 
     try:
-        selection = _selection(status, stop_reason, slower_than, tool, since, unverified, limit)
         store = TraceStore()
         runs = selection.runs(store)
         unread: list[RunRow] = []
@@ -142,25 +126,25 @@ def top(
         from .top_view import show_totals
 
         said = [f"{len(unread)} more cannot be read: their traces are damaged"] if unread else []
-        said += [f"--limit {limit:,} was reached: there may be older runs"] if len(runs) == limit else []
+        said += (
+            [f"--limit {selection.limit:,} was reached: there may be older runs"]
+            if len(runs) == selection.limit
+            else []
+        )
         show_totals(found, console(), said=said)
 
 
 @app.command()
+@selecting(1_000)
 def export(
+    *,
     ident: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="One trace; else those selected.", show_default=False)
     ] = None,
     shape: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="runs: as show --json does; otlp: for a collector.")
     ] = "runs",
-    status: StatusOption = None,
-    stop_reason: StopReasonOption = None,
-    slower_than: SlowerOption = None,
-    tool: ToolOption = None,
-    since: SinceOption = None,
-    unverified: UnverifiedOption = False,
-    limit: LimitOption = 1_000,
+    selection: Selection,
     out: OutOption = None,
 ) -> None:
     """Write runs as lines of JSON: worked out, or as OpenTelemetry's own (OTLP)."""
@@ -169,8 +153,7 @@ def export(
             raise UsageError(f"--format must be runs or otlp, got {shape!r}")
         store = TraceStore()
         unread: list[RunRow] = []
-        chosen = _selection(status, stop_reason, slower_than, tool, since, unverified, limit)
-        runs = store.find(ident) if ident is not None else chosen.runs(store)
+        runs = store.find(ident) if ident is not None else selection.runs(store)
         written = write_lines(_lines(store, runs, shape, unread), out)
     except ShotclockError as error:
         fail(error)
@@ -181,18 +164,14 @@ def export(
 
 
 @app.command()
+@selecting(1_000)
 def html(
+    *,
     ident: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="One trace; else those selected.", show_default=False)
     ] = None,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to.")] = Path("shotclock.html"),
-    status: StatusOption = None,
-    stop_reason: StopReasonOption = None,
-    slower_than: SlowerOption = None,
-    tool: ToolOption = None,
-    since: SinceOption = None,
-    unverified: UnverifiedOption = False,
-    limit: LimitOption = 1_000,
+    selection: Selection,
     details: Annotated[int, typer.Option(help="Most runs that the page holds whole.")] = 100,
 ) -> None:
     """Write one page of HTML on a run or on many; it needs nothing else and can be sent to anyone."""
@@ -200,9 +179,8 @@ def html(
 
     try:
         store = TraceStore()
-        chosen = _selection(status, stop_reason, slower_than, tool, since, unverified, limit)
-        runs = store.find(ident) if ident is not None else chosen.runs(store)
-        said = write_page(store, runs, out, details=details, limit=None if ident else limit)
+        runs = store.find(ident) if ident is not None else selection.runs(store)
+        said = write_page(store, runs, out, details=details, limit=None if ident else selection.limit)
     except ShotclockError as error:
         fail(error)
     say(said)
@@ -246,28 +224,6 @@ def _views(store: TraceStore, runs: list[RunRow], unread: list[RunRow]) -> Itera
     from .select import views
 
     return views(store, runs, unread)
-
-
-def _selection(
-    status: list[str] | None,
-    stop_reason: list[str] | None,
-    slower_than: str | None,
-    tool: str | None,
-    since: str | None,
-    unverified: bool,
-    limit: int,
-) -> Selection:
-    from .select import Selection
-
-    return Selection.read(
-        status=status,
-        stop_reason=stop_reason,
-        slower_than=slower_than,
-        tool=tool,
-        since=since,
-        unverified=unverified,
-        limit=limit,
-    )
 
 
 def _none(store: TraceStore) -> str:

@@ -1,4 +1,4 @@
-"""What the commands of `shotclock trace` share: the options that select runs, and how they print and fail."""
+"""What the commands of `shotclock trace` share: how they print and fail."""
 
 from __future__ import annotations
 
@@ -18,23 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-StatusOption = Annotated[
-    list[str] | None, typer.Option(help="Only runs that ended so, such as partial; repeatable.", show_default=False)
-]
-StopReasonOption = Annotated[
-    list[str] | None, typer.Option(help="Only runs that stopped so, such as deadline; repeatable.", show_default=False)
-]
-SlowerOption = Annotated[
-    str | None, typer.Option(metavar="TIME", help="Only runs that took longer: 2s, 250ms.", show_default=False)
-]
-ToolOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Only runs that called this tool.", show_default=False)
-]
-SinceOption = Annotated[
-    str | None, typer.Option(help="Only runs since then: 7d, 12h, 30min, or 2026-11-24.", show_default=False)
-]
-UnverifiedOption = Annotated[bool, typer.Option("--unverified", help="Only runs whose answer is not verified.")]
-LimitOption = Annotated[int, typer.Option(help="Most runs, the newest of them.")]
 OutOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Where to.", show_default=False)]
 
 

@@ -23,6 +23,9 @@ STOP_REASONS: Final = (
     "cancelled",
 )  # fmt: skip
 
+NO_MODEL: Final = "none"
+"""What stands in the place of a model where a call was tried without one."""
+
 _PAGE: Final = 100
 _AGO: Final = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*(s|min|m|h|d|w)")
 _SECONDS: Final = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
@@ -30,7 +33,8 @@ _SECONDS: Final = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Runs of a store, the newest first.
+    """Runs of a store, the newest first. A call that was tried by itself (`shotclock tools try`) is no run: it is shown
+    by its id, and left out here, so that it changes no figure about runs.
 
     Attributes:
         statuses: those that ended so; empty for all.
@@ -90,7 +94,7 @@ class Selection:
         return [run_from(row) for row in store.read(sql, (*values, self.limit))]
 
     def _where(self) -> tuple[list[str], list[Any]]:
-        clauses, values = ["started_ns >= ?"], list[Any]([self.since_ns])
+        clauses, values = ["started_ns >= ?", "model <> ?"], list[Any]([self.since_ns, NO_MODEL])
         for column, wanted in (("status", self.statuses), ("stop_reason", self.stop_reasons)):
             if wanted:
                 clauses.append(f"{column} IN ({', '.join('?' * len(wanted))})")

@@ -295,7 +295,9 @@ def test_a_folder_with_nothing_to_read_is_refused(shotclock, tmp_path, content):
     folder.mkdir()
     for name, data in content.items():
         (folder / name).write_bytes(data)
-    assert f"{folder} holds no document or table that can be read" in one_line(shotclock("ask", "?", folder))
+    assert f"{folder} holds no document, table, image or archive that can be read" in one_line(
+        shotclock("ask", "?", folder)
+    )
 
 
 def test_what_was_left_out_of_a_folder_is_said_in_at_most_five_lines(shotclock, tmp_path):

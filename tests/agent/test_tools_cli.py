@@ -177,6 +177,8 @@ def test_try_shows_everything_for_people_and_for_programs(mine):
     assert {check["outcome"] for check in again["checks"]} == {"pass"}
     assert again["trace"]["spans"][1]["name"] == "execute_tool good"
     assert shell(mine, f"shotclock trace show {again['trace_id'][:12]}").returncode == 0
+    # A call that was tried is no run: it changes no figure about runs.
+    assert again["trace_id"][:8] not in shell(mine, "shotclock trace list").stdout
 
 
 def test_wrong_arguments_name_the_field_and_show_right_ones(mine):

@@ -13,12 +13,12 @@ def builtin_tools(paths: Iterable[str | PathLike[str]] = ()) -> list[Tool]:
 
     Args:
         paths: files and folders. Documents (text, Markdown, HTML, PDF) can be searched; tables (CSV, Parquet, JSON,
-            SQLite)
-            can be described and queried.
+            SQLite) can be described and queried, images (PNG, JPEG, GIF, WebP, BMP, TIFF) described, and archives (ZIP,
+            tar) looked into.
 
     Raises:
         InvalidPath: a path does not exist, cannot be read, is empty, or is of another type than its name says.
-        MissingExtra: reading `paths` needs the extra `files`.
+        MissingExtra: reading `paths` needs the extra `files`, or for images `media`.
     """
     # Each is imported here, so that a product that takes one tool does not load the others.
     from .calculate import calculate

@@ -33,7 +33,37 @@ TABLE_SUFFIXES = {
     ".sqlite3": "SQLite",
     ".db": "SQLite",
 }
-SUPPORTED = f"documents ({' '.join(DOCUMENT_SUFFIXES)}) and tables ({' '.join(TABLE_SUFFIXES)})"
+IMAGE_SUFFIXES = {
+    ".png": "a PNG image",
+    ".jpg": "a JPEG image",
+    ".jpeg": "a JPEG image",
+    ".gif": "a GIF image",
+    ".webp": "a WebP image",
+    ".bmp": "a BMP image",
+    ".tif": "a TIFF image",
+    ".tiff": "a TIFF image",
+}
+_ZIP = "a ZIP archive (as Word and Excel files are)"
+ARCHIVE_SUFFIXES = {
+    ".zip": _ZIP,
+    ".tar": "a tar archive",
+    ".tgz": "gzip data",
+    ".tbz2": "bzip2 data",
+    ".txz": "xz data",
+    ".tar.gz": "gzip data",
+    ".tar.bz2": "bzip2 data",
+    ".tar.xz": "xz data",
+}
+SUPPORTED = (
+    f"documents ({' '.join(DOCUMENT_SUFFIXES)}), tables ({' '.join(TABLE_SUFFIXES)}), "
+    f"images ({' '.join(IMAGE_SUFFIXES)}) and archives ({' '.join(ARCHIVE_SUFFIXES)})"
+)
+_KINDS = {
+    "documents": DOCUMENT_SUFFIXES,
+    "tables": TABLE_SUFFIXES,
+    "images": IMAGE_SUFFIXES,
+    "archives": ARCHIVE_SUFFIXES,
+}
 
 _MAGIC = (
     (b"%PDF-", "PDF"),
@@ -42,7 +72,15 @@ _MAGIC = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
-    (b"PK\x03\x04", "a ZIP archive (as Word and Excel files are)"),
+    (b"BM", "a BMP image"),
+    (b"II*\0", "a TIFF image"),
+    (b"MM\0*", "a TIFF image"),
+    (b"PK\x03\x04", _ZIP),
+    (b"PK\x05\x06", _ZIP),
+    (b"BZh", "bzip2 data"),
+    (b"\xfd7zXZ\0", "xz data"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a", "a RAR archive"),
     (b"\xd0\xcf\x11\xe0", "an old Office document"),
     (b"\x1f\x8b", "gzip data"),
     (b"\x7fELF", "a program"),
@@ -62,6 +100,23 @@ _ACCEPTED = {
 }
 
 
+def ending(path: Path) -> str:
+    """The ending of a file's name by which its kind is told, in lower case: of `a.tar.gz` both parts."""
+    parts = [suffix.lower() for suffix in path.suffixes[-2:]]
+    return "".join(parts) if "".join(parts) in ARCHIVE_SUFFIXES else path.suffix.lower()
+
+
+def kind_of(path: Path) -> str | None:
+    """What a file's name says it is: `documents`, `tables`, `images`, `archives`, or nothing that is read here."""
+    suffix = ending(path)
+    return next((kind for kind, suffixes in _KINDS.items() if suffix in suffixes), None)
+
+
+def _expected(path: Path) -> str | None:
+    kind = kind_of(path)
+    return None if kind is None else _KINDS[kind][ending(path)]
+
+
 def check(path: Path) -> None:
     """Hold a file against its name.
 
@@ -69,7 +124,7 @@ def check(path: Path) -> None:
         InvalidPath: it does not exist, cannot be read, is no regular file, is empty, is of a type that no tool reads,
             or holds something else than its name says.
     """
-    expected = DOCUMENT_SUFFIXES.get(path.suffix.lower()) or TABLE_SUFFIXES.get(path.suffix.lower())
+    expected = _expected(path)
     head = _head(path)
     if expected is None:
         raise InvalidPath(f"{path} is of a type that is not supported ({path.suffix or 'no ending'}); give {SUPPORTED}")
@@ -91,6 +146,10 @@ def sniff(head: bytes) -> str:
             return name
     if b"%PDF-" in head[:1024]:
         return "PDF"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "a WebP image"
+    if head[257:262] == b"ustar":
+        return "a tar archive"
     text = _as_utf8(head)
     if _binary(text):
         return "binary data"

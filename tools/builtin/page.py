@@ -6,9 +6,17 @@ import codecs
 import re
 from collections.abc import Iterator
 from html import unescape
+from urllib.parse import urldefrag, urljoin
 
 MAX_PASSAGE = 1_200
 """Characters of a passage at most: a few paragraphs, so that an answer can cite one."""
+
+MAX_LINKS = 100
+"""Links of a page that are listed, the first ones."""
+MAX_ADDRESS = 500
+"""Characters of a link that is listed; a longer one is left out."""
+_MAX_WORDS = 120
+_MAX_SEEN = 5_000
 
 # Encodings a page may name. Python has others, some of which take quadratic time or are not for text at all.
 _ENCODINGS = re.compile(
@@ -94,6 +102,30 @@ def html_outline(markup: str) -> tuple[str, list[tuple[int, str]]]:
     return reader.title, reader.main_part()
 
 
+def html_links(markup: str, base: str) -> list[tuple[str, str]]:
+    """The links in what a reader sees of a page, each with its words: absolute addresses of the web, each once.
+
+    Args:
+        markup: the page.
+        base: its address, which relative links go by.
+    """
+    found: dict[str, str] = {}
+    for words, target in _reader(markup).links():
+        address = _joined(base, target)
+        if address is not None and address not in found:
+            found[address] = words or address
+    return [(words, address) for address, words in found.items()][:MAX_LINKS]
+
+
+def _joined(base: str, target: str) -> str | None:
+    try:
+        address = urldefrag(urljoin(base, target.strip())).url
+    except ValueError:
+        return None
+    fits = address.startswith(("http://", "https://")) and len(address) <= MAX_ADDRESS
+    return address if fits and address != urldefrag(base).url else None
+
+
 def _reader(markup: str) -> _Reader:
     reader = _Reader(markup, _LEFT_OUT)
     # What is never closed would swallow the rest of the page.
@@ -117,6 +149,7 @@ _TAG = re.compile(
 )
 _MARKUP = re.compile(r"<(?:/?[a-zA-Z]|[!?])")
 _HIDDEN = re.compile(r"\shidden(?=[\s/=]|$)|\saria-hidden\s*=\s*[\"']?true", re.IGNORECASE)
+_HREF = re.compile(r"""(?:^|\s)href\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""", re.IGNORECASE)
 _PARTS = ("main", "article")
 _HEADINGS = _words("h1 h2 h3 h4 h5 h6")
 
@@ -139,6 +172,8 @@ class _Reader:
         self._left_out = left_out
         self._skipped = ("", 0)
         self._parts: dict[str, list[int]] = {name: [] for name in _PARTS}
+        self._links: list[tuple[int, str, str]] = []
+        self._link: tuple[str, int, int] | None = None
         self._read(markup)
         self._end_paragraph()
 
@@ -149,11 +184,19 @@ class _Reader:
 
     def main_part(self) -> list[tuple[int, str]]:
         """The paragraphs with their levels: of the one `main` or `article` where that is not almost empty, else all."""
+        return self.paragraphs[self._main()]
+
+    def links(self) -> list[tuple[str, str]]:
+        """The words and targets of the links in the main part, in order."""
+        part = range(len(self.paragraphs) + 1)[self._main()]
+        return [(words, target) for at, words, target in self._links if at in part]
+
+    def _main(self) -> slice:
         for marks in self._parts.values():
             # Several articles are teasers, and a short main part is one that a script fills.
             if len(marks) == 2 and sum(len(text) for _, text in self.paragraphs[slice(*marks)]) >= 200:
-                return self.paragraphs[slice(*marks)]
-        return self.paragraphs
+                return slice(*marks)
+        return slice(None)
 
     def _read(self, markup: str) -> None:
         at = 0
@@ -205,6 +248,8 @@ class _Reader:
             self._level = int(name[1])
         elif name == "pre":
             self._preformatted = True
+        elif name == "a" and (href := _HREF.search(attributes)):
+            self._link = (unescape(href[1] or href[2] or href[3] or ""), len(self._line), len(self.paragraphs))
         elif name == "li":
             self._line.append("- ")
         elif name == "br":
@@ -225,6 +270,16 @@ class _Reader:
             self._level = 0
         elif name == "pre":
             self._preformatted = False
+        elif name == "a":
+            self._end_link()
+
+    def _end_link(self) -> None:
+        if self._link is None or len(self._links) >= _MAX_SEEN:
+            return
+        (target, begins, paragraph), self._link = self._link, None
+        here = paragraph == len(self.paragraphs)
+        words = "".join(self._line[begins:]) if here else self.paragraphs[paragraph][1]
+        self._links.append((paragraph, " ".join(words[: 4 * _MAX_WORDS].split())[:_MAX_WORDS], target))
 
     def _text(self, text: str) -> None:
         if text and not self.unclosed:

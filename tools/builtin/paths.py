@@ -1,4 +1,4 @@
-"""Files and folders sorted into documents and tables."""
+"""Files and folders sorted into documents, tables, images and archives."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from ...policies.errors import InvalidPath
-from .content import DOCUMENT_SUFFIXES, SUPPORTED, TABLE_SUFFIXES, check
+from .content import SUPPORTED, check, ending, kind_of
 
 MAX_FILES = 10_000
 """Files that are looked at in one folder at most."""
 MAX_WARNINGS = 20
 """Bad files of one folder that are named one by one."""
+
+_PILLOW = find_spec("PIL") is not None
+"""Whether images can be looked at; those of a folder are left out where they cannot."""
 
 SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
 
@@ -26,6 +30,8 @@ class Files:
     Attributes:
         documents: text, Markdown, HTML and PDF files, in the order found.
         tables: CSV, TSV, JSON, Parquet and SQLite files, in the order found.
+        images: PNG, JPEG, GIF, WebP, BMP and TIFF files, in the order found.
+        archives: ZIP and tar files, in the order found.
         warnings: what was left out of folders, one sentence each.
         labels: how a file is named to people: its path in its folder, or its name.
         named: files that were given by their own path rather than found in a folder.
@@ -34,6 +40,8 @@ class Files:
 
     documents: tuple[Path, ...] = ()
     tables: tuple[Path, ...] = ()
+    images: tuple[Path, ...] = ()
+    archives: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
     labels: Mapping[Path, str] = field(default_factory=dict)
     named: frozenset[Path] = frozenset()
@@ -45,7 +53,7 @@ class Files:
 
 
 def sort_paths(paths: Sequence[str | os.PathLike[str]]) -> Files:
-    """Sort files and folders into documents and tables.
+    """Sort files and folders into documents, tables, images and archives.
 
     A folder is walked: at most 10,000 files; hidden ones, `node_modules` and links that lead out of it are skipped. A
     bad file in a folder becomes a warning, so that it does not cost the rest; one that is named itself raises.
@@ -104,13 +112,18 @@ class _Sorting:
 
     def files(self) -> Files:
         return Files(
-            documents=tuple(path for path in self._labels if path.suffix.lower() in DOCUMENT_SUFFIXES),
-            tables=tuple(path for path in self._labels if path.suffix.lower() in TABLE_SUFFIXES),
+            documents=self._of("documents"),
+            tables=self._of("tables"),
+            images=self._of("images"),
+            archives=self._of("archives"),
             warnings=tuple(self._warnings),
             labels={path: _printable(label) for path, label in _distinct(self._labels).items()},
             named=frozenset(self._named),
             folders=tuple(self._folders),
         )
+
+    def _of(self, kind: str) -> tuple[Path, ...]:
+        return tuple(path for path in self._labels if kind_of(path) == kind)
 
     def _walk(self, root: Path) -> None:
         walk = _Walk(root)
@@ -118,8 +131,8 @@ class _Sorting:
         unsupported: Counter[str] = Counter()
         bad: list[str] = []
         for path in walk.files():
-            if path.suffix.lower() not in DOCUMENT_SUFFIXES.keys() | TABLE_SUFFIXES.keys():
-                unsupported[path.suffix.lower() or "no ending"] += 1
+            if (kind := kind_of(path)) is None or (kind == "images" and not _PILLOW):
+                unsupported[ending(path) or "no ending"] += 1
                 continue
             try:
                 check(path)
@@ -191,7 +204,7 @@ class _Walk:
 def _is_folder(path: Path) -> bool:
     # A folder whose name ends like a file is a mistake more often than a wish; `check` says so.
     try:
-        return path.is_dir() and path.suffix.lower() not in DOCUMENT_SUFFIXES.keys() | TABLE_SUFFIXES.keys()
+        return path.is_dir() and kind_of(path) is None
     except (OSError, ValueError):
         return False
 

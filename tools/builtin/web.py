@@ -25,7 +25,7 @@ from ...policies.errors import MissingExtra, ToolError
 from ..call import Passage
 from ..scope import DeadlineHook, listed_hosts
 from ..tool import tool
-from .page import decoded, html_paragraphs, passages, plain_paragraphs
+from .page import decoded, html_links, html_paragraphs, passages, plain_paragraphs
 
 if TYPE_CHECKING:
     import httpx
@@ -54,6 +54,11 @@ class _Body:
     charset: str | None
     content: bytes
 
+    @property
+    def is_page(self) -> bool:
+        """Whether it is HTML."""
+        return self.media in ("text/html", "application/xhtml+xml")
+
 
 class WebFetcher:
     """Fetches pages as passages of text; `fetch_url` is its tool.
@@ -78,6 +83,7 @@ class WebFetcher:
                 json_schema_extra={"format": "uri"},
             ),
         ],
+        links: Annotated[bool, Field(description="Whether to list the addresses that the page links to.")] = False,
     ) -> list[Passage]:
         """Fetch a web page and return its text in passages with the address they came from."""
         # In a thread where the loop would stand still: the imports take about 0.15 s once, a page of 2 MB up to 0.5 s.
@@ -87,6 +93,8 @@ class WebFetcher:
         texts = _texts(body) if len(body.content) < _SMALL else await asyncio.to_thread(_texts, body)
         if not texts:
             raise ToolError(f"{body.url} has no readable text; it may need a browser")
+        if links:
+            texts = [*texts, *await asyncio.to_thread(_links, body)]
         return [Passage(text=text, origin=body.url) for text in texts]
 
     async def _fetched(self, url: httpx.URL) -> _Body:
@@ -283,8 +291,13 @@ def _expander(response: httpx.Response, url: httpx.URL) -> Callable[[bytes, int]
 
 def _texts(body: _Body) -> list[str]:
     text = decoded(body.content, body.charset)
-    is_html = body.media in ("text/html", "application/xhtml+xml")
-    return passages(html_paragraphs(text) if is_html else plain_paragraphs(text))
+    return passages(html_paragraphs(text) if body.is_page else plain_paragraphs(text))
+
+
+def _links(body: _Body) -> list[str]:
+    """What the page links to, as passages; none where it is no page or links to nothing."""
+    found = html_links(decoded(body.content, body.charset), body.url) if body.is_page else []
+    return passages([f"Links: {words}: {address}" for words, address in found])
 
 
 fetch_url = WebFetcher().fetch_url

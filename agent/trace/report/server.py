@@ -96,79 +96,84 @@ class Server:
         return {"runs": rows[0][0] if rows else 0}
 
 
-def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        """One request."""
+class _Request(BaseHTTPRequestHandler):
+    """One request of what `shown` shows."""
 
-        server_version = "shotclock"
-        sys_version = ""
-        timeout = 30
+    shown: Server
 
-        def do_GET(self) -> None:
-            """Refuse strangers, then answer."""
-            parts = urlsplit(self.path)
-            if not self._is_local():
-                self._answer(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to 127.0.0.1 and localhost alone")
-            elif self._matches(parse_qs(parts.query).get("token", [""])[0]):
-                cookie = f"{COOKIE}-{server.port}={server.token}; HttpOnly; SameSite=Strict; Path=/"
-                self._answer(HTTPStatus.SEE_OTHER, "", {"Location": "/", "Set-Cookie": cookie})
-            elif not self._is_known():
-                said = "open the address that `shotclock trace serve` printed: it holds the token"
-                self._answer(HTTPStatus.FORBIDDEN, said)
-            else:
-                self._read(unquote(parts.path))
+    server_version = "shotclock"
+    sys_version = ""
+    timeout = 30
 
-        def _is_local(self) -> bool:
-            host = self.headers.get("Host", "")
-            return host in {f"{name}:{server.port}" for name in _NAMES} | (set(_NAMES) if server.port == 80 else set())
+    def do_GET(self) -> None:
+        """Refuse strangers, then answer."""
+        parts = urlsplit(self.path)
+        if not self._is_local():
+            self._answer(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to 127.0.0.1 and localhost alone")
+        elif self._matches(parse_qs(parts.query).get("token", [""])[0]):
+            cookie = f"{COOKIE}-{self.shown.port}={self.shown.token}; HttpOnly; SameSite=Strict; Path=/"
+            self._answer(HTTPStatus.SEE_OTHER, "", {"Location": "/", "Set-Cookie": cookie})
+        elif not self._is_known():
+            said = "open the address that `shotclock trace serve` printed: it holds the token"
+            self._answer(HTTPStatus.FORBIDDEN, said)
+        else:
+            self._read(unquote(parts.path))
 
-        def _is_known(self) -> bool:
-            cookies = SimpleCookie(self.headers.get("Cookie", ""))
-            found = cookies.get(f"{COOKIE}-{server.port}")
-            return found is not None and self._matches(found.value)
+    def _is_local(self) -> bool:
+        host = self.headers.get("Host", "")
+        return host in {f"{name}:{self.shown.port}" for name in _NAMES} | (
+            set(_NAMES) if self.shown.port == 80 else set()
+        )
 
-        def _matches(self, token: str) -> bool:
-            return secrets.compare_digest(token.encode(), server.token.encode())
+    def _is_known(self) -> bool:
+        cookies = SimpleCookie(self.headers.get("Cookie", ""))
+        found = cookies.get(f"{COOKIE}-{self.shown.port}")
+        return found is not None and self._matches(found.value)
 
-        def _read(self, path: str) -> None:
-            try:
-                self._route(path)
-            except ShotclockError as error:
-                self._answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+    def _matches(self, token: str) -> bool:
+        return secrets.compare_digest(token.encode(), self.shown.token.encode())
 
-        def _route(self, path: str) -> None:
-            match path.strip("/").split("/"):
-                case [""]:
-                    self._answer(HTTPStatus.OK, server.index(), {"Content-Type": "text/html; charset=utf-8"})
-                case ["run", key]:
-                    self._json(server.run(key))
-                case ["since", instant] if instant.isdecimal() and len(instant) < 16:
-                    self._json(server.since(int(instant)))
-                case _:
-                    self._json(None)
+    def _read(self, path: str) -> None:
+        try:
+            self._route(path)
+        except ShotclockError as error:
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
-        def _json(self, value: Any) -> None:
-            status = HTTPStatus.NOT_FOUND if value is None else HTTPStatus.OK
-            self._answer(status, json.dumps(value), {"Content-Type": "application/json"})
+    def _route(self, path: str) -> None:
+        match path.strip("/").split("/"):
+            case [""]:
+                self._answer(HTTPStatus.OK, self.shown.index(), {"Content-Type": "text/html; charset=utf-8"})
+            case ["run", key]:
+                self._json(self.shown.run(key))
+            case ["since", instant] if instant.isdecimal() and len(instant) < 16:
+                self._json(self.shown.since(int(instant)))
+            case _:
+                self._json(None)
 
-        def _answer(self, status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> None:
-            body = text.encode()
-            self.send_response(status)
-            always = {
-                "Content-Type": "text/plain; charset=utf-8",
-                "Content-Length": str(len(body)),
-                "Cache-Control": "no-store",
-                "X-Content-Type-Options": "nosniff",
-                "X-Frame-Options": "DENY",
-                "Cross-Origin-Resource-Policy": "same-origin",
-                "Referrer-Policy": "no-referrer",
-            }
-            for name, value in {**always, **(headers or {})}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+    def _json(self, value: Any) -> None:
+        status = HTTPStatus.NOT_FOUND if value is None else HTTPStatus.OK
+        self._answer(status, json.dumps(value), {"Content-Type": "application/json"})
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing: the token would stand in the log."""
+    def _answer(self, status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> None:
+        body = text.encode()
+        self.send_response(status)
+        always = {
+            "Content-Type": "text/plain; charset=utf-8",
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Referrer-Policy": "no-referrer",
+        }
+        for name, value in {**always, **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
 
-    return Handler
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: the token would stand in the log."""
+
+
+def _handler(server: Server) -> type[_Request]:
+    return type("Request", (_Request,), {"shown": server})

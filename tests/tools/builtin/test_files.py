@@ -179,10 +179,10 @@ def test_what_is_no_list_of_paths_is_refused(paths: object) -> None:
 def test_many_unsupported_files_make_one_warning(tmp_path: Path) -> None:
     """Files of other types are counted by their ending rather than named one by one."""
     for number in range(30):
-        write(tmp_path / f"{number}.png", PNG)
+        write(tmp_path / f"{number}.ico", PNG)
     write(tmp_path / "a.md", "text")
     assert len(sort_paths([tmp_path]).warnings) == 1
-    assert "30 .png" in sort_paths([tmp_path]).warnings[0]
+    assert "30 .ico" in sort_paths([tmp_path]).warnings[0]
 
 
 def test_many_bad_files_do_not_flood_the_warnings(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from shotclock.policies.errors import MissingExtra, ToolError
 from shotclock.tools.builtin import web
-from shotclock.tools.builtin.page import html_paragraphs, passages
+from shotclock.tools.builtin.page import MAX_LINKS, html_links, html_paragraphs, passages
 from shotclock.tools.builtin.web import MAX_BYTES, WebFetcher, fetch_url, is_public
 from shotclock.tools.call import Passage
 
@@ -494,7 +494,7 @@ def test_the_tool_is_marked_as_untrusted_and_read_only() -> None:
     assert not fetch_url.trusted
     assert fetch_url.read_only
     assert fetch_url.schema.parameters["properties"]["url"]["format"] == "uri"
-    assert list(fetch_url.schema.parameters["properties"]) == ["url"]
+    assert list(fetch_url.schema.parameters["properties"]) == ["url", "links"]
     assert MAX_BYTES == 2_000_000
 
 
@@ -518,6 +518,38 @@ def test_hidden_and_left_out_elements_are_not_read() -> None:
     assert html_paragraphs('<p data-x="hidden > y">kept</p>') == ["kept"]
 
 
+def test_links_are_listed_with_their_words() -> None:
+    """Absolute, each once, without what is left out of the text and without what is no address of the web."""
+    page = (
+        "<nav><a href='/menu'>menu</a></nav><p>See <a class=x href='two.html#part'>the <b>second</b> page</a> and "
+        '<a href="https://other.example/?a=1&amp;b=2">another</a>, <a href=two.html>again</a>, <a>none</a>, '
+        "<a href='javascript:alert(1)'>run</a> <a href='mailto:a@b.example'>write</a> <a href='#top'>top</a></p>"
+        "<script>var x = '<a href=\"/script\">s</a>';</script><a href='/card'><div><h2>A card</h2></div></a>"
+    )
+    assert html_links(page, "https://site.example/one.html") == [
+        ("the second page", "https://site.example/two.html"),
+        ("another", "https://other.example/?a=1&b=2"),
+        ("A card", "https://site.example/card"),
+    ]
+    many = "".join(f"<a href='/{n}'>{n}</a>" for n in range(MAX_LINKS + 50))
+    assert len(html_links(many, "https://site.example")) == MAX_LINKS
+
+
+async def test_links_are_given_where_they_are_asked_for(site: Site) -> None:
+    """The list follows the text; without the parameter there is none."""
+    url = site.page("/p", b"<p>Seven <a href='/lamps'>lamps</a>.</p>", "text/html")
+    assert text_of(await LOCAL.fetch_url(url)) == "Seven lamps."
+    [_, listed] = await LOCAL.fetch_url(url, links=True)
+    assert listed.text.startswith("Links: lamps: http://")
+    assert listed.text.endswith("/lamps")
+
+
+def test_tables_keep_their_cells_apart() -> None:
+    """Each row is a paragraph, and its cells stand in order between bars."""
+    page = "<table><caption>Stock</caption><tr><th>item<th>pieces</tr><tr><td>lamp</td><td>7</td></tr></table>"
+    assert html_paragraphs(page) == ["Stock", "item | pieces", "lamp | 7"]
+
+
 def test_plain_signs_are_no_tags() -> None:
     """A `<` that begins no tag is text, and quoted `>` ends none."""
     assert html_paragraphs("<p>1 < 2 & 3 > 2 &amp; 4&lt;5</p><p title='a>b'>x</p>") == ["1 < 2 & 3 > 2 & 4<5", "x"]
@@ -531,6 +563,7 @@ def test_plain_signs_are_no_tags() -> None:
         "<b i=1><p>x",
         "<!--",
         "<a ",
+        "<a href=x>y</a>",
         "</a ",
         "<a b='",
         '<a b="',
@@ -550,6 +583,7 @@ def test_reading_takes_time_that_grows_with_length_alone(part: str) -> None:
         markup = part * (size // len(part))
         start = time.thread_time()
         html_paragraphs(markup)
+        html_links(markup, "https://site.example")
         return time.thread_time() - start
 
     small = min(seconds(25_000) for _ in range(3))
