@@ -11,6 +11,8 @@ from ..policies.interruption import Decline
 from ..tools.call import Call
 from . import timing
 from .act import begin_early, strand
+from .attach import make_ready
+from .attachments import Attachments
 from .inference import infer
 from .judging import news
 from .models.base import CallMessage, Message
@@ -29,6 +31,8 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
     run.tick()
     if state["turn"] == 0:
         _recall(run, state)
+    if run.media is not None:
+        await make_ready(run, run.media)
     ease(run, run.last)
     if state["turn"] == 0 and timing.can_take_over(run):
         _begin(run)
@@ -71,6 +75,8 @@ def _recall(run: Run, state: State) -> None:
     """What the conversation said and found before this run is before the model as well."""
     run.begins = (len(state["messages"]) - 1, len(state["evidence"]))
     for message in state["messages"]:
+        if "parts" in message and run.media is None:
+            run.media = Attachments()  # to say of earlier files that they are gone
         if message["role"] == "user":
             run.seen.said(message["content"])
         run.ids.update(call.get("key", call["id"]) for call in message.get("calls", ()))
