@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..policies.errors import InvalidQuery
@@ -73,6 +73,11 @@ class Attached:
         """It as it stands in a message."""
         return PartMessage(key=self.key, kind=self.part.kind, name=self.name)
 
+    def record(self) -> dict[str, Any]:
+        """It as graph state keeps it: that it was shown and by whose word, and nothing of its content."""
+        said = f"[{self.kind} {self.name}]"
+        return replace(self.evidence(), content=said, passages=()).to_dict()
+
     def evidence(self) -> Evidence:
         """Its text as evidence: answers are checked against it, and it is data where nobody vouches for it."""
         return Evidence(
@@ -128,6 +133,10 @@ class Attachments:
     def opaque(self) -> str:
         """Names of those that a model was handed and no check can read; empty where there are none."""
         return ", ".join(item.name for item in self.items.values() if item.pieces and not item.passages)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Those of the query that were shown, for a later run of the conversation."""
+        return [item.record() for item in self.items.values() if not item.call and (item.pieces or item.passages)]
 
     def refs(self) -> list[PartMessage]:
         """The files of the query as they stand in its message."""

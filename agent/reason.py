@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from langgraph.runtime import Runtime
 from langgraph.types import Command
@@ -51,10 +51,17 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
         turn = await _think(run, messages)
     if turn.calls and not turn.cut:
         message = Message(role="assistant", content=turn.text, calls=[_call_message(turn, call) for call in turn.calls])
-        return Command(goto="act", update={"messages": [*told, message], "turn": state["turn"] + 1})
+        known = {"messages": [*told, message], "turn": state["turn"] + 1, **_records(run, state)}
+        return Command(goto="act", update=known)
     strand(run)
     _end(run, turn)
-    return Command(goto="answer", update={"messages": [*told, Message(role="assistant", content=turn.text)]})
+    said = Message(role="assistant", content=turn.text)
+    return Command(goto="answer", update={"messages": [*told, said], **_records(run, state)})
+
+
+def _records(run: Run, state: State) -> dict[str, Any]:
+    """What the conversation keeps of the files that its question came with."""
+    return {} if run.media is None or state["turn"] else {"evidence": run.media.records()}
 
 
 def _helpless(turn: Turn) -> bool:

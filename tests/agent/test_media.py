@@ -236,6 +236,29 @@ async def test_checkpoints_hold_no_bytes():
     assert len(json.dumps(state)) < 2_000
     await agent.run("And now?", thread_id="t")
     assert any("not at hand any more" in m["content"] for m in model.requests[-1].messages)
+    assert [item["origin"] for item in state["evidence"]] == ["cat.png"]
+
+
+async def test_a_conversation_stays_held_to_the_files_it_was_shown():
+    """In a later run of a thread a tool that may change something is refused after an earlier untrusted file."""
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    done = []
+
+    @tool
+    def send(text: str) -> str:
+        """Send a text."""
+        done.append(text)
+        return "sent"
+
+    model = Seeing(
+        [lambda request: "A cat." if len(request.messages) < 4 else ask(("send", {"text": "hello"})), "Done."]
+    )
+    agent = Agent(model, tools=[send], checkpointer=InMemorySaver())
+    await agent.run(["What is it?", Image(data=png(4, 4), name="cat.png")], thread_id="t")
+    result = await agent.run("Send hello.", thread_id="t")
+    assert not done
+    assert any("send was not called" in warning for warning in result.warnings)
 
 
 async def test_decisions_about_files_are_made_again():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import mimetypes
+from pathlib import Path
 from typing import Any, Final
 
-from .parts import Attachment, Audio, Document, Image, Video
+from .parts import Attachment, Audio, Document, File, Image, Video
 
 MOST: Final = 16
 """Files of one result that are handed on."""
@@ -19,10 +21,17 @@ def media_in(value: Any) -> list[Attachment]:
     return [value] if isinstance(value, Attachment) else []
 
 
-def file_of(media_type: str, data: bytes, name: str = "") -> Attachment:
+def file_of(media_type: str, data: bytes, name: str = "") -> File:
     """A file as the part that its media type says it is."""
-    kinds: dict[str, type[Attachment]] = {"image": Image, "audio": Audio, "video": Video}
+    kinds: dict[str, type[File]] = {"image": Image, "audio": Audio, "video": Video}
     return kinds.get(media_type.partition("/")[0], Document)(data=data, name=name or media_type)
+
+
+def file_at(path: Path) -> File:
+    """A file as the part that its name says it is; its content decides when it is read."""
+    kinds: dict[str, type[File]] = {"image": Image, "audio": Audio, "video": Video}
+    guessed = mimetypes.guess_type(path.name)[0] or ""
+    return kinds.get(guessed.partition("/")[0], Document)(path)
 
 
 def described(part: Attachment) -> str:
