@@ -22,7 +22,7 @@ from .completion import NOT_JSON, QUOTE, Completion, error_in, explanation, load
 from .effort import EFFORTS, thinks
 from .forms import response_format
 from .modalities import by_name
-from .wire import messages_of
+from .wire import Marks, Write, in_full, messages_of
 
 OFFICIAL = "https://api.openai.com/v1"
 """The endpoint where nobody names another."""
@@ -140,11 +140,14 @@ class OpenAI:
 
     def _refuses_form(self, request: ModelRequest, error: ModelError) -> bool:
         """Whether the endpoint refused the field `response_format`, which nobody told us to send."""
-        sent = self._structured is None and "response_format" in self.body(request)
+        sent = self._structured is None and "response_format" in self.body(request, lambda piece: "")
         return sent and error.status in _REFUSED and _FORM.search(str(error)) is not None
 
     async def _stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
-        content = json.dumps(self.body(request)).encode()
+        marks = Marks()
+        content = json.dumps(self.body(request, marks.mark if request.media else in_full)).encode()
+        if marks.pieces:
+            content = await marks.spliced(content)
         connect = min(http.CONNECT_TIMEOUT, request.deadline.remaining(asyncio.get_running_loop().time()))
         taken = {call["id"] for m in request.messages for call in m.get("calls", ())}
         completion = Completion(taken, piecewise={tool.name for tool in request.tools if tool.piecewise})
@@ -161,11 +164,11 @@ class OpenAI:
         for event in completion.end():
             yield event
 
-    def body(self, request: ModelRequest) -> dict[str, Any]:
-        """The request as the endpoint is sent it."""
+    def body(self, request: ModelRequest, write: Write = in_full) -> dict[str, Any]:
+        """The request as the endpoint is sent it; `write` gives what stands for the bytes of files."""
         fields: dict[str, Any] = {
             "model": self.name,
-            "messages": messages_of(request) or [{"role": "user", "content": request.query}],
+            "messages": messages_of(request, write) or [{"role": "user", "content": request.query}],
             "stream": True,
             "stream_options": {"include_usage": True},
         }
