@@ -19,6 +19,7 @@ from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolEr
 from ..policies.settings import Policy
 from ..tools.isolation import warm
 from ..tools.loops import LOOPS
+from ..tools.media.parts import Attachment, Part
 from ..tools.memory import Memory
 from ..tools.processes import refuse_unguarded
 from ..tools.reference import MAIN
@@ -26,6 +27,7 @@ from ..tools.scope import ENCLOSING
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from . import timing
+from .attachments import Attachments, counts, question_of, read_parts
 from .events import Event
 from .ladder import Ladder
 from .models.base import Model
@@ -51,6 +53,9 @@ if TYPE_CHECKING:
     from .graph import Graph
     from .node import Node
     from .resumption import Carried, Resumption
+
+Query = str | Sequence[str | Part]
+"""What a run is asked: a text, or a list of texts and files."""
 
 if not MAIN.importing:
     # Imported ahead, so that no first run waits for LangGraph, which takes the longest; a worker process that only
@@ -165,7 +170,7 @@ class Agent:
 
     async def run(
         self,
-        query: str,
+        query: Query,
         *,
         budget: Budget | None = None,
         thread_id: str | None = None,
@@ -174,13 +179,16 @@ class Agent:
         """Answer `query` within `budget`, whatever models and tools do.
 
         Args:
-            query: the question, up to `policy.limits.query` characters.
-            budget: the limits of this run; the agent's by default. Inside another run its deadline holds too.
+            query: the question, up to `policy.limits.query` characters; or a list of texts and parts, such as
+                `["What is on it?", Image("receipt.png")]`, whose files are read in the run's time as `policy.media`
+                says. A file that cannot be read costs a warning.
+            budget: the limits of this run; the agent's by default, whose latency files extend (`policy.media`). Inside
+                another run its deadline holds too.
             thread_id: the conversation this belongs to; needs a checkpointer.
             metadata: labels for the trace, short values by name.
 
         Raises:
-            InvalidQuery: the query is empty, too long or no text, or `metadata` is no mapping.
+            InvalidQuery: the query is empty, too long, no text or holds no part, or `metadata` is no mapping.
             InvalidBudget: `budget` is of another type.
             InvalidThread: the thread waits for approval.
             asyncio.CancelledError: the caller cancelled; the run's work is cancelled too.
@@ -190,7 +198,7 @@ class Agent:
 
     def run_sync(
         self,
-        query: str,
+        query: Query,
         *,
         budget: Budget | None = None,
         thread_id: str | None = None,
@@ -214,7 +222,7 @@ class Agent:
 
     def stream(
         self,
-        query: str,
+        query: Query,
         *,
         budget: Budget | None = None,
         thread_id: str | None = None,
@@ -232,10 +240,13 @@ class Agent:
         Args:
             tick: seconds between two budget ticks; 0 or `None` gives none. Default 0.1.
         """
-        text, every = self._read(query), seconds("tick", tick)
+        every = seconds("tick", tick)
+        asked: Query = self._read(query) if isinstance(query, str) else query
+        if not isinstance(asked, str):
+            self._read_parts(asked)
 
         def start(emit: Callable[[Event], None]) -> Run:
-            return self._start(text, budget, metadata, thread_id, asyncio.get_running_loop().time, emit)
+            return self._start(asked, budget, metadata, thread_id, asyncio.get_running_loop().time, emit)
 
         return streamed(start, lambda run: self._supervised(run), every or None)
 
@@ -395,7 +406,7 @@ class Agent:
 
     def _start(
         self,
-        query: str,
+        query: Query,
         budget: Budget | None,
         metadata: Mapping[str, Any] | None,
         thread_id: str | None,
@@ -409,12 +420,18 @@ class Agent:
         around it keeps its state, where there is one."""
         refuse_unguarded()
         thread = self._thread(thread_id) if suspends is None else ""
-        text = self._read(query)
+        text, files = (self._read(query), ()) if isinstance(query, str) else self._read_parts(query)
         if metadata is not None and not isinstance(metadata, Mapping):
             raise InvalidQuery(
                 f"metadata must map names to short values, such as {{'user': 'u-17'}}, got a {type(metadata).__name__}"
             )
         limits = self.budget if budget is None else _is(Budget, "budget", budget, InvalidBudget)
+        media, extra = None, 0.0
+        if files:
+            media = Attachments.of(files)
+            if budget is None and limits.latency is not None:
+                extra = self.policy.media.extra(counts(files))
+                limits = limits.replace(latency=limits.latency + extra)
         started = now()
         deadline = Deadline.after(started, limits.latency if carried is None else carried.left).earlier(
             ENCLOSING.get().deadline
@@ -423,6 +440,7 @@ class Agent:
         reserve, plan = timing.plan(self.memory.history, self.model, self.policy.reserve, latency)
         run = Run(
             query=text,
+            media=media,
             budget=limits,
             policy=self.policy,
             model=self.model,
@@ -457,12 +475,22 @@ class Agent:
         run.trace.decision("reserve", plan.answer, plan.reason, reserve)
         if carried is not None:
             carried.hand_to(run)
+        if extra:
+            reason = f"{len(files)} attached files add {extra:g} s to the agent's own latency (media.extra_*)"
+            run.trace.decision("media", "extend", reason, seconds=extra, files=len(files))
         return run
+
+    def _read_parts(self, query: Sequence[str | Part]) -> tuple[str, list[Attachment]]:
+        """The question as a text, and the files that belong to it."""
+        if not isinstance(query, (list, tuple)):
+            raise InvalidQuery(
+                f"query must be a text, got {type(query).__name__}; files go in a list: ['Who?', Image('a.png')]"
+            )
+        texts, files = read_parts(query, self.policy.media.files)
+        return self._read(question_of(texts, files)), files
 
     def _read(self, query: str) -> str:
         most = self.policy.limits.query
-        if not isinstance(query, str):
-            raise InvalidQuery(f"query must be a text, got {type(query).__name__}")
         if not query.strip():
             raise InvalidQuery("query is empty; ask something")
         if len(query) > most:

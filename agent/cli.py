@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..policies.budget import Budget
     from ..policies.settings import Policy
     from ..tools.tool import Tool
+    from .agent import Query
     from .live import Lines, Live
     from .result import Result
 
@@ -77,6 +78,10 @@ def _options(
 def ask(
     question: Annotated[str, typer.Argument(help="What you want to know.")],
     paths: PathsArgument = None,
+    attach: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="An image, document, sound or video that is shown to the model; repeatable."),
+    ] = None,
     latency: Annotated[
         str, typer.Option(help="Time until the answer is due: 2s, 250ms, 1.5min; 'none' for no limit.")
     ] = "10s",
@@ -96,13 +101,15 @@ def ask(
 ) -> None:
     """Answer a question by a deadline, with the evidence, what was checked and what was spent."""
     from ..policies.budget import Budget
+    from ..tools.media.results import file_at
 
     limit = None if latency.strip().lower() == "none" else latency
     budget = Budget(limit, tool_calls=tool_calls, model_calls=model_calls, tokens=tokens, cost_usd=cost)
     with mcp_of(mcp) as theirs:
         chosen = [*builtin_of(paths), *own_tools(tools), *theirs]
         view = _view(budget, live=not as_json, lines=lines)
-        result, problem = _answer(question, budget, model, chosen, policy_of(policy), view)
+        query: Query = question if not attach else [question, *map(file_at, attach)]
+        result, problem = _answer(query, budget, model, chosen, policy_of(policy), view)
     if as_json and not lines:
         print_json(result.to_dict())
     elif not lines:
@@ -215,7 +222,7 @@ def _dashed(option: str) -> str | None:
 
 
 def _answer(
-    question: str, budget: Budget, model: str, tools: list[Tool], policy: Policy | None, view: Live | Lines | None
+    question: Query, budget: Budget, model: str, tools: list[Tool], policy: Policy | None, view: Live | Lines | None
 ) -> tuple[Result, str | None]:
     """The result, and what went wrong with keeping its trace or what it taught, where something did."""
     import logging

@@ -41,6 +41,9 @@ def grounded(run: Run, text: str, *, unanswered: bool = False, asked: str = "", 
     if grounding_seconds(len(text), size) > left:
         return left_open(f"{left:.3f} s are too little to check it against {size:,} characters")
     found = ground(text, question=question, sources=sources, doubts=doubts)
+    if run.media is not None and found.verdict.outcome == "fail" and (opaque := run.media.opaque):
+        open_reason = f"it may rest on {opaque}, which no check here can read: {found.verdict.reason}"
+        return replace(found, verdict=Verdict.unsure("grounding", open_reason))
     if found.verdict.outcome != "pass" or not doubted:
         return found
     ids = {item.id for item in doubted}

@@ -20,6 +20,7 @@ from . import timing
 from .act import strand
 from .lane import Asked, Lane, claim_of, input_tokens
 from .models.base import Message, Model, ModelRequest, ToolSpec
+from .models.modalities import NO_MEDIA, tokens_of
 from .prompts import broken_note, budget_note, form_note
 from .race import Race
 from .routes import FirstToken, first_token, leaves, moved_on
@@ -107,8 +108,9 @@ def _asked(ask: _Ask, model: Model) -> Asked:
     out = broken_note(run.broken()) if ask.tools else ""
     form = None if run.output is None else run.output.form
     head = "\n\n".join(part for part in (run.instructions, form_note(form), note, out) if part)
-    messages: tuple[Message, ...] = ({"role": "system", "content": head}, *ask.messages)
-    sent = input_tokens(messages, ask.tools)
+    asked, media = (ask.messages, NO_MEDIA) if run.media is None else run.media.fitted(ask.messages, model)
+    messages: tuple[Message, ...] = ({"role": "system", "content": head}, *asked)
+    sent = input_tokens(messages, ask.tools) + tokens_of(media)
     most, limit = _most_tokens(run, model, sent, left, None if until.never else until.remaining(now))
     request = ModelRequest(
         query=run.query,
@@ -120,6 +122,7 @@ def _asked(ask: _Ask, model: Model) -> Asked:
         evidence=tuple(run.evidence),
         run=run.identity,
         form=form,
+        media=media,
     )
     return Asked(model=model, request=request, claim=claim_of(model, sent, most or 0), limit=limit)
 

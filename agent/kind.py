@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry import trace as otel
 
 from ..policies.quality import Fine, QualitySituation
-from ..policies.standing import Kind, modality_of
+from ..policies.standing import Counts, Kind, modality_of
+from .attachments import ATTACHMENT
 
 if TYPE_CHECKING:
     from .result import StopReason
@@ -21,8 +22,9 @@ warned. A trace holds it for every run that gave an answer."""
 def kind_of(run: Run, model: str = "") -> Kind:
     """The kind of a run, as it is counted, by the model that wrote its answer; else by the one that is asked now."""
     # A copy: where the loop is blocked this is another thread.
-    used = (item.tool for item in list(run.evidence) if item.usable)
-    return run.memory.standing.settled(Kind.of(modality_of(run.query), used, model or run.model.name))
+    used = (item.tool for item in list(run.evidence) if item.usable and item.tool != ATTACHMENT)
+    kinds = () if run.media is None else run.media.kinds
+    return run.memory.standing.settled(Kind.of(modality_of(run.query, kinds), used, model or run.model.name))
 
 
 def known_of(run: Run, kind: Kind, stronger: str = "") -> QualitySituation:
@@ -57,7 +59,17 @@ def note(run: Run, answer: Answer, stop_reason: StopReason) -> None:
                        verdict_score=verdict.score, verdict_reason=verdict.reason)  # fmt: skip
     if not isinstance(decided, Fine) and not answer.unanswered:
         run.warnings.append(f"{decided.reason[0].upper()}{decided.reason[1:]}.")
+    if run.media is not None and run.media.kinds and not answer.unanswered:
+        _warn_of_kind(run, kind, known)
     standing.note(run.trace.trace_id, kind, verdict.outcome, span_id=_root(run))
+
+
+def _warn_of_kind(run: Run, kind: Kind, known: Counts) -> None:
+    """Say where too little is known of how answers about such files fare."""
+    checked, enough = known.good + known.bad + known.rated, run.policy.media.calibrated
+    if checked < enough:
+        said = f"Of answers of the kind {kind.words}, {checked} have a verdict or a rating so far"
+        run.warnings.append(f"{said} (media.calibrated={enough}): how often they are right is not known yet.")
 
 
 def _root(run: Run) -> int:

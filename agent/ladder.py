@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from .models.base import Model
 from .models.effort import usual
@@ -24,6 +24,10 @@ class Ladder:
         self._models = tuple(models)
         self._failed: set[int] = set()
         self.escalated = 0
+
+    def __iter__(self) -> Iterator[Model]:
+        """Those that have not failed, cheapest first."""
+        return iter(self._well(self._models))
 
     def __len__(self) -> int:
         return len(self._models)

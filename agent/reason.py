@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from langgraph.runtime import Runtime
 from langgraph.types import Command
@@ -11,6 +11,8 @@ from ..policies.interruption import Decline
 from ..tools.call import Call
 from . import timing
 from .act import begin_early, strand
+from .attach import make_ready
+from .attachments import Attachments
 from .inference import infer
 from .judging import news
 from .models.base import CallMessage, Message
@@ -29,6 +31,8 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
     run.tick()
     if state["turn"] == 0:
         _recall(run, state)
+    if run.media is not None:
+        await make_ready(run, run.media)
     ease(run, run.last)
     if state["turn"] == 0 and timing.can_take_over(run):
         _begin(run)
@@ -47,10 +51,17 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
         turn = await _think(run, messages)
     if turn.calls and not turn.cut:
         message = Message(role="assistant", content=turn.text, calls=[_call_message(turn, call) for call in turn.calls])
-        return Command(goto="act", update={"messages": [*told, message], "turn": state["turn"] + 1})
+        known = {"messages": [*told, message], "turn": state["turn"] + 1, **_records(run, state)}
+        return Command(goto="act", update=known)
     strand(run)
     _end(run, turn)
-    return Command(goto="answer", update={"messages": [*told, Message(role="assistant", content=turn.text)]})
+    said = Message(role="assistant", content=turn.text)
+    return Command(goto="answer", update={"messages": [*told, said], **_records(run, state)})
+
+
+def _records(run: Run, state: State) -> dict[str, Any]:
+    """What the conversation keeps of the files that its question came with."""
+    return {} if run.media is None or state["turn"] else {"evidence": run.media.records()}
 
 
 def _helpless(turn: Turn) -> bool:
@@ -71,6 +82,8 @@ def _recall(run: Run, state: State) -> None:
     """What the conversation said and found before this run is before the model as well."""
     run.begins = (len(state["messages"]) - 1, len(state["evidence"]))
     for message in state["messages"]:
+        if "parts" in message and run.media is None:
+            run.media = Attachments()  # to say of earlier files that they are gone
         if message["role"] == "user":
             run.seen.said(message["content"])
         run.ids.update(call.get("key", call["id"]) for call in message.get("calls", ()))

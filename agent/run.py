@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
     from .approving import Approver
+    from .attachments import Attachments
     from .stream import Turn
     from .writer import Writer
 
@@ -128,6 +129,7 @@ class Run:
         asked: the conversation as the model was asked last.
         turn: what the model gives now, or gave last, to the question what to do next.
         writer: who writes the final answer beside what still runs.
+        media: the files of the query and of results; `None` where there are none.
         finds_calls: whether the embedded model finds a call to make; `None` until somebody asks.
         approver: the product's function that asks a person to approve a call.
         suspends: whether the run can wait for a person: its state is kept, and it may be resumed.
@@ -187,6 +189,7 @@ class Run:
     asked: list[Message] = field(default_factory=list)
     turn: Turn | None = None
     writer: Writer | None = None
+    media: Attachments | None = None
     finds_calls: bool | None = None
     approver: Approver | None = None
     suspends: bool = False

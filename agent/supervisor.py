@@ -100,7 +100,7 @@ def _loop(
     if go_on is not None:
         # What was approved is kept before it is made: whatever happens then, it is not made once more.
         return graph.ainvoke(go_on, config, context=run, durability="sync")
-    inputs = State(messages=[Message(role="user", content=run.query)], evidence=[], turn=0)
+    inputs = State(messages=[_question(run)], evidence=[], turn=0)
     return _named(run, graph, config, inputs) if run.named else graph.ainvoke(inputs, config, context=run)
 
 
@@ -167,6 +167,14 @@ def wait(run: Run, coroutine: Coroutine[Any, Any, Result], thread: LoopThread) -
         _accuse(run, blocked)
     thread.loop.call_soon_threadsafe(run.release)
     return run.close(run.answer or _last_resort(run))
+
+
+def _question(run: Run) -> Message:
+    """The query as a message; its files are named there, and their bytes stay with the run."""
+    message = Message(role="user", content=run.query)
+    if run.media is not None:
+        message["parts"] = run.media.refs()
+    return message
 
 
 def _edge(run: Run) -> float | None:

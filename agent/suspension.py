@@ -12,6 +12,8 @@ from pydantic_core import to_jsonable_python
 from ..policies.budget import Budget, Spend
 from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut, Verdict
 from ..tools.call import Evidence, Passage, PendingCall
+from ..tools.media.results import media_in
+from .attachments import ATTACHMENT, Attachments
 from .models.base import CallMessage
 from .models.rules import Rules
 from .run import Ending, Run
@@ -91,10 +93,13 @@ def _recall(run: Run, state: State) -> None:
     messages, evidence = run.begins
     for message in state["messages"]:
         run.ids.update(call.get("key", call["id"]) for call in message.get("calls", ()))
+        if "parts" in message and run.media is None:
+            run.media = Attachments()  # to say of the files that they are gone: their bytes were never kept
     for message in state["messages"][:messages]:
         if message["role"] == "user":
             run.seen.said(message["content"])
     run.seen.resume(state["evidence"][:evidence])
+    run.seen.resume(item for item in state["evidence"][evidence:] if item["tool"] == ATTACHMENT)
 
 
 def _take_model(run: Run, kept: Suspended) -> None:
@@ -113,6 +118,8 @@ def _gave(run: Run, calls: Sequence[CallMessage]) -> list[str]:
 
 def _ended(outcome: Outcome) -> dict[str, Any]:
     """An outcome's fields as JSON values; a value that JSON cannot say becomes its text."""
+    if isinstance(outcome, Ok) and media_in(outcome.value):
+        return {"value": None}  # the bytes of files are never kept
     known = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
     try:
         ended: dict[str, Any] = to_jsonable_python(known, fallback=str, bytes_mode="base64")

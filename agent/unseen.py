@@ -38,6 +38,7 @@ def _seen(run: Run, messages: Sequence[Message]) -> Iterator[str]:
     """The ids of the evidence that messages of tools tell of."""
     keys: dict[str, str] = {}
     for message in messages:
+        yield from (ref["key"] for ref in message.get("parts", ()))
         keys |= {call["id"]: call.get("key", call["id"]) for call in message.get("calls", ())}
         if message["role"] == "tool":
             key = keys.get(message["call_id"], message["call_id"])

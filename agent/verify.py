@@ -12,6 +12,7 @@ from ..policies.outcome import Skipped, Verdict
 from ..policies.stopping import Stop, TurnSituation
 from ..tools.call import Evidence
 from .accord import compare, disputed
+from .attachments import given_files
 from .judging import begin_judging
 from .models.base import Message
 from .plan_text import answer_to, given
@@ -34,6 +35,9 @@ async def verify(state: State, runtime: Runtime[Run]) -> Command[Literal["reason
         for call in asked
         if gave[call["id"]]
     ]
+    for message, call in zip(messages, (call for call in asked if gave[call["id"]]), strict=True):
+        if parts := given_files(run, gave[call["id"]].values()):
+            message["parts"] = parts
     turns = run.turns
     turns.take(state["turn"], turn)
     begin_judging(run, turn)

@@ -22,6 +22,7 @@ from .forecast import ForecastPolicy
 from .hedging import Hedging
 from .interruption import Interruption
 from .limits import Limits
+from .media import Media
 from .quality import Quality
 from .reserve import Reserve
 from .routing import Routing
@@ -53,6 +54,7 @@ class Policy:
         approval: which calls a person has to approve.
         quality: when a user is warned that answers of a kind are too often wrong.
         limits: how large queries, results and answers may be.
+        media: what becomes of attached files, and the time they add.
     """
 
     reserve: Reserve = field(default_factory=Reserve)
@@ -72,6 +74,7 @@ class Policy:
     approval: Approval = field(default_factory=Approval)
     quality: Quality = field(default_factory=Quality)
     limits: Limits = field(default_factory=Limits)
+    media: Media = field(default_factory=Media)
 
     def __post_init__(self) -> None:
         for name, kind in _kinds().items():

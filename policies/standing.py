@@ -27,9 +27,10 @@ OTHER: Final = "(other)"
 _LONGEST_NAME: Final = 100
 
 
-def modality_of(query: str) -> str:
-    """The modality of a query, such as `text`. The one place that decides it: every query is a text today."""
-    return "text"
+def modality_of(query: str, kinds: Iterable[str] = ()) -> str:
+    """The modality of a query, such as `text` or, with attached files of these kinds, `image+text`. The one place that
+    decides it."""
+    return "+".join(sorted({"text", *kinds}))
 
 
 class Kind(NamedTuple):

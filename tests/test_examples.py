@@ -51,6 +51,13 @@ EXPECTED = {
         "it died: .*ended with exit code 1",
         "and was started again: There are 7 lamps",
     ],
+    "media": [
+        r"a document: The budget of the garden project is 1,200 euros .minutes.txt.. .verified: True.",
+        r"a large image: I was handed garden.png .1536 x 1024, 1600 tokens.",
+        r"Garden.png is shrunk: it has 6,000,000 pixels, and media.image_pixels=1,572,864",
+        r"Cut.png is left out: it is damaged",
+        r"from a tool: I was handed garden.png .64 x 48, 5 tokens.",
+    ],
     "models": [
         r"the small one is right: The lamp costs 39.90 euros. .small, verified: True.",
         r"its answer is refused: The lamp costs 39.90 euros. .large, verified: True.",

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from .call import Passage
+from .media.parts import Attachment
+from .media.results import described, media_in
 
 _DEEPEST = 40
 """Levels of nesting that are followed; below them stands `…`."""
@@ -38,6 +40,8 @@ def render(value: Any, limit: int) -> Content:
         return _cut(value, limit, len(value))
     if isinstance(value, (bytes, bytearray, memoryview)):
         return Content(f"{len(value):,} bytes of binary data")
+    if media_in(value):
+        return _render_media(value if isinstance(value, (list, tuple)) else [value], limit)
     passages = _passages(value)
     if passages:
         return _render_passages(passages, limit)
@@ -66,6 +70,12 @@ def _passages(value: Any) -> tuple[Passage, ...]:
     if isinstance(value, (list, tuple)) and value and all(isinstance(item, Passage) for item in value):
         return tuple(value)
     return ()
+
+
+def _render_media(items: Sequence[Any], limit: int) -> Content:
+    """Texts as they are and files by their names: what a model may see of them is handed to it beside the text."""
+    text = "\n".join(described(item) if isinstance(item, Attachment) else render(item, limit).text for item in items)
+    return _cut(text, limit, len(text))
 
 
 def _render_passages(passages: tuple[Passage, ...], limit: int) -> Content:

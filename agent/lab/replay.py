@@ -12,6 +12,7 @@ from ...policies.attempts import RetrySituation, TimeoutSituation
 from ...policies.errors import UsageError
 from ...policies.hedging import HedgeSituation
 from ...policies.interruption import BeginSituation, StreamSituation
+from ...policies.media import ModalitySituation, PartSituation
 from ...policies.quality import QualitySituation
 from ...policies.reserve import AnswerSituation, ReserveSituation
 from ...policies.routing import DoubtSituation, EffortSituation, FailureSituation
@@ -42,6 +43,8 @@ SITUATIONS: Final[Mapping[str, tuple[type, Callable[[Policy, Any], Decided]]]] =
     "EffortSituation": (EffortSituation, lambda policy, s: policy.routing.ease(s)),
     "FailureSituation": (FailureSituation, lambda policy, s: policy.routing.fall_back(s)),
     "HedgeSituation": (HedgeSituation, lambda policy, s: policy.hedging.decide(s)),
+    "ModalitySituation": (ModalitySituation, lambda policy, s: policy.media.route_to(s)),
+    "PartSituation": (PartSituation, lambda policy, s: policy.media.treat(s)),
     "QualitySituation": (QualitySituation, lambda policy, s: policy.quality.decide(s)),
     "HoldSituation": (HoldSituation, lambda policy, s: policy.verification.hold(s)),
     "ReserveSituation": (ReserveSituation, lambda policy, s: policy.reserve.plan(s)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
@@ -30,6 +30,20 @@ class CallMessage(TypedDict):
     malformed: NotRequired[str]
 
 
+class PartMessage(TypedDict):
+    """A file as it stands in a message: its bytes are the run's, under the key, and never in graph state.
+
+    Keys:
+        key: its id in the run.
+        kind: `image`, `document`, `audio` or `video`, as the program declared it.
+        name: what it is called.
+    """
+
+    key: str
+    kind: str
+    name: str
+
+
 class Message(TypedDict, total=False):
     """One message of the conversation; plain JSON values.
 
@@ -39,6 +53,7 @@ class Message(TypedDict, total=False):
         calls: what an assistant message asked for.
         call_id: which call a `tool` message answers.
         tool: the name of the tool a `tool` message comes from.
+        parts: the files that belong to it; those of a request are in `ModelRequest.media`.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -46,6 +61,7 @@ class Message(TypedDict, total=False):
     calls: list[CallMessage]
     call_id: str
     tool: str
+    parts: list[PartMessage]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +92,33 @@ class AnswerForm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MediaPiece:
+    """A file, or a picture of one, as a model is handed it.
+
+    Attributes:
+        kind: `image`, `document` or `audio`; a video is handed over as images.
+        media_type: its media type, such as `image/png`.
+        data: its bytes.
+        name: what it is called.
+        tokens: what it is estimated to cost the model that is asked.
+        width: pixels, of an image.
+        height: likewise.
+        pages: of a document.
+        seconds: of a sound.
+    """
+
+    kind: Literal["image", "document", "audio"]
+    media_type: str
+    data: bytes = field(repr=False)
+    name: str
+    tokens: int = 0
+    width: int = 0
+    height: int = 0
+    pages: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
     """One model call.
 
@@ -91,6 +134,8 @@ class ModelRequest:
         effort: the reasoning effort, such as `low`; empty is the model's usual one.
         form: what the answer has to be; `None` where it is a text. The messages say it too, so that a model need not
             know of it.
+        media: the files of the messages by their keys, of the kinds that the model takes (`modalities`); what it does
+            not take stands in the messages as text.
     """
 
     query: str
@@ -103,6 +148,7 @@ class ModelRequest:
     run: str = ""
     form: AnswerForm | None = None
     effort: str = ""
+    media: Mapping[str, tuple[MediaPiece, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +249,9 @@ class Model(Protocol):
         provider: the value of `gen_ai.provider.name`, such as `openai`.
         price: what tokens cost; `None` where unknown (unknown is not free).
         pace: how long it takes, before anything was measured.
+
+    A model that takes files has a further attribute, `modalities`: a set of `image`, `document` and `audio`. Without
+    it a model is handed text alone.
     """
 
     name: str

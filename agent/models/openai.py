@@ -17,10 +17,12 @@ from pydantic import SecretStr
 from ...policies.errors import ModelError, UnknownModel, UsageError
 from ...tools import http
 from . import prices
-from .base import Message, ModelEvent, ModelRequest, Pace, Price, ToolSpec
+from .base import ModelEvent, ModelRequest, Pace, Price, ToolSpec
 from .completion import NOT_JSON, QUOTE, Completion, error_in, explanation, loaded, status_in
 from .effort import EFFORTS, thinks
 from .forms import response_format
+from .modalities import by_name
+from .wire import Marks, Write, in_full, messages_of
 
 OFFICIAL = "https://api.openai.com/v1"
 """The endpoint where nobody names another."""
@@ -60,6 +62,8 @@ class OpenAI:
         structured: whether answers that have to fit a JSON Schema are asked for with `response_format`. Default: they
             are, until the endpoint refuses the field; beside tools only at OpenAI and Azure, as other servers then
             write no calls. The messages ask for the schema either way.
+        modalities: the kinds of files that the model takes: `image`, `document` (PDF) and `audio`. Default: what a
+            model of that name is known to take, else none.
         efforts: the values of `reasoning_effort` that a run may ask for where time is short (`[routing] effort`).
             Default: `low`, `medium` and `high` of o1, o3, o3-mini, o4-mini, gpt-5, gpt-5-mini and gpt-5-nano at OpenAI
             and Azure, unless `extra` sets the field; none elsewhere.
@@ -83,12 +87,14 @@ class OpenAI:
         extra: Mapping[str, Any] | None = None,
         limit_field: LimitField | None = None,
         structured: bool | None = None,
+        modalities: Collection[str] | None = None,
         efforts: Collection[str] | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise UnknownModel(f"name must be a model's name such as 'gpt-5-mini', got {name!r}")
         self.name = name
         self.pace = pace
+        self.modalities = by_name(name) if modalities is None else _kinds(modalities)
         self._base_url = (base_url or os.environ.get("OPENAI_BASE_URL", "").strip() or OFFICIAL).rstrip("/")
         self._origin = _origin(self._base_url)
         self.server = http.server(self._origin)
@@ -134,11 +140,14 @@ class OpenAI:
 
     def _refuses_form(self, request: ModelRequest, error: ModelError) -> bool:
         """Whether the endpoint refused the field `response_format`, which nobody told us to send."""
-        sent = self._structured is None and "response_format" in self.body(request)
+        sent = self._structured is None and "response_format" in self.body(request, lambda piece: "")
         return sent and error.status in _REFUSED and _FORM.search(str(error)) is not None
 
     async def _stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
-        content = json.dumps(self.body(request)).encode()
+        marks = Marks()
+        content = json.dumps(self.body(request, marks.mark if request.media else in_full)).encode()
+        if marks.pieces:
+            content = await marks.spliced(content)
         connect = min(http.CONNECT_TIMEOUT, request.deadline.remaining(asyncio.get_running_loop().time()))
         taken = {call["id"] for m in request.messages for call in m.get("calls", ())}
         completion = Completion(taken, piecewise={tool.name for tool in request.tools if tool.piecewise})
@@ -155,11 +164,11 @@ class OpenAI:
         for event in completion.end():
             yield event
 
-    def body(self, request: ModelRequest) -> dict[str, Any]:
-        """The request as the endpoint is sent it."""
+    def body(self, request: ModelRequest, write: Write = in_full) -> dict[str, Any]:
+        """The request as the endpoint is sent it; `write` gives what stands for the bytes of files."""
         fields: dict[str, Any] = {
             "model": self.name,
-            "messages": [_message(m) for m in request.messages] or [{"role": "user", "content": request.query}],
+            "messages": messages_of(request, write) or [{"role": "user", "content": request.query}],
             "stream": True,
             "stream_options": {"include_usage": True},
         }
@@ -283,6 +292,12 @@ def _extra(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(fields))
 
 
+def _kinds(modalities: Collection[str]) -> frozenset[str]:
+    if isinstance(modalities, str) or not set(modalities) <= {"image", "document", "audio"}:
+        raise UsageError(f"modalities must hold 'image', 'document' and 'audio' only, got {modalities!r}")
+    return frozenset(modalities)
+
+
 def _limit_field(origin: str) -> LimitField:
     return "max_completion_tokens" if _is_official(origin) else "max_tokens"
 
@@ -292,20 +307,6 @@ def _is_official(origin: str) -> bool:
 
 
 # --- writing the request ----------------------------------------------------------------------------------------------
-
-
-def _message(message: Message) -> dict[str, Any]:
-    role, content, calls = message.get("role", "user"), message.get("content", ""), message.get("calls")
-    if role == "tool":
-        return {"role": role, "tool_call_id": message.get("call_id", ""), "content": content}
-    if role == "assistant" and calls:
-        return {"role": role, "content": content or None, "tool_calls": [_call(call) for call in calls]}
-    return {"role": role, "content": content}
-
-
-def _call(call: Mapping[str, Any]) -> dict[str, Any]:
-    arguments = json.dumps(call["arguments"], ensure_ascii=False)
-    return {"id": call["id"], "type": "function", "function": {"name": call["tool"], "arguments": arguments}}
 
 
 def _tool(tool: ToolSpec) -> dict[str, Any]:

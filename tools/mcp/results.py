@@ -5,29 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import mcp.types as types
 
 from ...policies.errors import ToolError
 from ..call import Passage
+from ..media.parts import Attachment
+from ..media.results import file_of
 from .limits import ERROR_CHARACTERS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Media:
-    """An image, a sound or another file in a result; a model is shown its kind and its size.
-
-    Attributes:
-        kind: its media type, such as `image/png`.
-        data: its bytes.
-        origin: its URI, where it has one.
-    """
-
-    kind: str
-    data: bytes = field(repr=False)
-    origin: str = ""
 
 
 def value_of(result: types.CallToolResult, tool: str, *, structured: bool) -> Any:
@@ -38,7 +24,7 @@ def value_of(result: types.CallToolResult, tool: str, *, structured: bool) -> An
     | structured data, which the tool declares | the data; the bytes of an image in it are named by their size |
     | one or more texts | a text |
     | texts and resources that are texts | passages, each with its source |
-    | images, sounds and files too | a list of texts and `Media` |
+    | images, sounds and files too | a list of texts, `Image`, `Audio` and other parts |
     | structured data alone | the data |
 
     Args:
@@ -58,7 +44,7 @@ def value_of(result: types.CallToolResult, tool: str, *, structured: bool) -> An
     parts = [_part(block) for block in result.content]
     if not parts:
         return result.structured_content
-    if any(isinstance(part, Media) for part in parts):
+    if any(isinstance(part, Attachment) for part in parts):
         return [f"{part.origin}:\n{part.text}" if isinstance(part, Passage) else part for part in parts]
     if any(isinstance(part, Passage) for part in parts):
         return [part if isinstance(part, Passage) else Passage(text=str(part), origin=tool) for part in parts]
@@ -87,12 +73,12 @@ def _words(result: types.CallToolResult) -> str:
     return "\n".join(block.text for block in result.content if isinstance(block, types.TextContent)).strip()
 
 
-def _part(block: types.ContentBlock) -> str | Passage | Media:
+def _part(block: types.ContentBlock) -> str | Passage | Attachment:
     match block:
         case types.TextContent():
             return block.text
         case types.ImageContent() | types.AudioContent():
-            return Media(kind=block.mime_type, data=_decoded(block.data))
+            return file_of(block.mime_type, _decoded(block.data))
         case types.ResourceLink():
             about = f": {block.description}" if block.description else ""
             return f"{block.name} ({block.uri}){about}"
@@ -100,7 +86,7 @@ def _part(block: types.ContentBlock) -> str | Passage | Media:
             return Passage(text=text.text, origin=str(text.uri))
         case types.EmbeddedResource(resource=types.BlobResourceContents() as blob):
             kind = blob.mime_type or "application/octet-stream"
-            return Media(kind=kind, data=_decoded(blob.blob), origin=str(blob.uri))
+            return file_of(kind, _decoded(blob.blob), str(blob.uri))
     raise ToolError(f"the result holds a part of an unknown kind: {type(block).__name__}")
 
 

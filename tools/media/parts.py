@@ -134,7 +134,10 @@ class Video(Attachment):
     kind: ClassVar[Kind] = "video"
 
 
-Part = Text | Image | Document | Audio | Video
+File = Image | Document | Audio | Video
+"""A part that is a file."""
+
+Part = Text | File
 """One part of a query."""
 
 

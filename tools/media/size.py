@@ -104,7 +104,7 @@ def _image(source: Source, known: Sized) -> Sized:
     try:
         with source.open() as file, Image.open(file) as image:
             return replace(known, width=image.width, height=image.height)
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         return replace(known, problem=f"it is too large to be unpacked ({_said(error)})")
     except (UnidentifiedImageError, OSError) as error:
         return replace(known, problem=f"it is damaged ({_said(error)})")

@@ -1,0 +1,208 @@
+"""Promise 1 and 3, for files: each kind, alone and together, small and huge, damaged and hostile, is sized at once,
+handed to a model over a real socket, and answered within the budget with a warning where less was shown."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import http.server
+import itertools
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shotclock import Agent, Audio, Budget, Document, Image, Video
+from shotclock.agent.models.openai import OpenAI
+from shotclock.tools.media import remote
+from shotclock.tools.media.size import size
+from shotclock.tools.media.source import Source
+
+from ..agent.openai_server import Answer, OpenAIServer, chunk, sse, usage
+from ..tools.media.files import mp4, pdf, pdf_of, png, sparse_wav, wav, zip_bomb
+
+LATENCY = 5.0
+LATEST = LATENCY + 0.05
+KINDS = ("image", "document", "audio")
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAIServer]:
+    with OpenAIServer() as running:
+        running.script(*[Answer(steps=(sse(chunk({"content": "I see."}), chunk(finish="stop"), usage()),))] * 3)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def huge(tmp_path_factory) -> dict[str, object]:
+    """A 500-page PDF, an image of 50 megapixels and an hour of sound, on the disk."""
+    folder = tmp_path_factory.mktemp("huge")
+    (folder / "book.pdf").write_bytes(
+        pdf(*(f"Page {n} tells of {'whales' if n == 321 else 'ships'}." for n in range(500)))
+    )
+    (folder / "map.png").write_bytes(png(8_000, 6_250))
+    sparse_wav(folder / "hour.wav", 3_600)
+    return {
+        "document": Document(folder / "book.pdf"),
+        "image": Image(folder / "map.png"),
+        "audio": Audio(folder / "hour.wav"),
+    }
+
+
+def small(folder: Path) -> dict[str, object]:
+    return {
+        "document": Document(data=pdf("The total of the invoice is 12 euros.")),
+        "image": Image(data=png(64, 48)),
+        "audio": Audio(data=wav(1)),
+        "video": Video(mp4(folder / "door.mp4")),
+    }
+
+
+async def answered(server: OpenAIServer, *parts: object):
+    """The result of a run over these parts, back in time."""
+    agent = Agent(OpenAI("seer", base_url=server.base_url, modalities=KINDS))
+    began = time.monotonic()
+    result = await agent.run(["Where are whales?", *parts], budget=Budget(latency=LATENCY))
+    assert time.monotonic() - began < LATEST
+    assert result.answer == "I see."
+    return result
+
+
+def sent(server: OpenAIServer) -> list[dict]:
+    """What the model was sent beside texts."""
+    content = server.received[-1].body["messages"][-1]["content"]
+    return [] if isinstance(content, str) else [part for part in content if part["type"] != "text"]
+
+
+@pytest.mark.parametrize(
+    "kinds", [("image",), ("document",), ("audio",), ("video",), ("image", "document"), ("image", "audio"),
+              ("image", "document", "audio", "video")], ids="+".join,
+)  # fmt: skip
+async def test_small_files_alone_and_together(server, tmp_path, kinds):
+    """Each kind reaches the endpoint in the form that chat completions prescribe."""
+    parts = small(tmp_path)
+    await answered(server, *(parts[kind] for kind in kinds))
+    forms = {"image": "image_url", "document": "file", "audio": "input_audio", "video": "image_url"}
+    assert {part["type"] for part in sent(server)} == {forms[kind] for kind in kinds}
+    assert not [line for line in server.invalid if "file" not in line]
+
+
+@pytest.mark.parametrize("kinds", [("image",), ("document",), ("audio",), KINDS], ids="+".join)
+async def test_huge_files_alone_and_together(server, huge, kinds):
+    """Each huge file is made to fit, said so, and answered in time; what is sent stays small."""
+    result = await answered(server, *(huge[kind] for kind in kinds))
+    assert len([w for w in result.warnings if "media." in w and "calibrated" not in w]) >= len(kinds)
+    for part in sent(server):
+        url = part.get("image_url", {}).get("url", "") or part.get("input_audio", {}).get("data", "")
+        assert len(base64.b64decode(url.rpartition(",")[2])) < 20_000_000
+    if "document" in kinds:
+        text = str(server.received[-1].body["messages"])
+        assert "whales" in text.replace("Where are whales", "")
+
+
+def test_huge_files_are_sized_at_once(huge):
+    """Sizing takes under 100 ms each."""
+    for part in huge.values():
+        size(Source.of(part))
+        began = time.process_time()
+        size(Source.of(part))
+        assert time.process_time() - began < 0.1
+
+
+def page_bomb() -> bytes:
+    """A PDF of 300 kB whose page is 300 MB of operators."""
+    squeezed = zlib.compressobj(9)
+    line = b"0 0 m 1 1 l S\n" * 75_000
+    return pdf_of([b"".join(squeezed.compress(line) for _ in range(300)) + squeezed.flush()], packed=True)
+
+
+HOSTILE = {
+    "an image bomb": lambda: Image(data=png(64, 64, claimed=(60_000, 60_000))),
+    "an image that lies of its size": lambda: Image(data=png(64, 64, claimed=(9_000, 9_000))),
+    "a cut image": lambda: Image(data=png(3_000, 3_000)[:-500]),
+    "a zip bomb": lambda: Document(data=zip_bomb(20)),
+    "a cut PDF": lambda: Document(data=pdf(*("word " * 9 for _ in range(9)))[:600]),
+    "a program as a document": lambda: Document(data=b"\x7fELF" + b"\0" * 600),
+    "an empty file": lambda: Audio(data=b""),
+    "rubbish as a video": lambda: Video(data=b"\x00\x00\x00\x18ftypmp42" + b"\x01" * 900),
+    "a cut sound": lambda: Audio(data=b"OggS\0\2" + b"\x07" * 600),
+    "a missing file": lambda: Image("nowhere/cat.png"),
+    "a private address": lambda: Image(url="http://169.254.169.254/latest/meta-data"),
+    "a lying extension": lambda: Image(data=pdf("The whales are in the north sea."), name="cat.png"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_hostile_files_cost_a_warning(server, name):
+    """Damaged files, bombs and lies are a warning that names the file, and the run answers."""
+    part = HOSTILE[name]()
+    result = await answered(server, part, "Say it.")
+    assert any(part.label.lower() in warning.lower() for warning in result.warnings), result.warnings
+
+
+async def test_a_page_that_unpacks_to_gigabytes_is_given_up(server):
+    """A PDF bomb is killed when its share of the time is used up; other tasks of the loop go on meanwhile."""
+    part, ticks = Document(data=page_bomb(), name="bomb.pdf"), []
+
+    async def tick() -> None:
+        while True:
+            ticks.append(time.monotonic())
+            await asyncio.sleep(0.01)
+
+    ticking = asyncio.create_task(tick())
+    result = await answered(server, part)
+    ticking.cancel()
+    assert max(b - a for a, b in itertools.pairwise(ticks)) < 1.0
+    assert any("bomb.pdf" in warning.lower() for warning in result.warnings)
+
+
+class Files(http.server.BaseHTTPRequestHandler):
+    """Serves an image, a file that never ends, and one that says nothing."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        if self.path == "/cat.png":
+            self.wfile.write(png(20, 10))
+        elif self.path == "/slow.png":
+            threading.Event().wait(8)
+        else:
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(bytes(1 << 20))
+
+    def log_message(self, *args: object) -> None:
+        """Nothing is printed."""
+
+
+@pytest.fixture
+def web(monkeypatch) -> Iterator[str]:
+    """A server of files on this machine, which is let through as a public one would be."""
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    running.daemon_threads = True
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    allowed = frozenset({"127.0.0.1"})
+    monkeypatch.setattr(
+        "shotclock.agent.attach.FileFetcher",
+        lambda *, max_bytes: remote.FileFetcher(allow_private_hosts=allowed, max_bytes=max_bytes),
+    )
+    yield f"http://127.0.0.1:{running.server_port}"
+    running.shutdown()
+
+
+async def test_an_address_is_fetched_in_time(server, web):
+    """An image at an address is fetched and sent."""
+    await answered(server, Image(url=f"{web}/cat.png"))
+    data = sent(server)[0]["image_url"]["url"]
+    assert base64.b64decode(data.rpartition(",")[2]) == png(20, 10)
+
+
+@pytest.mark.parametrize(("path", "says"), [("slow.png", "was not read within"), ("endless.png", "larger than")])
+async def test_an_address_that_stalls_or_floods_is_given_up(server, web, path, says):
+    """An address that says nothing, or too much, costs a warning and no more than its share of the time."""
+    result = await answered(server, Image(url=f"{web}/{path}"))
+    assert any(says in warning for warning in result.warnings), result.warnings
