@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry import trace as otel
 
 from ..policies.quality import Fine, QualitySituation
-from ..policies.standing import Counts, Kind, modality_of
+from ..policies.standing import Kind, modality_of
 from .attachments import ATTACHMENT
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ def note(run: Run, answer: Answer, stop_reason: StopReason) -> None:
     if not isinstance(decided, Fine) and not answer.unanswered:
         run.warnings.append(f"{decided.reason[0].upper()}{decided.reason[1:]}.")
     if run.media is not None and run.media.kinds and not answer.unanswered:
-        _warn_of_kind(run, kind, known)
+        _warn_of_kind(run, kind, situation)
     standing.note(run.trace.trace_id, kind, verdict.outcome, span_id=_root(run))
 
 
-def _warn_of_kind(run: Run, kind: Kind, known: Counts) -> None:
+def _warn_of_kind(run: Run, kind: Kind, known: QualitySituation) -> None:
     """Say where too little is known of how answers about such files fare."""
     checked, enough = known.good + known.bad + known.rated, run.policy.media.calibrated
     if checked < enough:
