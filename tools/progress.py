@@ -103,6 +103,39 @@ def share_of(done: float, total: float | None) -> float | None:
     return min(1.0, max(0.0, done / total))
 
 
+class Rate:
+    """Lets through what is said of how far something is, seldom enough to be no burden, and the end of it always."""
+
+    __slots__ = ("_complete", "_last", "_lock")
+
+    def __init__(self) -> None:
+        self._last = -math.inf
+        self._complete = False
+        self._lock = threading.Lock()
+
+    def due(self, said: Said) -> bool:
+        """Whether it is passed on; sound always is. Any thread may ask."""
+        if not isinstance(said, Far):
+            return True
+        now, complete = clock(), said.fraction == 1.0
+        with self._lock:
+            if now - self._last < EVERY and (self._complete or not complete):
+                return False
+            self._last, self._complete = now, complete
+            return True
+
+
+def rated(report: Report) -> Report:
+    """A report that is told no more often than is passed on; for one that costs, as out of a worker process."""
+    rate = Rate()
+
+    def told(said: Said) -> None:
+        if rate.due(said):
+            report(said)
+
+    return told
+
+
 class Reports:
     """What one attempt says: how far it is seldom enough to be no burden, and nothing once the attempt is over.
 
@@ -111,30 +144,18 @@ class Reports:
         attempt: what says it.
     """
 
-    __slots__ = ("_attempt", "_complete", "_last", "_lock", "_tell")
+    __slots__ = ("_attempt", "_rate", "_tell")
 
     def __init__(self, tell: Callable[[str, str, int, Said], None], attempt: Attempt) -> None:
         self._tell = tell
         self._attempt = attempt
-        self._last = -math.inf
-        self._complete = False
-        self._lock = threading.Lock()
+        self._rate = Rate()
 
     def __call__(self, said: Said) -> None:
         """Pass it on, or leave it out. Any thread may."""
         attempt = self._attempt
-        if attempt.settled is not None:
+        if attempt.settled is not None or not self._rate.due(said):
             return
         if isinstance(said, Far):
-            if not self._due(said.fraction):
-                return
             said = Far(said.fraction, sound(said.message[:_LONGEST]))
         self._tell(attempt.job.call, attempt.tool.name, attempt.number, said)
-
-    def _due(self, fraction: float | None) -> bool:
-        now, complete = clock(), fraction == 1.0
-        with self._lock:
-            if now - self._last < EVERY and (self._complete or not complete):
-                return False
-            self._last, self._complete = now, complete
-            return True

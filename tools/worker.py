@@ -169,7 +169,11 @@ def _run(function: Callable[..., Any], arguments: dict[str, Any], job: Mapping[s
 
     ledger, brought = RemoteLedger(ask), dict[str, str]()
     until = Deadline.after(time.monotonic(), job["remaining"])
-    report = ledger.report if job["report"] else None
+    report = None
+    if job["report"]:
+        from .progress import rated
+
+        report = rated(ledger.report)
     token = ENCLOSING.set(Enclosing(until, ledger if job["ledger"] else None, job["origins"], brought, report))
     try:
         # Spans that the tool makes here, where it has set up who records them, belong to its attempt.

@@ -93,6 +93,23 @@ def test_what_is_said_too_often_is_left_out_and_the_end_is_not():
     assert [fraction for fraction, _ in said].count(1.0) == 1
 
 
+@tool(read_only=True, isolation="process")
+def counts() -> str:
+    """Say a lot, out of a process."""
+    for n in range(20_000):
+        progress(n / 20_000)
+    progress(1.0)
+    return "done"
+
+
+def test_a_process_that_says_a_lot_is_not_held_up_by_it():
+    """Only what is passed on crosses from a worker process: 20,000 reports take no time to speak of."""
+    said, evidence = told(counts)
+    assert evidence.outcome.name == "ok", evidence.content
+    assert len(said) <= 2 + evidence.duration / 0.05
+    assert said[-1] == (1.0, "")
+
+
 def test_a_share_is_held_between_nothing_and_the_whole():
     """Rounding must not cost a call; what nobody knows stays unknown; long words are cut."""
 
