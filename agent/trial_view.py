@@ -74,7 +74,8 @@ def advice_of(trial: Trial) -> list[str]:
                     "model what to ask for instead.")  # fmt: skip
     elif outcome.name == "timed_out" and trial.blocked is None:
         limit = "timeout= is shorter than it takes" if tool.timeout else "it has no timeout= of its own"
-        said.append(f"It was given up: {limit}, or it hangs; isolation='process' alone can end what never returns.")
+        killed = "its process was ended" if tool.isolation == "process" else "isolation='process' alone can end that"
+        said.append(f"It was given up: {limit}, or it never returns; {killed}.")
     return said
 
 
