@@ -9,6 +9,8 @@ import pytest
 
 from .corpus import Item, corpus, outcomes
 
+pytestmark = pytest.mark.timeout(180)  # the first test runs 646 agents: half a minute of one core, if it has one
+
 Judged = tuple[Item, str, str]
 """An item, what the checks say of it, and why."""
 

@@ -22,6 +22,7 @@ from pydantic import BaseModel, Field, field_validator
 from shotclock import Passage, ToolError, langchain_tool
 from shotclock.agent.trial import try_call
 from shotclock.policies.errors import InvalidTool
+from shotclock.tools.media.parts import Image
 from shotclock.tools.schema import Problem
 from shotclock.tools.toolbox import Toolbox
 
@@ -233,7 +234,7 @@ def test_a_tool_exception_tells_the_model(handle, said, verbose):
 
 
 PIXEL = base64.b64encode(b"\x89PNG").decode()
-IMAGE = {"type": "image", "media_type": "image/png", "data": b"\x89PNG"}
+IMAGE = Image(data=b"\x89PNG", name="image/png")
 PAGE = Document("Tea is hot.", metadata={"source": "tea.pdf", "page": 0, "page_label": "1"})
 
 
@@ -245,7 +246,7 @@ PAGE = Document("Tea is hot.", metadata={"source": "tea.pdf", "page": 0, "page_l
         ([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "a\n\nb"),
         ([{"type": "text", "text": "a"}, {"type": "image", "base64": PIXEL, "mime_type": "image/png"}], ["a", IMAGE]),
         ([{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}],
-         [{**IMAGE, "type": "image_url"}]),
+         [IMAGE]),
         ([{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}], [IMAGE]),
         ([{"type": "image", "url": "https://x/y.png"}], [{"type": "image", "media_type": "", "url": "https://x/y.png"}]),
         ([PAGE], [Passage(text="Tea is hot.", origin="tea.pdf", page=1)]),

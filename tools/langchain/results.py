@@ -15,6 +15,8 @@ from langgraph.types import Command
 
 from ...policies.errors import ToolError
 from ..call import Passage
+from ..media.parts import File
+from ..media.results import file_of
 
 _PLAIN = (str, int, float, bool, type(None), bytes)
 
@@ -27,7 +29,7 @@ def read(value: Any, tool: str, *, pair: bool = False) -> Any:
     | text or data | as it is |
     | documents | passages, each with its source |
     | content blocks that are texts | one text |
-    | content blocks with images or files | a list of texts and files, each with its media type and its bytes or URL |
+    | content blocks with images or files | a list of texts, `Image`s and other parts; a URL stays one |
     | a content and an artifact | the content |
     | a `ToolMessage`, or a `Command` that does no more than to add one | its content |
 
@@ -121,7 +123,7 @@ def _part(block: str | Mapping[str, Any]) -> Any:
     return _file(block) if block["type"] in ("image", "image_url", "file", "document") else dict(block)
 
 
-def _file(block: Mapping[str, Any]) -> dict[str, Any]:
+def _file(block: Mapping[str, Any]) -> File | dict[str, Any]:
     """An image or a file: its bytes where it holds them, so that nobody is shown them as text."""
     source = block.get("source")
     held: Mapping[str, Any] = source if isinstance(source, Mapping) else block
@@ -132,10 +134,10 @@ def _file(block: Mapping[str, Any]) -> dict[str, Any]:
     if url.startswith("data:"):
         head, _, data = url.partition(",")
         kind, url = head.removeprefix("data:").partition(";")[0], ""
-    file: dict[str, Any] = {"type": block["type"], "media_type": kind}
     if url:
-        return {**file, "url": url}
-    return {**file, "data": _decoded(data)} if isinstance(data, str) else dict(block)
+        return {"type": block["type"], "media_type": kind, "url": url}
+    named = kind or ("image" if block["type"].startswith("image") else "")
+    return file_of(named, _decoded(data)) if isinstance(data, str) else dict(block)
 
 
 def _decoded(data: str) -> bytes:
