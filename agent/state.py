@@ -23,6 +23,7 @@ class Suspended(TypedDict):
         spent: what had been spent, as `Spend.to_dict` writes it.
         found: the evidence so far, with how each call ended.
         gave: the ids of what each call gave, as in `Run.gave`.
+        origins: where untrusted content that the model had been shown came from, as in `Seen.origins`.
         warnings: what the user is to be told of it.
         model: the name of the model that was asked last.
         handed_over: the stop reason, and in words, where the embedded model has taken over.
@@ -41,6 +42,7 @@ class Suspended(TypedDict):
     spent: dict[str, Any]
     found: list[dict[str, Any]]
     gave: dict[str, dict[str, str]]
+    origins: dict[str, str]
     warnings: list[str]
     model: str
     handed_over: list[str] | None

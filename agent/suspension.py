@@ -12,14 +12,17 @@ from pydantic_core import to_jsonable_python
 from ..policies.budget import Budget, Spend
 from ..policies.outcome import Cancelled, Failed, Ok, Outcome, Skipped, TimedOut, Verdict
 from ..tools.call import Evidence, Passage, PendingCall
+from ..tools.media.parts import Attachment, Audio, Document, Image, Video
 from ..tools.media.results import media_in
-from .attachments import ATTACHMENT, Attachments
+from .attachments import ATTACHMENT, Attached, Attachments
 from .models.base import CallMessage
 from .models.rules import Rules
 from .run import Ending, Run
 from .state import State, Suspended
 
 _OUTCOMES: dict[str, type[Outcome]] = {kind.name: kind for kind in (Ok, Failed, TimedOut, Cancelled, Skipped)}
+
+_FILES: dict[str, type[Attachment]] = {kind.kind: kind for kind in (Image, Document, Audio, Video)}
 
 
 def suspended(run: Run, waiting: Sequence[PendingCall], began: float) -> Suspended:
@@ -36,6 +39,7 @@ def suspended(run: Run, waiting: Sequence[PendingCall], began: float) -> Suspend
         spent=run.ledger.spend(began - run.started).to_dict(),
         found=[{**item.to_dict(), "ended": _ended(item.outcome)} for item in run.evidence],
         gave={call: dict(gave) for call, gave in run.gave.items()},
+        origins=dict(run.seen.origins),
         warnings=list(run.warnings),
         model=run.model.name,
         handed_over=None if handed is None else [handed.stop_reason, handed.reason],
@@ -86,6 +90,20 @@ def restore(run: Run, kept: Suspended, state: State) -> None:
     now = set(_gave(run, state["messages"][-1].get("calls", [])))
     # What the turn that waits has found is shown to the model when it is asked next, and not before.
     run.seen.show(item for item in run.evidence if item.id not in now)
+    run.seen.origins |= kept["origins"]
+    _take_files(run, state)
+
+
+def _take_files(run: Run, state: State) -> None:
+    """The files of the conversation: of what was read there is the text, and the bytes are gone with their run."""
+    refs = {ref["key"]: ref for message in state["messages"] for ref in message.get("parts", ())}
+    if not refs:
+        return
+    run.media = Attachments()
+    for item in run.evidence:
+        if item.tool == ATTACHMENT and (ref := refs.get(item.id)) is not None and ref["kind"] in _FILES:
+            part = _FILES[ref["kind"]](data=b"", name=ref["name"], trusted=item.trusted)
+            run.media.items[item.id] = Attached(key=item.id, part=part, passages=item.passages, ready=True)
 
 
 def _recall(run: Run, state: State) -> None:

@@ -11,7 +11,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from typer.testing import CliRunner
 
-from shotclock import Agent, Budget, Passage, Policy, Result, local_tracing, tool
+from shotclock import Agent, Budget, Document, Passage, Policy, Result, local_tracing, tool
 from shotclock.agent.lab.replay import replay
 from shotclock.agent.threads import UNKNOWN
 from shotclock.agent.trace.cli import app
@@ -352,6 +352,18 @@ def test_a_denied_call_is_not_asked_about_again():
     assert result.status == "partial"
     assert choices(result) == ["resume", "deny", "refuse"]
     assert office.done == []
+
+
+def test_the_text_of_a_file_is_kept_and_by_whose_word_it_is():
+    """A run that goes on shows its model what was read of a file, and is as careful of it as before."""
+    office = Office(ask(MAIL), ask(("book", {"room": "12"})))
+    query = ["What is the code? Tell Ann.", Document(data=b"The code is 4711.", name="note.txt")]
+    waiting = office.clock.run(office.agent.run(query, budget=Budget(latency=10)))
+    assert "untrusted content" in waiting.pending[0].reason
+    result = office.resume(waiting.thread_id, True)
+    assert "The code is 4711." in office.model.requests[1].messages[1]["content"]
+    assert office.done == ["mail ann"]
+    assert result.evidence[-1].outcome.limit == "trust"
 
 
 def test_state_is_plain_json():
