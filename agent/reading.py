@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -112,8 +112,8 @@ class Reading:
         text = await in_thread(partial(_plain, raw, self.sized.media_type), self.left())
         if len(text) <= self.policy.characters:
             return Read(passages=(Passage(text=text, origin=self.origin),) if text.strip() else ())
-        parts = pieces(text)
-        kept = best(parts, self.question, most=len(parts), characters=self.policy.characters)
+        parts = await in_thread(partial(pieces, text), self.left())
+        kept = await self._best(parts, len(parts))
         passages = tuple(Passage(text=parts[place], origin=self.origin) for place in kept)
         shown = sum(len(each.text) for each in passages)
         return Read(passages=passages, said=f"{shown:,} of its {len(text):,} characters are shown (media.characters)")
@@ -145,12 +145,17 @@ class Reading:
         texts, all_read = await self._in_process(decode.texts, seconds=self._time, most=MOST_READ)
         if sum(map(len, texts)) < LEGIBLE * max(1, len(texts)):
             return Read()
-        kept = best(texts, self.question, most=self.policy.pages, characters=self.policy.characters)
+        kept = await self._best(texts, self.policy.pages)
         passages = tuple(Passage(text=texts[at], origin=self.origin, page=at + 1) for at in kept if texts[at].strip())
         if all_read and len(kept) == len(texts):
             return Read(passages=passages)
         within = "" if all_read else f"; {len(texts)} were read in time"
         return Read(passages=passages, said=f"{len(kept)} of its {self.sized.pages} pages are shown{within}")
+
+    async def _best(self, pages: Sequence[str], most: int) -> list[int]:
+        """The places of the pages that are shown; in a thread, as a long document has millions of words."""
+        chosen = partial(best, pages, self.question, most=most, characters=self.policy.characters)
+        return await in_thread(chosen, self.left())
 
     async def _file(self) -> MediaPiece:
         return MediaPiece(kind="document", media_type=self.sized.media_type, data=await self._bytes(), name=self.name,

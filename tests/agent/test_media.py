@@ -285,3 +285,31 @@ def test_sync_runs_and_streams_take_parts():
     model = Seeing(["A cat."])
     assert Agent(model).run_sync(["What?", Image(data=png(4, 4))]).answer == "A cat."
     assert shown(model)
+
+
+async def test_a_run_that_waited_for_a_person_is_told_that_its_files_are_gone():
+    """A run that is resumed goes on without the bytes, which were never kept, and its model is told."""
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    @tool(approval=True)
+    def send(text: str) -> str:
+        """Send a text."""
+        return "sent"
+
+    model = Seeing([ask(("send", {"text": "hello"})), "Sent."])
+    agent = Agent(model, tools=[send], checkpointer=InMemorySaver())
+    parts = ["Send it.", Image(data=png(200, 200), name="cat.png", trusted=True)]
+    assert (await agent.run(parts, thread_id="t")).status == "suspended"
+    state = (await agent.graph.aget_state({"configurable": {"thread_id": "t"}})).values
+    assert len(json.dumps(state, default=str)) < 4_000
+    result = await agent.resume("t", True)
+    assert result.answered
+    assert any("not at hand any more" in m["content"] for m in model.requests[-1].messages)
+
+
+async def test_a_stream_takes_parts():
+    """`stream` takes what `run` takes, and says at once what is wrong with it."""
+    events = [event async for event in Agent(Seeing(["A cat."])).stream(["What?", Image(data=png(4, 4))])]
+    assert events[-1].answer == "A cat."
+    with pytest.raises(InvalidQuery):
+        Agent(Seeing(["A cat."])).stream(["What?", 3])

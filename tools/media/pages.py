@@ -16,11 +16,13 @@ _WORD = re.compile(r"\w{3,}")
 def pieces(text: str, size: int = PIECE) -> list[str]:
     """A text in pieces of about `size` characters, ended at the end of a line where there is one."""
     found: list[str] = []
-    while text:
-        end = text.rfind("\n", size // 2, size) + 1 if len(text) > size else len(text)
-        end = end or size
-        found.append(text[:end])
-        text = text[end:]
+    start = 0
+    while start < len(text):
+        end = min(start + size, len(text))
+        if end < len(text):
+            end = text.rfind("\n", start + size // 2, end) + 1 or end
+        found.append(text[start:end])
+        start = end
     return found
 
 
