@@ -76,7 +76,8 @@ class Writer(Spoken):
             yield CallReady(Call(id="look", tool="look_up", arguments={}))
             yield Finish(reason="tool_calls")
             return
-        again = "refused" in request.messages[-1].get("content", "")
+        asked = (each.get("content", "") for each in request.messages if each["role"] == "user")
+        again = any("refused" in text for text in asked)
         await self.wait(f"answer {again}", ANSWER)
         yield TextDelta(ANSWERS[self.luck.draw(f"answer {again}").random() < RIGHT][again])
         yield Finish()
