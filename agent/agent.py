@@ -15,11 +15,10 @@ from opentelemetry.trace import TracerProvider
 
 from ..policies.budget import Budget, seconds
 from ..policies.deadline import Deadline
-from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ToolError, UsageError
+from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, UsageError
 from ..policies.settings import Policy
 from ..tools.isolation import warm
 from ..tools.loops import LOOPS
-from ..tools.media.parts import Attachment, Part
 from ..tools.memory import Memory
 from ..tools.processes import refuse_unguarded
 from ..tools.reference import MAIN
@@ -27,13 +26,14 @@ from ..tools.scope import ENCLOSING
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from . import timing
-from .attachments import Attachments, counts, question_of, read_parts
+from .attachments import Attachments, counts
 from .events import Event
 from .ladder import Ladder
 from .models.base import Model
 from .models.resolve import resolve_all
 from .output import output_of
 from .prompts import BASE
+from .query import Query, read_query
 from .replies import Replies
 from .result import Result
 from .run import Run
@@ -53,9 +53,6 @@ if TYPE_CHECKING:
     from .graph import Graph
     from .node import Node
     from .resumption import Carried, Resumption
-
-Query = str | Sequence[str | Part]
-"""What a run is asked: a text, or a list of texts and files."""
 
 if not MAIN.importing:
     # Imported ahead, so that no first run waits for LangGraph, which takes the longest; a worker process that only
@@ -131,7 +128,8 @@ class Agent:
         self._graph = None if MAIN.importing else self._compiled()
         for each in self.toolbox:
             warm(each, self.policy.limits.process)
-        self._own_instructions = instructions
+        self.instructions = instructions
+        """What the product tells its model beside the question."""
         self._instructions = f"{BASE}\n\n{instructions}".strip()
         self.verifiers = verifiers_of(verify)
         self._output = output_of(output_type)
@@ -241,12 +239,10 @@ class Agent:
             tick: seconds between two budget ticks; 0 or `None` gives none. Default 0.1.
         """
         every = seconds("tick", tick)
-        asked: Query = self._read(query) if isinstance(query, str) else query
-        if not isinstance(asked, str):
-            self._read_parts(asked)
+        read_query(query, self.policy)
 
         def start(emit: Callable[[Event], None]) -> Run:
-            return self._start(asked, budget, metadata, thread_id, asyncio.get_running_loop().time, emit)
+            return self._start(query, budget, metadata, thread_id, asyncio.get_running_loop().time, emit)
 
         return streamed(start, lambda run: self._supervised(run), every or None)
 
@@ -356,21 +352,9 @@ class Agent:
             InvalidTool: the name is none that models accept, or there is no description.
         """
 
-        async def ask(question: str) -> str:
-            result = await self.run(question)
-            if result.status == "suspended":
-                calls = ", ".join(call.tool for call in result.pending)
-                raise ToolError(f"{self.name} waits for approval of {calls}, which is given outside of this question, "
-                                f"in its thread {result.thread_id}")  # fmt: skip
-            if not result.answered:
-                raise ToolError(f"{self.name} has no answer ({result.stop_reason}): {result.answer}")
-            if result.verdict.outcome == "fail":
-                raise ToolError(f"{self.name} has no answer that passed its checks: {result.verdict.reason}")
-            text = result.answer if self._output is None else self._output.write(result.answer)
-            return text if result.status == "complete" else f"{text}\n[{_reservation(result)}]"
+        from .inner import tool_of
 
-        ask.__doc__ = description or self._own_instructions
-        return _AgentTool(ask, name or self.name)
+        return tool_of(self, name or self.name, description or self.instructions, self._output)
 
     def as_node(
         self,
@@ -420,7 +404,7 @@ class Agent:
         around it keeps its state, where there is one."""
         refuse_unguarded()
         thread = self._thread(thread_id) if suspends is None else ""
-        text, files = (self._read(query), ()) if isinstance(query, str) else self._read_parts(query)
+        text, files = read_query(query, self.policy)
         if metadata is not None and not isinstance(metadata, Mapping):
             raise InvalidQuery(
                 f"metadata must map names to short values, such as {{'user': 'u-17'}}, got a {type(metadata).__name__}"
@@ -480,26 +464,6 @@ class Agent:
             run.trace.decision("media", "extend", reason, seconds=extra, files=len(files))
         return run
 
-    def _read_parts(self, query: Sequence[str | Part]) -> tuple[str, list[Attachment]]:
-        """The question as a text, and the files that belong to it."""
-        if not isinstance(query, (list, tuple)):
-            raise InvalidQuery(
-                f"query must be a text, got {type(query).__name__}; files go in a list: ['Who?', Image('a.png')]"
-            )
-        texts, files = read_parts(query, self.policy.media.files)
-        return self._read(question_of(texts, files)), files
-
-    def _read(self, query: str) -> str:
-        most = self.policy.limits.query
-        if not query.strip():
-            raise InvalidQuery("query is empty; ask something")
-        if len(query) > most:
-            raise InvalidQuery(
-                f"query has {len(query):,} characters and limits.query={most:,}; shorten it or raise the limit"
-            )
-        # A lone surrogate, as a shell makes of bytes that are no UTF-8, fits into no request, trace or terminal.
-        return query.encode("utf-8", "replace").decode("utf-8")
-
     def _thread(self, thread_id: str | None) -> str:
         """The thread of a run, which has one of its own where none is named; empty without a checkpointer."""
         if self._checkpointer is not None:
@@ -519,20 +483,6 @@ class Agent:
     def _recursion(self) -> RunnableConfig:
         # A turn with calls that wait takes two steps more: to wait, and to make them.
         return {"recursion_limit": 5 * self.policy.limits.turns + 10}
-
-
-class _AgentTool(Tool):
-    """An agent as a tool: its own policy judges what it may change, and it knows what its caller's model was shown."""
-
-    judges_inside = True
-
-
-def _reservation(result: Result) -> str:
-    """Why an answer is not all that was asked for, in words that hold no fact it could be taken to rest on."""
-    early = result.stop_reason not in ("answered", "enough")
-    why = f"the reasoning ended early by {result.stop_reason}" if early else "a part of it could not be found out"
-    made = ", and it was put together without the model" if result.status == "fallback" else ""
-    return f"{result.status} answer: {why}{made}"
 
 
 def _is(kind: type, name: str, value: Any, error: type[Exception]) -> Any:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from ..policies.budget import Budget
     from ..policies.settings import Policy
     from ..tools.tool import Tool
-    from .agent import Query
     from .live import Lines, Live
+    from .query import Query
     from .result import Result
 
 app = typer.Typer(

@@ -18,6 +18,7 @@ from ..policies.errors import InvalidBudget, InvalidQuery, InvalidThread
 from ..tools.loops import LOOPS
 from ..tools.scope import ENCLOSING
 from .events import Event
+from .query import read_text
 from .replies import Replies, read_replies
 from .result import Result
 from .run import Run
@@ -114,7 +115,7 @@ class Resumption:
         graph = self.agent.graph
         waiting = await to_resume(graph, self._config(), self.thread_id)
         replies = read_replies(self.approve, pending_of(waiting.kept), self.agent.toolbox)
-        self.agent._read(waiting.kept["query"])
+        read_text(waiting.kept["query"], self.agent.policy)
         self._refuse_too_late(waiting.kept["left"])
         await self.agent.claims.take(graph, waiting, self.thread_id)
         return waiting, Command(resume={waiting.interrupt: replies})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..policies.markup import Disarming
 from ..policies.outcome import Ok, Verdict
 from ..tools.call import Evidence
-from ..tools.media.parts import Attachment
+from ..tools.media.results import media_in
 from ..tools.progress import Far, Said
 from .events import (
     AudioChunk,
@@ -38,9 +38,6 @@ _QUICK = 8_000
 
 _UNCHECKED = Verdict.unsure("grounding", "it was put together from what was found so far, and is not checked")
 """What is said of such an answer."""
-
-_FILES = 16
-"""Items of a list that is a result which are told of as files."""
 
 _log = logging.getLogger(__name__)
 
@@ -161,7 +158,7 @@ class Voice:
     def finished(self, evidence: Evidence) -> None:
         """A call has ended: what it gave, the files in it, and what its checks say."""
         self.say(CallFinished(evidence=evidence, at=self._elapsed()))
-        for part in _files_in(evidence.value):
+        for part in media_in(evidence.value):
             self.say(MediaReady(call=evidence.id, tool=evidence.tool, part=part, at=self._elapsed()))
         self.result(evidence)
 
@@ -177,12 +174,6 @@ class Voice:
         elif self._loop is not None:
             with contextlib.suppress(RuntimeError):  # its loop has been closed, and nobody listens any more
                 self._loop.call_soon_threadsafe(self.say, event)
-
-
-def _files_in(value: object) -> list[Attachment]:
-    """The files that a result is or, where it is a list, holds, the first `_FILES` of them."""
-    items = value[:_FILES] if type(value) in (list, tuple) else [value]  # type: ignore[index]
-    return [item for item in items if isinstance(item, Attachment)]
 
 
 def _nobody(event: Event) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from .base import Message, ToolSpec
+from .base import MediaPiece, Message, ModelRequest, ToolSpec
+from .wire import sliced
 
 _ENDS = {
     "stop": "stop", "end_turn": "stop", "stop_sequence": "stop", "eos": "stop", "complete": "stop",
@@ -17,11 +18,45 @@ _ENDS = {
     "incomplete": "length",
 }  # fmt: skip
 """How providers say that the answer has ended, in lower case, and what it is called here."""
+_BLOCKS = {"image": "image", "audio": "audio", "document": "file"}
 _END_KEYS = ("finish_reason", "stop_reason", "stopReason", "done_reason")
 
 
-def as_langchain(message: Message) -> BaseMessage:
-    """A message of the conversation as LangChain has it."""
+Blocks = dict[str, list[dict[str, Any]]]
+"""The files of a request by their keys, each as content blocks."""
+
+
+async def blocks_of(request: ModelRequest) -> Blocks:
+    """The files of a request as LangChain's content blocks, each behind its name."""
+    return {key: [block for piece in pieces for block in await _blocks(piece)] for key, pieces in request.media.items()}
+
+
+async def _blocks(piece: MediaPiece) -> list[dict[str, Any]]:
+    data = b"".join([text async for text in sliced(piece)]).decode("ascii")
+    block = {"type": _BLOCKS[piece.kind], "base64": data, "mime_type": piece.media_type}
+    if piece.kind == "document":
+        block["filename"] = piece.name
+    return [{"type": "text", "text": f"[{piece.name}]"}, block]
+
+
+def conversation(request: ModelRequest, files: Blocks) -> list[BaseMessage]:
+    """The messages of a request. The files of results come in a message of the user's behind those of their turn, as
+    many endpoints take no files elsewhere."""
+    written: list[BaseMessage] = []
+    held: list[dict[str, Any]] = []
+    for message in request.messages or ({"role": "user", "content": request.query},):
+        if held and message.get("role") != "tool":
+            written.append(HumanMessage(held))  # type: ignore[arg-type]  # a list of one of its kinds
+            held = []
+        own = [block for ref in message.get("parts", ()) for block in files.get(ref["key"], ())]
+        written.append(as_langchain(message, () if message.get("role") == "tool" else own))
+        if own and message.get("role") == "tool":
+            held += [{"type": "text", "text": f"[what {message.get('tool', 'a tool')} returned]"}, *own]
+    return [*written, HumanMessage(held)] if held else written  # type: ignore[arg-type]  # likewise
+
+
+def as_langchain(message: Message, files: Sequence[dict[str, Any]] = ()) -> BaseMessage:
+    """A message of the conversation as LangChain has it; `files` are those of a user's, as content blocks."""
     role, content = message.get("role", "user"), message.get("content", "")
     if role == "system":
         return SystemMessage(content)
@@ -30,7 +65,7 @@ def as_langchain(message: Message) -> BaseMessage:
         return AIMessage(content, tool_calls=calls)
     if role == "tool":
         return ToolMessage(content, tool_call_id=message.get("call_id", ""), name=message.get("tool") or None)
-    return HumanMessage(content)
+    return HumanMessage([{"type": "text", "text": content}, *files] if files else content)
 
 
 def as_tool(spec: ToolSpec) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from ...policies.errors import MissingExtra, UnknownModel
 from . import prices
 from .base import Model, ModelEvent, ModelRequest, Pace, Price, TextDelta, ToolSpec
 from .chat_errors import error_of
-from .chat_messages import Reader, as_langchain, as_tool
+from .chat_messages import Reader, as_tool, blocks_of, conversation
 from .completion import Completion
 from .effort import EFFORTS, thinks
 from .forms import response_format
+from .modalities import by_name, kinds_of
 from .resolve import is_chat_model
 from .threaded import POOL, in_thread
 
@@ -41,6 +42,8 @@ _SYSTEMS = {
     "amazon_bedrock": "aws.bedrock", "mistral": "mistral_ai",
 }  # fmt: skip
 """LangChain's names of providers, where `gen_ai.provider.name` has another."""
+_INPUTS = {"image": "image_inputs", "document": "pdf_inputs", "audio": "audio_inputs"}
+"""How a chat model's profile calls the kinds of files that it takes."""
 _HOMES = {
     "openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com", "groq": "https://api.groq.com",
     "google_genai": "https://generativelanguage.googleapis.com", "mistral": "https://api.mistral.ai",
@@ -68,6 +71,8 @@ class ChatModel:
         efforts: the values of `reasoning_effort` that a run may ask for where time is short (`[routing] effort`).
             Default: `low`, `medium` and `high` of OpenAI's models that are known to take it, where the chat model has
             that field and leaves it open; none elsewhere.
+        modalities: the kinds of files that the model takes: `image`, `document` (PDF) and `audio`. Default: what the
+            chat model's `profile` says, else what a model of that name is known to take.
 
     Raises:
         UnknownModel: `chat` is no chat model.
@@ -82,6 +87,7 @@ class ChatModel:
         pace: Pace = Pace(),  # noqa: B008 (a frozen value)
         structured: bool | None = None,
         efforts: Collection[str] | None = None,
+        modalities: Collection[str] | None = None,
     ) -> None:
         if not is_chat_model(chat):
             raise UnknownModel(f"chat must be a LangChain chat model, got a value of type {type(chat).__name__}")
@@ -101,6 +107,7 @@ class ChatModel:
         open_ = "reasoning_effort" in fields and getattr(self._chat, "reasoning_effort", None) is None
         known = open_ and provider in ("openai", "azure") and thinks(said)
         self._efforts = frozenset(efforts if efforts is not None else EFFORTS if known else ())
+        self.modalities = _modalities(self._chat, said) if modalities is None else kinds_of(modalities)
         self._is_async = _has_async_side(self._chat)
         self._idle: list[BaseChatModel] = []
         self._binds = True
@@ -148,7 +155,7 @@ class ChatModel:
             self._idle.append(chat)
 
     async def _chunks(self, chat: BaseChatModel, request: ModelRequest) -> AsyncGenerator[Any, None]:
-        messages = [as_langchain(m) for m in request.messages or ({"role": "user", "content": request.query},)]
+        messages = conversation(request, await blocks_of(request) if request.media else {})
         tools = request.tools if request.purpose == "reason" else ()
         runnable, arguments = self._bound(chat, tools), dict(self._arguments)
         if request.form is not None and self._asks_for_form(bool(tools)):
@@ -297,3 +304,10 @@ def _overrides(chat: BaseChatModel, method: str) -> bool:
 def _count(limit: object) -> int:
     """A limit that a chat model has of its own; some write -1 for none."""
     return limit if isinstance(limit, int) and limit > 0 else sys.maxsize
+
+
+def _modalities(chat: BaseChatModel, name: str) -> frozenset[str]:
+    """The kinds of files that it takes by its profile, or by the name of its model where that says nothing."""
+    profile = getattr(chat, "profile", None) or {}
+    told = {kind for kind, key in _INPUTS.items() if profile.get(key)}
+    return frozenset(told) if any(key in profile for key in _INPUTS.values()) else by_name(name)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+from ...policies.errors import UsageError
 from ...policies.media_tokens import family_of
 from .base import MediaPiece, Model
 from .effort import usual
@@ -41,6 +42,17 @@ host's. Claude's compatible endpoint takes images and no files."""
 def by_name(model: str) -> frozenset[str]:
     """The kinds that a model of this name is known to take; none where it is not known."""
     return next((kinds for pattern, kinds in _BY_NAME if pattern.match(model)), TEXT_ONLY)
+
+
+def kinds_of(modalities: Collection[str]) -> frozenset[str]:
+    """The kinds of files that somebody says a model takes.
+
+    Raises:
+        UsageError: there are no such kinds.
+    """
+    if isinstance(modalities, str) or not set(modalities) <= {"image", "document", "audio"}:
+        raise UsageError(f"modalities must hold 'image', 'document' and 'audio' only, got {modalities!r}")
+    return frozenset(modalities)
 
 
 def modalities_of(model: Model) -> frozenset[str]:

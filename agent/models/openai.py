@@ -21,7 +21,7 @@ from .base import ModelEvent, ModelRequest, Pace, Price, ToolSpec
 from .completion import NOT_JSON, QUOTE, Completion, error_in, explanation, loaded, status_in
 from .effort import EFFORTS, thinks
 from .forms import response_format
-from .modalities import by_name
+from .modalities import by_name, kinds_of
 from .wire import Marks, Write, in_full, messages_of
 
 OFFICIAL = "https://api.openai.com/v1"
@@ -94,7 +94,7 @@ class OpenAI:
             raise UnknownModel(f"name must be a model's name such as 'gpt-5-mini', got {name!r}")
         self.name = name
         self.pace = pace
-        self.modalities = by_name(name) if modalities is None else _kinds(modalities)
+        self.modalities = by_name(name) if modalities is None else kinds_of(modalities)
         self._base_url = (base_url or os.environ.get("OPENAI_BASE_URL", "").strip() or OFFICIAL).rstrip("/")
         self._origin = _origin(self._base_url)
         self.server = http.server(self._origin)
@@ -290,12 +290,6 @@ def _extra(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     except (TypeError, ValueError) as error:
         raise UsageError(f"extra must hold JSON values: {error}") from None
     return MappingProxyType(dict(fields))
-
-
-def _kinds(modalities: Collection[str]) -> frozenset[str]:
-    if isinstance(modalities, str) or not set(modalities) <= {"image", "document", "audio"}:
-        raise UsageError(f"modalities must hold 'image', 'document' and 'audio' only, got {modalities!r}")
-    return frozenset(modalities)
 
 
 def _limit_field(origin: str) -> LimitField:

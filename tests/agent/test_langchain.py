@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import subprocess
 import sys
@@ -22,7 +23,8 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from shotclock import Agent, Budget
+from shotclock import Agent, Budget, Document, Image
+from shotclock import tool as shotclock_tool
 from shotclock.agent.models import langchain as adapter
 from shotclock.agent.models.base import (
     AnswerForm,
@@ -38,9 +40,10 @@ from shotclock.agent.models.base import (
 from shotclock.agent.models.chat_errors import error_of
 from shotclock.agent.models.langchain import ChatModel
 from shotclock.agent.models.resolve import resolve
-from shotclock.policies.errors import MissingExtra, ModelError, UnknownModel
+from shotclock.policies.errors import MissingExtra, ModelError, UnknownModel, UsageError
 from shotclock.tools.call import Call
 
+from ..tools.media.files import pdf, png
 from .openai_server import HOLD, Answer, OpenAIServer, chunk, piece, sse, usage
 
 WEATHER = ToolSpec(name="weather", description="The weather.", parameters={"type": "object", "properties": {}})
@@ -626,3 +629,41 @@ def test_nobody_pays_for_what_is_not_used() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+async def test_a_chat_model_is_handed_files_as_content_blocks():
+    """Files go out as LangChain's standard blocks: those of a question in its message, those of a result behind it; and
+    its own converter to OpenAI's form takes them."""
+
+    @shotclock_tool(read_only=True)
+    async def photo() -> Image:
+        """A photo of the shop."""
+        return Image(data=png(5, 5), name="shop.png")
+
+    calls = [AIMessageChunk("", tool_call_chunks=[tool_call_chunk(name="photo", args="{}", id="c1", index=0)])]
+    chat = Chunks(chunks=calls)
+    agent = Agent(ChatModel(chat, modalities=["image", "document"]), [photo])
+    query = ["What is it?", Image(data=png(4, 3), name="cat.png"), Document(data=pdf("A page."), name="a.pdf")]
+    await agent.run(query, budget=Budget(latency=10, model_calls=2, tool_calls=1))
+    asked = chat.asked[-1]["messages"]
+    question = next(each for each in asked if each.type == "human")
+    assert [block["type"] for block in question.content] == ["text", "text", "image", "text", "file"]
+    assert base64.b64decode(question.content[2]["base64"]) == png(4, 3)
+    assert (question.content[4]["mime_type"], question.content[4]["filename"]) == ("application/pdf", "a.pdf")
+    assert [each.type for each in asked][-2:] == ["tool", "human"]
+    assert [block["type"] for block in asked[-1].content] == ["text", "text", "image"]
+    converted = convert_to_openai_messages(question)["content"]
+    assert converted[2]["image_url"]["url"].startswith("data:image/png;base64,")
+
+
+def test_a_chat_model_takes_what_its_profile_or_its_name_says():
+    """The kinds of files that a chat model takes are those of its profile, else those that its name is known for."""
+
+    class Told(Chunks):
+        profile: Any = None
+
+    assert ChatModel(Told(chunks=[], profile={"image_inputs": True, "pdf_inputs": False})).modalities == {"image"}
+    assert ChatModel(Told(chunks=[], model_name="gpt-4o")).modalities == {"image", "document"}
+    assert ChatModel(Chunks(chunks=[], model_name="unheard-of")).modalities == set()
+    with pytest.raises(UsageError, match="got 'image'"):
+        ChatModel(Chunks(chunks=[]), modalities="image")

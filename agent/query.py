@@ -1,0 +1,46 @@
+"""What a run is asked, read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..policies.errors import InvalidQuery
+from ..policies.settings import Policy
+from ..tools.media.parts import Attachment, Part
+from .attachments import question_of, read_parts
+
+Query = str | Sequence[str | Part]
+"""What a run is asked: a text, or a list of texts and files."""
+
+
+def read_query(query: Query, policy: Policy) -> tuple[str, list[Attachment]]:
+    """The question as a text, and the files that belong to it.
+
+    Raises:
+        InvalidQuery: it is empty, too long, no text, or holds what is no part.
+    """
+    if isinstance(query, str):
+        return read_text(query, policy), []
+    if not isinstance(query, (list, tuple)):
+        raise InvalidQuery(
+            f"query must be a text, got {type(query).__name__}; files go in a list: ['Who?', Image('a.png')]"
+        )
+    texts, files = read_parts(query, policy.media.files)
+    return read_text(question_of(texts, files), policy), files
+
+
+def read_text(query: str, policy: Policy) -> str:
+    """The question as text that fits into any request, trace and terminal.
+
+    Raises:
+        InvalidQuery: it is empty or too long.
+    """
+    most = policy.limits.query
+    if not query.strip():
+        raise InvalidQuery("query is empty; ask something")
+    if len(query) > most:
+        raise InvalidQuery(
+            f"query has {len(query):,} characters and limits.query={most:,}; shorten it or raise the limit"
+        )
+    # A lone surrogate, as a shell makes of bytes that are no UTF-8, fits nowhere.
+    return query.encode("utf-8", "replace").decode("utf-8")
