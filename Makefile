@@ -8,7 +8,7 @@ QUESTION ?= What is the mean amount of the orders in the North?
 FILES ?= examples/data/orders.csv
 LATENCY ?= 2s
 
-QUICK := -m "not slow and not browser and not viewers and not servers"
+QUICK := not slow and not browser and not viewers and not servers
 
 .PHONY: ask test test-slow test-browser test-viewers test-servers lint types check dev bench peers clean
 
@@ -17,10 +17,10 @@ ask: .venv/.ask ## answer a question over real files, then show where the time w
 	@echo
 	@$(BIN)/shotclock trace show last
 
-# The promises are tested alone: what else runs at the same time would make them late.
+# The promises on the clock are tested alone: what else runs at the same time would make them late.
 test: .venv/.test ## all tests but the slow ones and those that need more than the package, on the installed package
-	$(BIN)/python -m pytest -q $(QUICK) -n 2 --dist loadfile -p no:cacheprovider --ignore tests/contract
-	$(BIN)/python -m pytest -q $(QUICK) -p no:cacheprovider tests/contract
+	$(BIN)/python -m pytest -q -m "$(QUICK) and not alone" -n 2 --dist loadfile -p no:cacheprovider
+	$(BIN)/python -m pytest -q -m "$(QUICK) and alone" -p no:cacheprovider tests/contract
 
 test-slow: .venv/.test ## the tests that take longer
 	$(BIN)/python -m pytest -q -m slow -p no:cacheprovider

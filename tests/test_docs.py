@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+import shotclock
 from shotclock import Policy
 
 ROOT = Path(__file__).parents[1]
@@ -68,7 +69,7 @@ def shell(tmp_path):
     env = {key: value for key, value in os.environ.items() if not key.startswith(("OPENAI", "OTEL", "PYTEST"))}
     env |= {
         "PATH": f"{tmp_path / 'bin'}{os.pathsep}{env['PATH']}",
-        "PYTHONPATH": os.pathsep.join([str(ROOT.parent), *filter(None, sys.path)]),
+        "PYTHONPATH": os.pathsep.join([str(Path(shotclock.__file__).parents[1]), *filter(None, sys.path)]),
         "SHOTCLOCK_TRACES": str(tmp_path / "traces.db"),
     }
 

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
+import shotclock
 from shotclock.agent.scaffold import Scaffold
 from shotclock.agent.trial import try_tool
 from shotclock.policies.errors import InvalidTool, UsageError
@@ -22,7 +23,8 @@ from shotclock.tools.checks import in_range
 from shotclock.tools.example import example_of
 from shotclock.tools.tool import tool
 
-PARENT = Path(__file__).parents[3]
+PARENT = Path(shotclock.__file__).parents[1]
+"""Where the package that is tested lies: installed, or beside this tree."""
 FLAVOURS = {"async": "stock-level", "sync": "quick_stock", "http": "remote"}
 
 
@@ -93,7 +95,7 @@ def test_a_new_tool_passes_mypy(tmp_path):
         Scaffold(name=name, flavour=flavour, folder=tmp_path).write()
     files = sorted(path.name for path in tmp_path.glob("*.py"))
     command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--ignore-missing-imports"]
-    env = os.environ | {"MYPYPATH": str(PARENT)}
+    env = os.environ | ({} if PARENT.name == "site-packages" else {"MYPYPATH": str(PARENT)})
     done = subprocess.run([*command, *files], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

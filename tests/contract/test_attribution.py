@@ -22,6 +22,8 @@ from ..agent.openai_server import OpenAIServer
 from . import test_models_on_time, test_tools_on_time
 from .attributed import Kept, check_tree, gaps
 
+pytestmark = pytest.mark.alone
+
 LATENCY = 0.5
 SHARE = 0.01
 """Of a run's time, as its caller measures it, that may belong to nothing."""

@@ -15,6 +15,8 @@ import pytest
 from shotclock import Agent, Budget
 from shotclock.testing import ScriptedModel, ask, fake_tool
 
+pytestmark = pytest.mark.alone
+
 
 async def stubborn() -> str:
     """Ignores being cancelled for a while."""

@@ -11,6 +11,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 PROGRAM = """
 import asyncio, gc, json, random, time
 from shotclock import Agent, Budget

@@ -25,6 +25,8 @@ from shotclock.tools.media.source import Source
 from ..agent.openai_server import Answer, OpenAIServer, chunk, sse, usage
 from ..tools.media.files import mp4, pdf, pdf_of, png, sparse_wav, wav, zip_bomb
 
+pytestmark = pytest.mark.alone
+
 LATENCY = 5.0
 LATEST = LATENCY + 0.05
 KINDS = ("image", "document", "audio")

@@ -17,6 +17,8 @@ from shotclock.testing import ScriptedModel, ask
 
 from ..agent.openai_server import CUT, HOLD, Answer, OpenAIServer, chunk, piece, sse, usage
 
+pytestmark = pytest.mark.alone
+
 LATENCY = 0.5
 LATEST = 0.55
 SENTENCE = "The sibling found 42 apples."

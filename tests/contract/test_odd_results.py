@@ -15,6 +15,8 @@ from shotclock.agent.models.base import CallReady, Finish, Pace, Price, TextDelt
 from shotclock.testing import ScriptedModel, ask
 from shotclock.tools.call import Call
 
+pytestmark = pytest.mark.alone
+
 LATENCY = 0.5
 LATEST = 0.55
 SENTENCE = "The sibling found 42 apples."

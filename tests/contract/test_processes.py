@@ -19,6 +19,8 @@ from shotclock.tools.processes import PROCESSES, warm
 
 from ..workers import pids, until
 
+pytestmark = pytest.mark.alone
+
 LATENCY = 0.5
 LATEST = 0.55
 """Seconds: the deadline and the 50 ms that are promised."""

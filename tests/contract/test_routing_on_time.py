@@ -17,6 +17,8 @@ from shotclock.policies.verification import Verification
 
 from ..agent.openai_server import CUT, HOLD, Answer, OpenAIServer, chunk, piece, sse, usage
 
+pytestmark = pytest.mark.alone
+
 LATENCY = 1.5
 LATEST = LATENCY + 0.05
 QUICK = Pace(start=0.05, per_token=0.0005)

@@ -11,6 +11,8 @@ import pytest
 from shotclock import Agent, Budget, tool
 from shotclock.testing import ScriptedModel, ask
 
+pytestmark = pytest.mark.alone
+
 LATENCY = 0.5
 LATEST = 0.55
 """Seconds: the deadline and the 50 ms that are promised. Runs aim at 70 ms before the deadline, which is the room for
