@@ -21,6 +21,7 @@ from shotclock import (
     Warned,
 )
 from shotclock.agent.models.base import Pace, Price, Usage
+from shotclock.agent.query import read_text
 from shotclock.policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, ModelError, UnknownModel
 from shotclock.policies.interruption import Interruption
 from shotclock.policies.limits import Limits
@@ -340,7 +341,7 @@ def test_a_lone_surrogate_in_the_question_is_replaced():
     agent = Agent(ScriptedModel(["Hello."]), [])
     result = VirtualClock().run(agent.run("Say hello \udce9", metadata={"user": "u"}))
     assert result.answer == "Hello."
-    assert agent._read("Say hello \udce9") == "Say hello ?"
+    assert read_text("Say hello \udce9", agent.policy) == "Say hello ?"
 
 
 def test_a_tool_whose_breaker_is_open_is_not_offered():
