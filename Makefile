@@ -19,7 +19,7 @@ ask: .venv/.ask ## answer a question over real files, then show where the time w
 
 # The promises on the clock are tested alone: what else runs at the same time would make them late.
 test: .venv/.test ## all tests but the slow ones and those that need more than the package, on the installed package
-	$(BIN)/python -m pytest -q -m "$(QUICK) and not alone" -n 2 --dist loadfile -p no:cacheprovider
+	$(BIN)/python -m pytest -q -m "$(QUICK) and not alone" -n 3 --dist loadfile -p no:cacheprovider
 	$(BIN)/python -m pytest -q -m "$(QUICK) and alone" -p no:cacheprovider tests/contract
 
 test-slow: .venv/.test ## the tests that take longer

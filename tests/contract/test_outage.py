@@ -1,4 +1,4 @@
-"""A dependency that fails for a minute under ten and fifty queries a second: the promises hold, and it is left alone."""
+"""A dependency that fails for a minute under ten or fifty queries a second: promises hold, and it is left alone."""
 
 from __future__ import annotations
 

@@ -138,7 +138,8 @@ def test_hedge_learns_from_losers():
     assert bench.memory.history.forecast(made).quantile(0.98) > 0.15
 
 
-def test_ten_thousand_calls_of_a_tool_that_hangs():
+@pytest.mark.parametrize("calls", [2_000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_thousands_of_calls_of_a_tool_that_hangs(calls):
     """1.3 % hangs of 100 s, p50 100 ms: hedging brings p99 to 5 % or less of that without, for at most 6 % extras."""
 
     def simulate(hedge):
@@ -155,7 +156,7 @@ def test_ten_thousand_calls_of_a_tool_that_hangs():
 
         async def main():
             seconds, results = [], 0
-            for _ in range(10_000):
+            for _ in range(calls):
                 began = asyncio.get_running_loop().time()
                 results += isinstance((await bench.call("t")).outcome, Ok)
                 seconds.append(asyncio.get_running_loop().time() - began)
@@ -165,8 +166,8 @@ def test_ten_thousand_calls_of_a_tool_that_hangs():
 
     (alone, _, _), (hedged, results, attempts) = simulate(False), simulate(None)
     assert hedged <= 0.05 * alone
-    assert attempts <= 1.06 * 10_000
-    assert results >= 9_990
+    assert attempts <= 1.06 * calls
+    assert results >= 0.999 * calls
 
 
 def test_retry_with_a_bucket_that_is_empty():
