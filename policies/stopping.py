@@ -58,7 +58,7 @@ class TurnSituation:
         next_turn: seconds another turn is expected to take.
         passed: results so far that passed their checks.
         repeated: whether every call of this turn repeated an earlier one.
-        cut: whether the soft deadline interrupted the turn.
+        cut: whether the deadline interrupted the turn.
         exhausted: the limit that refused calls of this turn and will refuse every further one; `None` where none does.
         elapsed: seconds since the run began.
         tool_calls: attempts of tools so far.
@@ -133,7 +133,7 @@ class Stopping:
 
     | # | rule                                                        | `stop_reason`             |
     |---|-------------------------------------------------------------|---------------------------|
-    | 1 | the soft deadline interrupted the turn                      | `deadline`                |
+    | 1 | the deadline interrupted the turn                           | `deadline`                |
     | 2 | a limit refused calls and will refuse every further one     | the limit                 |
     | 3 | `enough` results passed their checks                        | `enough`                  |
     | 4 | `agree` sources passed their checks and say the same        | `enough`                  |
@@ -222,7 +222,7 @@ class Stopping:
     def _ended(self, s: TurnSituation) -> Stop | None:
         """What has ended the turns already."""
         if s.cut:
-            return Stop(stop_reason="deadline", reason="the soft deadline interrupted the turn")
+            return Stop(stop_reason="deadline", reason="the deadline interrupted the turn")
         if s.exhausted is not None:
             return Stop(stop_reason=s.exhausted, reason=f"{s.exhausted} is used up and calls were refused")
         return None
