@@ -32,10 +32,11 @@ command that opens with that verb.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date
 from itertools import count
 
+from ...policies.asked import speaks_of
 from ...tools.call import Call
 from .base import CallReady, Finish, ModelEvent, ModelRequest, Pace, Price, TextDelta, Usage
 from .compose import DEFAULT_LIMIT, compose
@@ -98,9 +99,17 @@ def _answer(request: ModelRequest, plan: Plan) -> tuple[str, bool]:
     if request.max_tokens is not None:
         limit = max(1, min(limit, request.max_tokens * _CHARACTERS_PER_TOKEN))
     composed = compose(request.query, request.evidence, limit=limit)
-    left = [] if composed.unanswered else [_part(clause, plan) for clause in plan.unserved]
+    left = [] if composed.unanswered else [_part(clause, plan) for clause in _open(request, plan, composed.text)]
     text = " ".join([composed.text, *left])
     return (text if len(text) <= limit else composed.text), composed.unanswered
+
+
+def _open(request: ModelRequest, plan: Plan, text: str) -> Sequence[str]:
+    """The parts that no call serves; where something was found without one, as an attached file is, those of which the
+    answer does not speak either."""
+    if all(item.attempts for item in request.evidence if item.usable):
+        return plan.unserved
+    return [clause for clause in plan.unserved if not speaks_of(clause, text)]
 
 
 def _cannot(request: ModelRequest, plan: Plan) -> str:

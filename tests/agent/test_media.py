@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shotclock import Agent, Audio, Budget, Document, Image, Policy, Text, Video, tool
+from shotclock import Agent, Audio, Budget, Document, Image, Policy, Text, Video, builtin_tools, tool
 from shotclock.agent.lab.replay import replay
 from shotclock.policies.errors import InvalidQuery
 from shotclock.policies.media import Media
@@ -73,6 +73,19 @@ async def test_a_model_that_reads_only_text_is_given_the_text():
     assert result.verified
     assert [item.tool for item in result.evidence] == ["attachment"]
     assert result.evidence[0].passages[0].page == 1
+
+
+async def test_the_embedded_model_says_of_no_part_that_a_file_answers_that_it_is_open():
+    """With tools beside, none of which fits, what a file answers is not said to be unanswered; another part is."""
+    page = pdf("The total of invoice 7 is 12 euros, taxes included.")
+    agent = Agent("rules", builtin_tools())
+    alone = await agent.run(["What is the total of invoice 7?", Document(data=page)], budget=Budget(latency=8))
+    assert "12 euros" in alone.answer
+    assert "could not answer" not in alone.answer
+    both = await agent.run(
+        ["What is the total of invoice 7? Who won the chess tournament?", Document(data=page)], budget=Budget(latency=8)
+    )
+    assert "could not answer this part: “Who won the chess tournament" in both.answer
 
 
 async def test_the_embedded_model_answers_from_a_document():
