@@ -46,7 +46,7 @@ _SMALL = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Body:
+class Body:
     """What was received: the final URL, the media type, the charset the server named, and the decoded bytes."""
 
     url: str
@@ -88,8 +88,8 @@ class WebFetcher:
         """Fetch a web page and return its text in passages with the address they came from."""
         # In a thread where the loop would stand still: the imports take about 0.15 s once, a page of 2 MB up to 0.5 s.
         if not _certificates.cache_info().currsize:
-            await asyncio.to_thread(_load)
-        body = await self._fetched(_judged(url))
+            await asyncio.to_thread(load_guard)
+        body = await self._fetched(judged(url))
         texts = _texts(body) if len(body.content) < _SMALL else await asyncio.to_thread(_texts, body)
         if not texts:
             raise ToolError(f"{body.url} has no readable text; it may need a browser")
@@ -97,7 +97,7 @@ class WebFetcher:
             texts = [*texts, *await asyncio.to_thread(_links, body)]
         return [Passage(text=text, origin=body.url) for text in texts]
 
-    async def _fetched(self, url: httpx.URL) -> _Body:
+    async def _fetched(self, url: httpx.URL) -> Body:
         import httpx
 
         try:
@@ -109,7 +109,7 @@ class WebFetcher:
             # Only the class: the text of these may quote what the server sent.
             raise ToolError(f"{_place(url)} could not be read ({type(error).__name__}); try another address") from None
 
-    async def _followed(self, client: httpx.AsyncClient, url: httpx.URL) -> _Body:
+    async def _followed(self, client: httpx.AsyncClient, url: httpx.URL) -> Body:
         for _ in range(MAX_REDIRECTS + 1):
             await self._refuse_private(url)
             async with client.stream("GET", url) as response:
@@ -118,7 +118,7 @@ class WebFetcher:
                 url = _redirected(url, response.headers["location"])
         raise ToolError(f"more than {MAX_REDIRECTS} redirects, the last to {_place(url)}; ask for the final address")
 
-    async def _received(self, response: httpx.Response, url: httpx.URL) -> _Body:
+    async def _received(self, response: httpx.Response, url: httpx.URL) -> Body:
         if response.status_code >= 400:
             raise ToolError(f"{url} answered with status {_status(response.status_code)}")
         media = _media(response)
@@ -127,7 +127,7 @@ class WebFetcher:
         content = await self._content(response, url)
         if b"\0" in content[:1024] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise ToolError(f"{url} is binary data, not text; only pages, plain text, JSON and XML can be read")
-        return _Body(url=str(url), media=media or _sniffed(content), charset=response.charset_encoding, content=content)
+        return Body(url=str(url), media=media or _sniffed(content), charset=response.charset_encoding, content=content)
 
     async def _content(self, response: httpx.Response, url: httpx.URL) -> bytes:
         too_large = ToolError(f"{url} is larger than {self._max_bytes:,} bytes, the most that is read")
@@ -199,7 +199,12 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 _WRAPPED = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
 
 
-def _load() -> None:
+def load_guard() -> None:
+    """Import what guards requests, which takes too long for the loop.
+
+    Raises:
+        MissingExtra: the extra `web` is not installed.
+    """
     try:
         import httpx_secure
     except ImportError:
@@ -215,8 +220,12 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def _judged(url: str) -> httpx.URL:
-    """The URL where it may be asked for at all, without its fragment."""
+def judged(url: str) -> httpx.URL:
+    """The URL where it may be asked for at all, without its fragment.
+
+    Raises:
+        ToolError: it may not.
+    """
     import httpx
 
     text = url.strip()
@@ -239,7 +248,7 @@ def _redirected(url: httpx.URL, location: str) -> httpx.URL:
     import httpx
 
     try:
-        return _judged(str(url.join(location)))
+        return judged(str(url.join(location)))
     except httpx.InvalidURL:
         raise ToolError(f"{_place(url)} redirects to something that is not a URL") from None
 
@@ -289,12 +298,12 @@ def _expander(response: httpx.Response, url: httpx.URL) -> Callable[[bytes, int]
     return expand
 
 
-def _texts(body: _Body) -> list[str]:
+def _texts(body: Body) -> list[str]:
     text = decoded(body.content, body.charset)
     return passages(html_paragraphs(text) if body.is_page else plain_paragraphs(text))
 
 
-def _links(body: _Body) -> list[str]:
+def _links(body: Body) -> list[str]:
     """What the page links to, as passages; none where it is no page or links to nothing."""
     found = html_links(decoded(body.content, body.charset), body.url) if body.is_page else []
     return passages([f"Links: {words}: {address}" for words, address in found])

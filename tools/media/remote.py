@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ...policies.errors import ToolError
-from ..builtin.web import WebFetcher, _Body, _judged, _load
+from ..builtin.web import Body, WebFetcher, judged, load_guard
 
 if TYPE_CHECKING:
     import httpx
@@ -22,11 +22,11 @@ class FileFetcher(WebFetcher):
             ToolError: the address is none of the public web, or what it gives cannot be had or is too large.
             MissingExtra: the extra `web` is not installed.
         """
-        await asyncio.to_thread(_load)
-        return (await self._fetched(_judged(url))).content
+        await asyncio.to_thread(load_guard)
+        return (await self._fetched(judged(url))).content
 
-    async def _received(self, response: httpx.Response, url: httpx.URL) -> _Body:
+    async def _received(self, response: httpx.Response, url: httpx.URL) -> Body:
         if response.status_code >= 400:
             raise ToolError(f"{url} answered with status {response.status_code}")
         content = await self._content(response, url)
-        return _Body(url=str(url), media="", charset=None, content=content)
+        return Body(url=str(url), media="", charset=None, content=content)
