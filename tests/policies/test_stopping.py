@@ -212,7 +212,7 @@ EVERYTHING = {
     "overpriced": {"gains": -1},
 }
 ORDER = [
-    ("cut", "deadline", "the soft deadline"),
+    ("cut", "deadline", "the deadline"),
     ("exhausted", "tool_calls", "used up"),
     ("enough", "enough", "enough=2"),
     ("agree", "enough", "agree=2"),
