@@ -232,7 +232,8 @@ def checked(
     """The answer with the verdict of its check against the evidence, as the type that answers have; `by` names the
     model that wrote it, `refused` says what was said against another. Of a composed one `stated` is checked: the rest
     is the run's own word on calls that gave nothing."""
-    text, stated = run.cleaned(text), run.cleaned(stated or text)
+    clean = run.cleaned(text)
+    text, stated = clean, (stated or text) if clean == text else clean
     if run.output is not None and not composed:
         return of_type(run, run.output, text, by)
     span = run.trace.verify("answer", verifier="grounding", node="answer")

@@ -209,7 +209,7 @@ def _note(run: Run, task: asyncio.Task[Any], watch: Watch | None) -> None:
         return
     if (blocked := watch.since(run.started)) is not None:
         _accuse(run, blocked)
-    elif (lag := watch.lag()) > PATIENCE:
+    elif (lag := watch.lag(run.started)) > PATIENCE:
         reason = f"the event loop came {lag:.2f} s late to what was due: it has more to do than its core can"
         run.trace.decision("watchdog", "late", reason, seconds=lag)
 

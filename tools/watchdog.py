@@ -57,13 +57,14 @@ class Watch:
         self.waiting = False
         self._note(now - self.asked, now)
 
-    def lag(self) -> float:
-        """Seconds the loop takes to come to what is due, at the most of the last 2 s; 0 where it is at leisure."""
+    def lag(self, since: float = -math.inf) -> float:
+        """Seconds the loop takes to come to what is due, at the most of the last 2 s; 0 where it is at leisure. Only
+        what was seen after the instant `since` of the monotonic clock counts."""
         now = time.monotonic()
         if self.waiting:
             self._note(now - self.asked, now)
         seconds, at = self._latest
-        return seconds if now - at < MEMORY else 0.0
+        return seconds if since <= at and now - at < MEMORY else 0.0
 
     def _note(self, seconds: float, now: float) -> None:
         if seconds >= self._latest[0] or now - self._latest[1] >= MEMORY:

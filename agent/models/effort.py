@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 from .base import Model, ModelEvent, ModelRequest
 
@@ -18,14 +18,6 @@ _THINKS = re.compile(r"(?:o1|o3|o3-mini|o4-mini|gpt-5|gpt-5-mini|gpt-5-nano)(?:-
 def thinks(name: str) -> bool:
     """Whether a model of this name at OpenAI is known to take `reasoning_effort`."""
     return _THINKS.match(name) is not None
-
-
-@runtime_checkable
-class Effortful(Protocol):
-    """A model that can be asked to think less, or more."""
-
-    def takes_effort(self, effort: str) -> bool:
-        """Whether its requests may carry this reasoning effort."""
 
 
 class AtEffort:
@@ -58,7 +50,7 @@ class AtEffort:
 def at_effort(model: Model, effort: str | None) -> Model | None:
     """The model at this effort; `None` where its requests cannot carry it."""
     base = usual(model)
-    # Asked by name: a look at a protocol's members takes ten times as long, and is made before every call.
+    # A model that can be asked to think less has `takes_effort(effort)`, which says whether requests may carry one.
     takes = None if effort is None else getattr(base, "takes_effort", None)
     return AtEffort(base, effort) if effort is not None and takes is not None and takes(effort) else None
 
