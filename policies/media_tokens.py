@@ -15,8 +15,8 @@
 4. A token of sound is 100 ms (platform.openai.com/docs/guides/realtime-costs).
 5. ai.google.dev/gemini-api/docs/tokens.
 
-Not found in these when they were looked up again: the figures of gpt-5 and o4-mini, OpenAI's for sound, and what a PDF page costs at
-Anthropic and Gemini.
+Not found in these when they were looked up again: the figures of gpt-5 and o4-mini, OpenAI's for sound, and what a
+PDF page costs at Anthropic and Gemini.
 
 They are estimates for what is reserved; what the endpoint counts replaces them.
 """
