@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry import trace as otel
-
 from ..policies.quality import Fine, QualitySituation
 from ..policies.standing import Kind, modality_of
 from .attachments import ATTACHMENT
@@ -61,7 +59,7 @@ def note(run: Run, answer: Answer, stop_reason: StopReason) -> None:
         run.warnings.append(f"{decided.reason[0].upper()}{decided.reason[1:]}.")
     if run.media is not None and run.media.kinds and not answer.unanswered:
         _warn_of_kind(run, kind, situation)
-    standing.note(run.trace.trace_id, kind, verdict.outcome, span_id=_root(run))
+    standing.note(run.trace.trace_id, kind, verdict.outcome, span_id=run.trace.root_id)
 
 
 def _warn_of_kind(run: Run, kind: Kind, known: QualitySituation) -> None:
@@ -70,11 +68,3 @@ def _warn_of_kind(run: Run, kind: Kind, known: QualitySituation) -> None:
     if checked < enough:
         said = f"Of answers of the kind {kind.words}, {checked} have a verdict or a rating so far"
         run.warnings.append(f"{said} (media.calibrated={enough}): how often they are right is not known yet.")
-
-
-def _root(run: Run) -> int:
-    """The run's root span, so that feedback can be linked to it; 0 where nobody records."""
-    if not run.trace.recording:
-        return 0
-    with run.trace.context():
-        return otel.get_current_span().get_span_context().span_id

@@ -12,6 +12,8 @@ from .content import content, redact
 
 Attributes = dict[str, Any]
 """Attributes of a span or an event, by name."""
+Event = tuple[str, Attributes]
+"""Name and attributes of an event."""
 
 
 def known(attributes: Mapping[str, Any]) -> Attributes:

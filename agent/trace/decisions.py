@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import MISSING, Field, dataclass
+from functools import lru_cache
+from typing import Any, Final
 
 from . import conventions as names
-from .attributes import Attributes
+from .attributes import Attributes, Event
 from .content import redact
 
 Made = tuple[float, str, str, str, Any, Mapping[str, Any]]
@@ -57,25 +58,25 @@ class Decision:
         }
 
 
-def event_of(
-    at: float, kind: str, choice: str, reason: str, situation: Any, figures: Mapping[str, Any]
-) -> tuple[str, Attributes]:
+def event_of(at: float, kind: str, choice: str, reason: str, situation: Any, figures: Mapping[str, Any]) -> Event:
     """Name and attributes of a decision's event: `shotclock.tool.skipped` for a `skip`, else `shotclock.decision`.
 
-    Made from what a `Decision` is made from, because most are never read as one.
+    Made from what a `Decision` is made from, because most are never read as one. A field of the situation that has its
+    default is left out: the decision can be made again without it.
     """
     attributes: Attributes = {
         names.ELAPSED: at,
         names.KIND: kind,
         names.CHOICE: choice,
-        names.REASON: redact(reason),
+        names.REASON: _reason(reason),
     }
     if situation is not None:
         kind_of = type(situation)
         attributes[names.SITUATION] = kind_of.__name__
-        for name, figure in _figures_of(kind_of):
-            if (value := getattr(situation, name)) is not None:
-                attributes[figure] = _figure(value)
+        for name, figure, default in _figures_of(kind_of):
+            value = getattr(situation, name)
+            if value is not None and value != default:
+                attributes[figure] = value if type(value) is int else _figure(value)
     for name, value in figures.items():
         if value is not None:
             attributes[names.FIGURE + name] = _figure(value)
@@ -85,16 +86,27 @@ def event_of(
     return names.TOOL_SKIPPED, attributes
 
 
-_FIGURES: dict[type, tuple[tuple[str, str], ...]] = {}
+_reason: Final = lru_cache(maxsize=256)(redact)
+"""Most reasons are one of a few sentences."""
+_FIGURES: dict[type, tuple[tuple[str, str, Any], ...]] = {}
 _FIELDS: dict[type, tuple[str, ...]] = {}
 
 
-def _figures_of(kind: type) -> tuple[tuple[str, str], ...]:
-    """The names of a situation's fields, each with the attribute it is written under."""
+def _figures_of(kind: type) -> tuple[tuple[str, str, Any], ...]:
+    """The names of a situation's fields, each with the attribute it is written under and its default."""
     known = _FIGURES.get(kind)
     if known is None:  # there are as many kinds as policies
-        known = _FIGURES[kind] = tuple((name, names.FIGURE + name) for name in fields_of(kind))
+        defaults = _defaults_of(kind)
+        figures = ((name, names.FIGURE + name, defaults.get(name)) for name in fields_of(kind))
+        known = _FIGURES[kind] = tuple(figures)
     return known
+
+
+def _defaults_of(kind: type) -> Mapping[str, Any]:
+    if issubclass(kind, tuple):
+        return dict(kind._field_defaults)  # type: ignore[attr-defined]
+    known: Mapping[str, Field[Any]] = kind.__dataclass_fields__  # type: ignore[attr-defined]
+    return {name: field.default for name, field in known.items() if field.default is not MISSING}
 
 
 def fields_of(kind: type) -> tuple[str, ...]:
@@ -108,10 +120,10 @@ def fields_of(kind: type) -> tuple[str, ...]:
 
 def _figure(value: Any) -> Any:
     # An infinite figure is an input like any other, but not every exporter can write one as a number.
-    if isinstance(value, (bool, int)):
-        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
+    if isinstance(value, int):  # a truth too
+        return value
     if isinstance(value, tuple) and all(isinstance(each, float) and math.isfinite(each) for each in value):
         return value
     return redact(str(value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from opentelemetry.trace import Span, Status, StatusCode
 
@@ -12,7 +12,6 @@ from ...policies.outcome import Failed, Outcome, Verdict
 from . import conventions as names
 from .attributes import known
 from .content import ContentRule, content, message, redact
-from .guard import guarded
 from .rows import SpanRow
 
 _NO_ERROR: Final = frozenset({"ok", "cached"})
@@ -33,6 +32,10 @@ class Owner(Protocol):
         """The instant the handle ended, or `None` if it had ended before."""
         ...
 
+    def closed(self, handle: SpanHandle, closing: Closing) -> None:
+        """Write how a handle ended into its span."""
+        ...
+
     def measure(self, handle: SpanHandle, ended: dict[str, Any], instant: int) -> None:
         """Take in a call that has ended, where somebody measures."""
         ...
@@ -46,12 +49,14 @@ class SpanHandle:
     """An open span of a run. Ending it again changes nothing; any thread may end it.
 
     Attributes:
-        span: the span, or `None` where nobody records.
+        span: the span, or `None` where nobody records or nothing needs it yet.
         name: the span's name.
+        attributes: what it was opened with.
+        parent: the handle it belongs to; `None` is the root.
         started_ns: when it was opened; 0 where nothing comes of it: nobody records or measures, or the run had ended.
     """
 
-    __slots__ = ("_attributes", "_number", "_parent", "_run", "name", "span", "started_ns")
+    __slots__ = ("_number", "_run", "attributes", "name", "parent", "span", "started_ns")
 
     def __init__(self, run: Owner) -> None:
         self._run = run
@@ -65,15 +70,15 @@ class SpanHandle:
         """Take note of what it was opened with."""
         self.name = name
         self.started_ns = instant
-        self._attributes = attributes
+        self.attributes = attributes
+        self.parent = parent
         self._number = number
-        self._parent = 0 if parent is None else parent._number
 
     def row(self, ended: dict[str, Any], instant: int) -> SpanRow:
         """It as it has ended; spans are numbered within their run, the root is the one without a name."""
         return SpanRow(
-            trace_id="", span_id=str(self._number), parent_id=str(self._parent or ""), name=self.name,
-            started_ns=self.started_ns, ended_ns=instant, attributes=self._attributes | ended,
+            trace_id="", span_id=str(self._number), parent_id="" if self.parent is None else str(self.parent._number),
+            name=self.name, started_ns=self.started_ns, ended_ns=instant, attributes=self.attributes | ended,
         )  # fmt: skip
 
     def context(self) -> AbstractContextManager[None]:
@@ -101,23 +106,37 @@ class SpanHandle:
             attributes[names.ERROR_TYPE] = error_type
         ended = known(attributes)
         self._run.measure(self, ended, instant)
-        if self.span is not None:
-            # An error's text may quote what the tool was given, so it is content.
-            text = redact(error) if error and self._run.rule.capture else None
-            guarded(_end, self.span, ended, instant, text, evaluation)
+        # An error's text may quote what the tool was given, so it is content.
+        text = redact(error) if error and self._run.rule.capture else None
+        self._run.closed(self, Closing(ended, instant, text, evaluation))
 
 
-def _end(
-    span: Span, attributes: dict[str, Any], instant: int, text: str | None, evaluation: Mapping[str, Any] | None
-) -> None:
-    try:
-        if evaluation is not None:
-            span.add_event(names.EVALUATION_RESULT, evaluation, instant)
-        if names.ERROR_TYPE in attributes:
-            span.set_status(Status(StatusCode.ERROR, text))
-        span.set_attributes(attributes)
-    finally:
-        span.end(instant)
+class Closing(NamedTuple):
+    """How a call's span ended.
+
+    Attributes:
+        attributes: what is known of it by then.
+        instant: when, nanoseconds of the wall clock.
+        text: the message of its error, where that may be written.
+        evaluation: attributes of the event that says a verdict.
+    """
+
+    attributes: dict[str, Any]
+    instant: int
+    text: str | None
+    evaluation: Mapping[str, Any] | None
+
+    def write(self, span: Span, *, known: bool = False) -> None:
+        """End the span so; its attributes may be `known` to it."""
+        try:
+            if self.evaluation is not None:
+                span.add_event(names.EVALUATION_RESULT, self.evaluation, self.instant)
+            if names.ERROR_TYPE in self.attributes:
+                span.set_status(Status(StatusCode.ERROR, self.text))
+            if not known:
+                span.set_attributes(self.attributes)
+        finally:
+            span.end(self.instant)
 
 
 class ChatSpan(SpanHandle):

@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind
 from ...policies.budget import Budget, Spend
 from ...policies.forecast import Forecast
 from . import conventions as names
-from .attributes import Attributes, consumed, known
+from .attributes import Attributes, Event, consumed, known
 from .content import ContentRule, content, conversation, message, redact
 from .decisions import Decision, Made, event_of
 from .handles import ChatSpan, SpanHandle, ToolSpan, VerifySpan
@@ -28,6 +28,7 @@ class RunTrace:
 
     Attributes:
         trace_id: 32 hexadecimal digits; random where nobody records, so that a result always has one.
+        root_id: the id of the root span, to which feedback can be linked; 0 where nobody records.
         recording: whether spans and events go anywhere.
         silent: whether nothing can come of a span: nobody records or measures, and there is none to nest under.
     """
@@ -41,6 +42,7 @@ class RunTrace:
         self._held: tuple[float, Mapping[str, float], float | None] | None = None
         self._ticked = -math.inf
         context = tree.root.get_span_context()
+        self.root_id = context.span_id if tree.recording else 0
         self.trace_id = f"{context.trace_id:032x}" if context.is_valid else secrets.token_hex(16)
         self.recording = tree.recording
         self.silent = not (tree.live or tree.nests)
@@ -171,7 +173,7 @@ class RunTrace:
                 names.FORECAST_P50: None if forecast is None else forecast.median,
                 names.FORECAST_P95: None if forecast is None else forecast.quantile(0.95),
             }
-            if self.rule.capture and arguments is not None:
+            if self._tree.rule.capture and arguments is not None:
                 attributes[names.TOOL_CALL_ARGUMENTS] = text = content(arguments)
                 attributes |= self.rule.io(input=text)
             self._tree.start(handle, names.EXECUTE_TOOL, tool, attributes, parent)
@@ -182,13 +184,8 @@ class RunTrace:
         handle = VerifySpan(self._tree, verifier)
         if self._tree.live:
             attributes = {names.OPERATION_NAME: names.VERIFY, names.VERIFIER_NAME: verifier, names.NODE: node}
-            self._tree.start(handle, names.VERIFY, what, attributes, parent)
+            self._tree.start(handle, names.VERIFY, what, attributes, parent, lazy=True)
         return handle
-
-    def event(self, name: str, /, **attributes: Any) -> None:
-        """Add an event to the root span."""
-        if self.recording:
-            self._tree.event(name, known(attributes))
 
     def decision(self, kind: str, choice: str, reason: str, /, situation: Any = None, **figures: Any) -> None:
         """Keep a decision and write it as an event: `shotclock.tool.skipped` for a `skip`, else `shotclock.decision`.
@@ -206,7 +203,7 @@ class RunTrace:
             tree.meter.decided(tree.timeline.instant(), kind, choice, situation, figures, tree.context_of(None))
         # That a call was admitted is what its span says: as an event it would only bury the others.
         if tree.recording and kind != "admit":
-            tree.event(*event_of(*made))
+            tree.event(made[0], event_of, *made)
 
     def budget_tick(self, elapsed: float, left: Mapping[str, float], *, reserve: float | None = None) -> None:
         """Write what is left of the budget as an event: one point of the burn-down.
@@ -228,15 +225,10 @@ class RunTrace:
             self._tell_tick()
 
     def _tell_tick(self) -> None:
-        if self._held is None:
-            return
-        (elapsed, left, reserve), self._held = self._held, None
-        self._ticked = elapsed
-        attributes: Attributes = {names.ELAPSED: elapsed, names.LATENCY_RESERVE: reserve}
-        if self._budget.latency is not None:
-            attributes[names.LATENCY_REMAINING] = max(0.0, self._budget.latency - elapsed)
-        attributes |= {names.remaining(limit): value for limit, value in left.items()}
-        self._tree.event(names.BUDGET_TICK, known(attributes))
+        if self._held is not None:
+            (elapsed, left, reserve), self._held = self._held, None
+            self._ticked = elapsed
+            self._tree.event(elapsed, _tick, elapsed, left, reserve, self._budget.latency)
 
     def end_run(
         self,
@@ -259,10 +251,10 @@ class RunTrace:
                 that stopped because it was `cancelled` gets `cancelled`.
             answer: written only where the capture of content is on.
         """
+        self._tell_tick()
         stragglers = self._tree.take_stragglers()
         if stragglers is None:
             return
-        self._tell_tick()
         cancelled = stop_reason == "cancelled"
         for handle in stragglers:
             handle.interrupt("cancelled" if cancelled else "abandoned")
@@ -291,3 +283,12 @@ class RunTrace:
             root = tree.as_row(f"{names.INVOKE_AGENT} {self._agent}", attributes)
             tree.meter.run_ended(root, self._budget, spend, tree.context_of(None))
         tree.end(attributes)
+
+
+def _tick(elapsed: float, left: Mapping[str, float], reserve: float | None, latency: float | None) -> Event:
+    """One point of the burn-down."""
+    attributes: Attributes = {names.ELAPSED: elapsed, names.LATENCY_RESERVE: reserve}
+    if latency is not None:
+        attributes[names.LATENCY_REMAINING] = max(0.0, latency - elapsed)
+    attributes |= {names.remaining(limit): value for limit, value in left.items()}
+    return names.BUDGET_TICK, known(attributes)

@@ -47,3 +47,7 @@ class Timeline:
     def instant(self) -> int:
         """Now, nanoseconds of the wall clock."""
         return self.anchor_ns + round((self.clock() - self.anchor) * 1e9)
+
+    def after(self, elapsed: float) -> int:
+        """So many seconds after the run began, nanoseconds of the wall clock."""
+        return self.anchor_ns + round((self.begun + elapsed - self.anchor) * 1e9)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import Token
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel
@@ -15,10 +15,10 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from . import conventions as names
-from .attributes import Attributes, known
+from .attributes import Attributes, Event, known
 from .content import ContentRule
 from .guard import guarded
-from .handles import SpanHandle
+from .handles import Closing, SpanHandle
 from .metrics import RunMeter
 from .rows import SpanRow
 from .timeline import Timeline
@@ -70,6 +70,9 @@ class SpanTree:
         self._open: dict[SpanHandle, None] = {}
         self._nested: dict[SpanHandle | None, list[SpanTree]] = {}
         self._usage: dict[str, int] = {}
+        # The root's events are handed to it when it ends: nothing shows them sooner, and all at once they cost half.
+        self._events: list[tuple[float, Callable[..., Event], tuple[Any, ...]]] = []
+        self._late: list[tuple[SpanHandle, Closing]] = []
         self._started = 0
         self._ended = False
         self._context = self._within(root, None)
@@ -82,20 +85,36 @@ class SpanTree:
         attributes: Attributes,
         parent: SpanHandle | None = None,
         kind: SpanKind = SpanKind.INTERNAL,
+        *,
+        lazy: bool = False,
     ) -> None:
-        """Open a handle, with a span where somebody records; nothing opens once the run has ended."""
-        attributes = known(attributes) | self.rule.kind(operation)
+        """Open a handle, with a span where somebody records; nothing opens once the run has ended.
+
+        A `lazy` one gets its span when something is to nest under it, or else with the run's end, when spans cost half.
+        """
+        attributes = known(attributes)
+        if self.rule.openinference:
+            attributes |= self.rule.kind(operation)
         context = self.context_of(parent)
         with self._lock:
             if self._ended:
                 return
             self._started += 1
             handle.opened(f"{operation} {target}", attributes, self.timeline.instant(), self._started, parent)
-            if self.recording:
-                handle.span = guarded(
-                    self._tracer.start_span, handle.name, context, kind, attributes, None, handle.started_ns, False
-                )
+            if self.recording and not lazy:
+                self._record(handle, context, kind)
             self._open[handle] = None
+
+    def _record(self, handle: SpanHandle, context: Context, kind: SpanKind = SpanKind.INTERNAL) -> None:
+        start, attributes = self._tracer.start_span, handle.attributes
+        handle.span = guarded(start, handle.name, context, kind, attributes, None, handle.started_ns, False)
+
+    def closed(self, handle: SpanHandle, closing: Closing) -> None:
+        """Write how a handle ended into its span, at once or with the run's end."""
+        if handle.span is not None:
+            guarded(closing.write, handle.span)
+        elif self.recording:
+            self._late.append((handle, closing))  # appending is atomic
 
     def close(self, handle: SpanHandle, usage: Mapping[str, int]) -> int | None:
         """Take a handle out of those that are open: the instant it ended, or `None` if it had.
@@ -136,9 +155,10 @@ class SpanTree:
         if self.meter is not None:
             self.meter.ended(handle.row(ended, instant), self.context_of(handle))
 
-    def event(self, name: str, attributes: Attributes) -> None:
-        """Add an event to the root."""
-        guarded(self.root.add_event, name, attributes, self.timeline.instant())
+    def event(self, elapsed: float, make: Callable[..., Event], *given: Any) -> None:
+        """Add an event to the root, `elapsed` seconds after the run began: what `make` makes of what is given."""
+        if not self._ended:
+            self._events.append((elapsed, make, given))  # appending is atomic
 
     def take_stragglers(self) -> list[SpanHandle] | None:
         """What is still open, the newest first so that children end before the spans they belong to; nothing opens any
@@ -157,8 +177,16 @@ class SpanTree:
         return dict(self._usage)
 
     def end(self, attributes: Attributes) -> None:
-        """End the root."""
-        guarded(_end, self.root, attributes, self.timeline.instant())
+        """End the root, with its events."""
+        instant = self.timeline.instant()
+        for handle, closing in self._late:
+            handle.attributes |= closing.attributes
+            self._record(handle, self.context_of(handle.parent))
+            if handle.span is not None:
+                guarded(closing.write, handle.span, known=True)
+        for elapsed, make, given in self._events:
+            guarded(_add, self.root, self.timeline.after(elapsed), make, given)
+        guarded(_end, self.root, attributes, instant)
 
     def as_row(self, name: str, attributes: Attributes) -> SpanRow:
         """The root as it ends now, for what is measured of it."""
@@ -169,7 +197,11 @@ class SpanTree:
 
     def context_of(self, handle: SpanHandle | None) -> Context:
         """The context in which a call's span is current; the root's where it has none."""
-        return self._context if handle is None or handle.span is None else self._within(handle.span, handle)
+        if handle is None:
+            return self._context
+        if handle.span is None and self.recording and handle in self._open:
+            self._record(handle, self.context_of(handle.parent))
+        return self._context if handle.span is None else self._within(handle.span, handle)
 
     def current(self, handle: SpanHandle | None) -> AbstractContextManager[None]:
         """Make a call's span current; nothing at all where there is no valid span to nest under."""
@@ -177,6 +209,11 @@ class SpanTree:
 
     def _within(self, span: Span, handle: SpanHandle | None) -> Context:
         return otel.set_span_in_context(span, otel_context.set_value(ENCLOSING_RUN, Around(self, handle)))
+
+
+def _add(root: Span, instant: int, make: Callable[..., Event], given: tuple[Any, ...]) -> None:
+    name, attributes = make(*given)
+    root.add_event(name, attributes, instant)
 
 
 def _end(root: Span, attributes: Attributes, instant: int) -> None:
