@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -187,7 +186,7 @@ class Agent:
             asyncio.CancelledError: the caller cancelled; the run's work is cancelled too.
         """
         asked = Asked(query=query, budget=budget, metadata=metadata, thread_id=thread_id)
-        return await self._supervised(begin(self, asked, asyncio.get_running_loop().time))
+        return await self._supervised(begin(self, asked))
 
     def run_sync(
         self,
@@ -234,11 +233,7 @@ class Agent:
         every = seconds("tick", tick)
         read_query(query, self.policy)
         asked = Asked(query=query, budget=budget, metadata=metadata, thread_id=thread_id)
-
-        def start(emit: Listener) -> Run:
-            return begin(self, asked, asyncio.get_running_loop().time, emit)
-
-        return streamed(start, self._supervised, every or None)
+        return streamed(lambda emit: begin(self, asked, emit=emit), self._supervised, every or None)
 
     async def resume(
         self, thread_id: str, approve: Replies, *, budget: Budget | None = None, metadata: Labels | None = None
@@ -320,7 +315,6 @@ class Agent:
             UsageError: the score is out of range, or no run has that id.
             StoreError: the store cannot be read or written; nothing was counted.
         """
-        # Loaded where it is used: a store is nothing that a run needs.
         from .feedback import give, read_feedback
 
         give(self, read_feedback(trace_id, score, comment, author), path)

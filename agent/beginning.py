@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ class Bounds:
 def begin(
     agent: Agent,
     asked: Asked,
-    now: Callable[[], float],
+    now: Callable[[], float] | None = None,
     emit: Listener | None = None,
     *,
     carried: Carried | None = None,
@@ -90,7 +91,7 @@ def begin(
     Args:
         agent: whose run it is.
         asked: what was asked.
-        now: the run's clock.
+        now: the run's clock; `None` is the running loop's.
         emit: told of each event; `None` where nobody listens.
         carried: what it takes over from a run that was suspended.
         suspends: whether a graph around it keeps its state; `None` where there is no such graph.
@@ -102,6 +103,7 @@ def begin(
     thread = _thread(agent, asked.thread_id) if suspends is None else ""
     text, files = read_query(asked.query, agent.policy)
     metadata = read_metadata(asked.metadata)
+    now = now or asyncio.get_running_loop().time
     bounds = Bounds.of(agent, asked, files, carried, now())
     run = Run(
         query=text,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +40,12 @@ def node_of(
             waiting, suspends = await waiting_in(graph, config), True
         except ValueError:  # nothing keeps the state of the graph around it
             waiting, suspends = None, False
-        now = asyncio.get_running_loop().time
         if waiting is None:
-            run = begin(agent, Asked(query=query_from(state), budget=budget), now, suspends=suspends)
+            run = begin(agent, Asked(query=query_from(state), budget=budget), suspends=suspends)
         else:
             carried = Carried.of(waiting.kept, waiting.state, None)
             asked = Asked(query=waiting.kept["query"], budget=carried.budget)
-            run = begin(agent, asked, now, carried=carried, suspends=suspends)
+            run = begin(agent, asked, carried=carried, suspends=suspends)
         result = await supervise(run, graph, config_of(agent.policy.limits.turns))
         return dict(write(result))
 

@@ -401,8 +401,8 @@ async def test_a_run_that_is_cancelled_before_its_first_step_is_closed(monkeypat
     agent = Agent(ScriptedModel([SEVEN]), [])
     runs = []
 
-    def noted(*arguments):
-        runs.append(begin(*arguments))
+    def noted(*arguments, **named):
+        runs.append(begin(*arguments, **named))
         return runs[-1]
 
     monkeypatch.setattr("shotclock.agent.agent.begin", noted)
