@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from weakref import WeakKeyDictionary
 
 from ..policies.agreement import same
 from ..policies.outcome import Verdict
 from ..tools.call import Evidence
 from ..tools.checks import AgreesWith
-from ..tools.toolbox import Toolbox
+from ..tools.toolbox import Toolbox, by_toolbox
 from .run import Run
 
 
@@ -36,17 +35,11 @@ DISPUTE = "agreement"
 """The verifier that such verdicts name."""
 
 
-_known: WeakKeyDictionary[Toolbox, dict[tuple[str, str], AgreesWith]] = WeakKeyDictionary()
-
-
+@by_toolbox
 def _declared(toolbox: Toolbox) -> dict[tuple[str, str], AgreesWith]:
     """What their authors say must agree: the check by the tool that has it and the other."""
-    declared = _known.get(toolbox)
-    if declared is None:
-        checks = ((tool.name, each) for tool in toolbox for each in reversed(tool.checks))
-        declared = {(name, each.other): each for name, each in checks if isinstance(each, AgreesWith)}
-        _known[toolbox] = declared
-    return declared
+    checks = ((tool.name, each) for tool in toolbox for each in reversed(tool.checks))
+    return {(name, each.other): each for name, each in checks if isinstance(each, AgreesWith)}
 
 
 def _asked(item: Evidence) -> list[str]:

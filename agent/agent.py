@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-import uuid
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -14,26 +12,21 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from ..policies.budget import Budget, seconds
-from ..policies.deadline import Deadline
-from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery, UsageError
+from ..policies.errors import InvalidPolicy, UsageError
 from ..policies.settings import Policy
 from ..tools.isolation import warm
 from ..tools.loops import LOOPS
 from ..tools.memory import Memory
-from ..tools.processes import refuse_unguarded
 from ..tools.reference import MAIN
-from ..tools.scope import ENCLOSING
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
-from . import timing
-from .attachments import Attachments, counts
+from .beginning import Asked, begin
 from .events import Event
-from .ladder import Ladder
 from .models.base import Model
 from .models.resolve import resolve_all
 from .output import output_of
 from .prompts import BASE
-from .query import Query, read_query
+from .query import Labels, Query, read_budget, read_query
 from .replies import Replies
 from .result import Result
 from .run import Run
@@ -42,17 +35,16 @@ from .tally import Tally
 from .threads import Claims
 from .trace.spans import Recorder
 from .verifiers import Verifier, verifiers_of
-from .voice import Voice
+from .voice import Listener
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.runnables import RunnableConfig
     from langchain_core.tools import BaseTool
 
     from .approving import Approver
     from .graph import Graph
     from .node import Node
-    from .resumption import Carried, Resumption
+    from .resumption import Resumption
 
 if not MAIN.importing:
     # Imported ahead, so that no first run waits for LangGraph, which takes the longest; a worker process that only
@@ -117,15 +109,19 @@ class Agent:
         self.model = self.models[0]
         self.toolbox = Toolbox(tools)
         self.name = name
-        self.budget = _is(Budget, "budget", budget if budget is not None else Budget(), InvalidBudget)
-        self.policy = _is(Policy, "policy", policy if policy is not None else Policy(), InvalidPolicy)
+        self.budget = read_budget(budget) or Budget()
+        self.policy = Policy() if policy is None else policy
+        if not isinstance(self.policy, Policy):
+            raise InvalidPolicy(f"policy must be a Policy, got {policy!r} of type {type(policy).__name__}")
         self._checkpointer = checkpointer
         if approve is not None and not callable(approve):
             raise UsageError(f"approve must be a function of the PendingCall, got {approve!r}")
         self._approver = approve
         self.claims = Claims()
         """The suspended runs that it has taken up."""
-        self._graph = None if MAIN.importing else self._compiled()
+        self._graph: Graph | None = None
+        if not MAIN.importing:
+            _ = self.graph  # compiled here, so that no run waits for it
         for each in self.toolbox:
             warm(each, self.policy.limits.process)
         self.instructions = instructions
@@ -148,7 +144,9 @@ class Agent:
         """The compiled LangGraph graph, `reason → act → verify → (reason | answer)`. Its nodes need the run that `run`
         begins; in a graph of your own put `as_node`."""
         if self._graph is None:
-            self._graph = self._compiled()
+            from .graph import compile_graph
+
+            self._graph = compile_graph(self.name, self._checkpointer)
         return self._graph
 
     @property
@@ -157,14 +155,10 @@ class Agent:
         return self._checkpointer is not None
 
     def _supervised(self, run: Run) -> Coroutine[Any, Any, Result]:
+        from .graph import config_of
         from .supervisor import supervise
 
-        return supervise(run, self.graph, self._config(run.thread_id))
-
-    def _compiled(self) -> Graph:
-        from .graph import compile_graph
-
-        return compile_graph(self.name, self._checkpointer)
+        return supervise(run, self.graph, config_of(self.policy.limits.turns, run.thread_id))
 
     async def run(
         self,
@@ -172,7 +166,7 @@ class Agent:
         *,
         budget: Budget | None = None,
         thread_id: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Labels | None = None,
     ) -> Result:
         """Answer `query` within `budget`, whatever models and tools do.
 
@@ -191,8 +185,8 @@ class Agent:
             InvalidThread: the thread waits for approval.
             asyncio.CancelledError: the caller cancelled; the run's work is cancelled too.
         """
-        run = self._start(query, budget, metadata, thread_id, asyncio.get_running_loop().time, None)
-        return await self._supervised(run)
+        asked = Asked(query=query, budget=budget, metadata=metadata, thread_id=thread_id)
+        return await self._supervised(begin(self, asked))
 
     def run_sync(
         self,
@@ -200,8 +194,8 @@ class Agent:
         *,
         budget: Budget | None = None,
         thread_id: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        on_event: Callable[[Event], None] | None = None,
+        metadata: Labels | None = None,
+        on_event: Listener | None = None,
     ) -> Result:
         """`run` for callers without an event loop, on a loop thread of its own: on time even when a tool blocks the
         loop.
@@ -209,14 +203,12 @@ class Agent:
         Takes and raises what `run` does, and `on_event`: told of each event but budget ticks and the result, in the
         loop's thread, or at the deadline in the caller's where that loop is blocked. It must be quick.
         """
-        run = self._start(query, budget, metadata, thread_id, time.monotonic, on_event)
         from .supervisor import wait
 
-        thread = LOOPS.take()
-        try:
+        asked = Asked(query=query, budget=budget, metadata=metadata, thread_id=thread_id)
+        run = begin(self, asked, time.monotonic, on_event)
+        with LOOPS.lent() as thread:
             return wait(run, self._supervised(run), thread)
-        finally:
-            LOOPS.give_back(thread)
 
     def stream(
         self,
@@ -224,7 +216,7 @@ class Agent:
         *,
         budget: Budget | None = None,
         thread_id: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Labels | None = None,
         tick: float | str | timedelta | None = TICK,
     ) -> AsyncGenerator[Event, None]:
         """`run` as an iterator of events that ends with the `Result`; it begins when the first one is asked for.
@@ -240,19 +232,11 @@ class Agent:
         """
         every = seconds("tick", tick)
         read_query(query, self.policy)
-
-        def start(emit: Callable[[Event], None]) -> Run:
-            return self._start(query, budget, metadata, thread_id, asyncio.get_running_loop().time, emit)
-
-        return streamed(start, lambda run: self._supervised(run), every or None)
+        asked = Asked(query=query, budget=budget, metadata=metadata, thread_id=thread_id)
+        return streamed(lambda emit: begin(self, asked, emit=emit), self._supervised, every or None)
 
     async def resume(
-        self,
-        thread_id: str,
-        approve: Replies,
-        *,
-        budget: Budget | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        self, thread_id: str, approve: Replies, *, budget: Budget | None = None, metadata: Labels | None = None
     ) -> Result:
         """Go on with a run that was suspended for approval (`result.status == "suspended"`), in this process or in
         another one with the same checkpointer and tools. What was approved is made once, and what was denied is told
@@ -281,8 +265,8 @@ class Agent:
         approve: Replies,
         *,
         budget: Budget | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        on_event: Callable[[Event], None] | None = None,
+        metadata: Labels | None = None,
+        on_event: Listener | None = None,
     ) -> Result:
         """`resume` for callers without an event loop, as `run_sync` is for `run`."""
         return self._resumption(thread_id, approve, budget, metadata).run_sync(on_event)
@@ -293,7 +277,7 @@ class Agent:
         approve: Replies,
         *,
         budget: Budget | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Labels | None = None,
         tick: float | str | timedelta | None = TICK,
     ) -> AsyncGenerator[Event, None]:
         """`resume` as an iterator of events that ends with the `Result`, as `stream` is for `run`."""
@@ -302,7 +286,6 @@ class Agent:
     def _resumption(self, thread_id: str, approve: Replies, budget: Any, metadata: Any) -> Resumption:
         from .resumption import resumption
 
-        refuse_unguarded()
         return resumption(self, thread_id, approve, budget, metadata)
 
     def feedback(
@@ -332,7 +315,6 @@ class Agent:
             UsageError: the score is out of range, or no run has that id.
             StoreError: the store cannot be read or written; nothing was counted.
         """
-        # Loaded where it is used: a store is nothing that a run needs.
         from .feedback import give, read_feedback
 
         give(self, read_feedback(trace_id, score, comment, author), path)
@@ -351,7 +333,6 @@ class Agent:
         Raises:
             InvalidTool: the name is none that models accept, or there is no description.
         """
-
         from .inner import tool_of
 
         return tool_of(self, name or self.name, description or self.instructions, self._output)
@@ -380,112 +361,4 @@ class Agent:
         """
         from .node import last_user_message, node_of
 
-        limits = None if budget is None else _is(Budget, "budget", budget, InvalidBudget)
-        return node_of(self, query_from or last_user_message, update, limits)
-
-    def _as_message(self, result: Result) -> Mapping[str, Any]:
-        """The answer as a message, as LangGraph's own agents keep them."""
-        text = result.answer if self._output is None else self._output.write(result.answer)
-        return {"messages": [{"role": "assistant", "content": text}]}
-
-    def _start(
-        self,
-        query: Query,
-        budget: Budget | None,
-        metadata: Mapping[str, Any] | None,
-        thread_id: str | None,
-        now: Callable[[], float],
-        emit: Callable[[Event], None] | None,
-        carried: Carried | None = None,
-        *,
-        suspends: bool | None = None,
-    ) -> Run:
-        """Begin a run. `carried` is what it takes over from one that was suspended; `suspends` says whether a graph
-        around it keeps its state, where there is one."""
-        refuse_unguarded()
-        thread = self._thread(thread_id) if suspends is None else ""
-        text, files = read_query(query, self.policy)
-        if metadata is not None and not isinstance(metadata, Mapping):
-            raise InvalidQuery(
-                f"metadata must map names to short values, such as {{'user': 'u-17'}}, got a {type(metadata).__name__}"
-            )
-        limits = self.budget if budget is None else _is(Budget, "budget", budget, InvalidBudget)
-        media, extra = None, 0.0
-        if files:
-            media = Attachments.of(files)
-            if budget is None and limits.latency is not None:
-                extra = self.policy.media.extra(counts(files))
-                limits = limits.replace(latency=limits.latency + extra)
-        started = now()
-        deadline = Deadline.after(started, limits.latency if carried is None else carried.left).earlier(
-            ENCLOSING.get().deadline
-        )
-        latency = None if deadline.never else deadline.remaining(started)
-        reserve, plan = timing.plan(self.memory.history, self.model, self.policy.reserve, latency)
-        run = Run(
-            query=text,
-            media=media,
-            budget=limits,
-            policy=self.policy,
-            model=self.model,
-            toolbox=self.toolbox,
-            trace=self._recorder.start_run(
-                text,
-                limits.replace(latency=latency),
-                metadata,
-                thread_id=thread_id,
-                reserve=plan.seconds,
-                begun=started,
-                clock=now,
-            ),
-            now=now,
-            started=started,
-            deadline=deadline,
-            plan=plan,
-            memory=self.memory,
-            instructions=self._instructions,
-            voice=None if emit is None else Voice(emit, lambda: now() - started),
-            verifiers=self.verifiers,
-            tally=self._tally,
-            ladder=Ladder(self.models),
-            output=self._output,
-            approver=self._approver,
-            suspends=self.resumable if suspends is None else suspends,
-            thread_id=thread,
-            named=thread_id is not None,
-            before=None if carried is None else carried.spent,
-            origin="" if carried is None else carried.kept["run"],
-        )
-        run.trace.decision("reserve", plan.answer, plan.reason, reserve)
-        if carried is not None:
-            carried.hand_to(run)
-        if extra:
-            reason = f"{len(files)} attached files add {extra:g} s to the agent's own latency (media.extra_*)"
-            run.trace.decision("media", "extend", reason, seconds=extra, files=len(files))
-        return run
-
-    def _thread(self, thread_id: str | None) -> str:
-        """The thread of a run, which has one of its own where none is named; empty without a checkpointer."""
-        if self._checkpointer is not None:
-            return thread_id or uuid.uuid4().hex
-        if thread_id is not None:
-            raise InvalidQuery(
-                f"thread_id={thread_id!r} needs a checkpointer; give the agent one: Agent(..., checkpointer=...)"
-            )
-        return ""
-
-    def _config(self, thread_id: str) -> RunnableConfig:
-        config = self._recursion()
-        if thread_id:
-            config["configurable"] = {"thread_id": thread_id}
-        return config
-
-    def _recursion(self) -> RunnableConfig:
-        # A turn with calls that wait takes two steps more: to wait, and to make them.
-        return {"recursion_limit": 5 * self.policy.limits.turns + 10}
-
-
-def _is(kind: type, name: str, value: Any, error: type[Exception]) -> Any:
-    if not isinstance(value, kind):
-        raise error(f"{name} must be a {kind.__name__}, got {value!r} of type {type(value).__name__}")
-    return value
+        return node_of(self, query_from or last_user_message, update, read_budget(budget))

@@ -3,7 +3,7 @@ calls that a person has to approve go act → approve → act."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -15,6 +15,9 @@ from .reason import reason
 from .run import Run
 from .state import State
 from .verify import verify
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
 
 Graph = CompiledStateGraph[State, Run, State, State]
 """The compiled graph of an agent."""
@@ -30,3 +33,12 @@ def compile_graph(name: str, checkpointer: Any = None) -> Graph:
     graph.add_node("answer", answer)
     graph.add_edge(START, "reason")
     return graph.compile(checkpointer=checkpointer, name=name)
+
+
+def config_of(turns: int, thread_id: str = "") -> RunnableConfig:
+    """What the graph is called with for a run of at most so many turns; one in no thread has no id."""
+    # A turn with calls that wait takes two steps more: to wait, and to make them.
+    config: RunnableConfig = {"recursion_limit": 5 * turns + 10}
+    if thread_id:
+        config["configurable"] = {"thread_id": thread_id}
+    return config

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..policies.errors import ToolError
 from ..tools.tool import Tool
-from .output import Output
+from .output import Output, text_of
 from .result import Result
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def tool_of(agent: Agent, name: str, description: str, output: Output | None) ->
     async def ask(question: str) -> str:
         result = await agent.run(question)
         _refuse(agent.name, result)
-        text = result.answer if output is None else output.write(result.answer)
+        text = text_of(result.answer, output)
         return text if result.status == "complete" else f"{text}\n[{_reservation(result)}]"
 
     ask.__doc__ = description

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,9 @@ from langchain_core.runnables import RunnableConfig
 
 from ..policies.budget import Budget
 from ..policies.errors import InvalidQuery
-from .graph import compile_graph
+from .beginning import Asked, begin
+from .graph import compile_graph, config_of
+from .output import Output, text_of
 from .result import Result
 from .resumption import Carried
 from .supervisor import supervise
@@ -32,21 +33,20 @@ def node_of(
     """The node; see `Agent.as_node`."""
     # Without a checkpointer of its own, the graph keeps its state in that of the graph around it.
     graph = compile_graph(agent.name, None)
-    write = update or agent._as_message
+    write = update or _message_of(agent._output)
 
     async def node(state: Any, config: RunnableConfig) -> dict[str, Any]:
         try:
             waiting, suspends = await waiting_in(graph, config), True
         except ValueError:  # nothing keeps the state of the graph around it
             waiting, suspends = None, False
-        now = asyncio.get_running_loop().time
         if waiting is None:
-            run = agent._start(query_from(state), budget, None, None, now, None, suspends=suspends)
+            run = begin(agent, Asked(query=query_from(state), budget=budget), suspends=suspends)
         else:
             carried = Carried.of(waiting.kept, waiting.state, None)
-            query = waiting.kept["query"]
-            run = agent._start(query, carried.budget, None, None, now, None, carried, suspends=suspends)
-        result = await supervise(run, graph, agent._recursion())
+            asked = Asked(query=waiting.kept["query"], budget=carried.budget)
+            run = begin(agent, asked, carried=carried, suspends=suspends)
+        result = await supervise(run, graph, config_of(agent.policy.limits.turns))
         return dict(write(result))
 
     node.__name__ = agent.name
@@ -68,6 +68,15 @@ def last_user_message(state: Any) -> str:
         "the state has no message of a user in 'messages'; say where the question is: "
         "agent.as_node(query_from=lambda state: state['question'])"
     )
+
+
+def _message_of(output: Output | None) -> Callable[[Result], Mapping[str, Any]]:
+    """What makes a message of an answer, as LangGraph's own agents keep them."""
+
+    def message(result: Result) -> Mapping[str, Any]:
+        return {"messages": [{"role": "assistant", "content": text_of(result.answer, output)}]}
+
+    return message
 
 
 def _read(message: Any) -> tuple[str, str]:

@@ -140,6 +140,11 @@ def output_of(kind: Any) -> Output | None:
     return None if kind is str else Output(kind)
 
 
+def text_of(answer: Any, output: Output | None) -> str:
+    """The answer of a result as a text."""
+    return str(answer) if output is None else output.write(answer)
+
+
 def _wrapping(schema: dict[str, Any]) -> dict[str, Any]:
     inner = {key: value for key, value in schema.items() if key != "$defs"}
     outer = {"type": "object", "properties": {_WRAPPED: inner}, "required": [_WRAPPED], "additionalProperties": False}

@@ -6,13 +6,12 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from pydantic import PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
 
 from ..tools.call import Evidence
-from ..tools.toolbox import Toolbox
+from ..tools.toolbox import Toolbox, by_toolbox
 from .models.base import CallMessage, Message, ToolSpec
 from .models.rules import Rules
 from .prompts import tool_message
@@ -58,8 +57,6 @@ _PARAMETERS: dict[str, Any] = {
 
 _MOST_FIELDS = 12
 """Fields of a result that are named to the model."""
-
-_specs: WeakKeyDictionary[Toolbox, ToolSpec] = WeakKeyDictionary()
 
 
 def takes_plans(run: Run) -> bool:
@@ -120,15 +117,13 @@ def _cut(item: Evidence, share: int) -> Evidence:
     return replace(item, content=f"{item.content[:share]}\n[cut: {share:,} of {size:,} characters are shown]")
 
 
+@by_toolbox
 def _spec(toolbox: Toolbox) -> ToolSpec:
     """The built-in tool as a model sees it; what the tools return is named, so that it can be referred to."""
-    spec = _specs.get(toolbox)
-    if spec is None:
-        fields = {tool.name: _fields(tool.function) for tool in toolbox}
-        known = "; ".join(f"{name} returns {gives}" for name, gives in fields.items() if gives)
-        about = f"{_ABOUT} {known}." if known else _ABOUT
-        spec = _specs[toolbox] = ToolSpec(name=PLAN, description=about, parameters=_PARAMETERS, piecewise=True)
-    return spec
+    fields = {tool.name: _fields(tool.function) for tool in toolbox}
+    known = "; ".join(f"{name} returns {gives}" for name, gives in fields.items() if gives)
+    about = f"{_ABOUT} {known}." if known else _ABOUT
+    return ToolSpec(name=PLAN, description=about, parameters=_PARAMETERS, piecewise=True)
 
 
 def _fields(function: Callable[..., Any]) -> str:

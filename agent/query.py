@@ -1,16 +1,21 @@
-"""What a run is asked, read."""
+"""What a run is asked, and within what, read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ..policies.errors import InvalidQuery
+from ..policies.budget import Budget
+from ..policies.errors import InvalidBudget, InvalidQuery
 from ..policies.settings import Policy
 from ..tools.media.parts import Attachment, Part
 from .attachments import question_of, read_parts
 
 Query = str | Sequence[str | Part]
 """What a run is asked: a text, or a list of texts and files."""
+
+Labels = Mapping[str, Any]
+"""What a caller marks a run's trace with: short values by name."""
 
 
 def read_query(query: Query, policy: Policy) -> tuple[str, list[Attachment]]:
@@ -44,3 +49,27 @@ def read_text(query: str, policy: Policy) -> str:
         )
     # A lone surrogate, as a shell makes of bytes that are no UTF-8, fits nowhere.
     return query.encode("utf-8", "replace").decode("utf-8")
+
+
+def read_budget(budget: Any) -> Budget | None:
+    """The limits of a run; `None` where none are given.
+
+    Raises:
+        InvalidBudget: they are of another type.
+    """
+    if budget is not None and not isinstance(budget, Budget):
+        raise InvalidBudget(f"budget must be a Budget, got {budget!r} of type {type(budget).__name__}")
+    return budget
+
+
+def read_metadata(metadata: Any) -> Labels | None:
+    """The labels of a run's trace; `None` where none are given.
+
+    Raises:
+        InvalidQuery: they are no mapping.
+    """
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise InvalidQuery(
+            f"metadata must map names to short values, such as {{'user': 'u-17'}}, got a {type(metadata).__name__}"
+        )
+    return metadata

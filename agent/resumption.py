@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,14 @@ from langgraph.types import Command
 
 from ..policies.budget import Budget, Spend
 from ..policies.deadline import Deadline
-from ..policies.errors import InvalidBudget, InvalidQuery, InvalidThread
+from ..policies.errors import InvalidBudget, InvalidThread
 from ..tools.loops import LOOPS
+from ..tools.processes import refuse_unguarded
 from ..tools.scope import ENCLOSING
+from .beginning import Asked, begin
 from .events import Event
-from .query import read_text
+from .graph import config_of
+from .query import Labels, read_budget, read_metadata, read_text
 from .replies import Replies, read_replies
 from .result import Result
 from .run import Run
@@ -27,6 +30,7 @@ from .streamed import streamed
 from .supervisor import supervise, wait
 from .suspension import budget_of, pending_of, raised, restore, spend_of
 from .threads import Waiting, to_resume
+from .voice import Listener
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -76,7 +80,7 @@ class Resumption:
     thread_id: str
     approve: Replies
     budget: Budget | None
-    metadata: Mapping[str, Any] | None
+    metadata: Labels | None
 
     async def run(self) -> Result:
         """Go on with it in the running loop."""
@@ -84,10 +88,9 @@ class Resumption:
         waiting, answer = await self._bounded(self._opened(), now)
         return await self._supervised(self._begun(waiting, now, None), waiting, answer)
 
-    def run_sync(self, on_event: Callable[[Event], None] | None = None) -> Result:
+    def run_sync(self, on_event: Listener | None = None) -> Result:
         """Go on with it on a loop thread."""
-        thread = LOOPS.take()
-        try:
+        with LOOPS.lent() as thread:
             opened = thread.submit(self._bounded(self._opened(), time.monotonic))
             try:
                 waiting, answer = opened.result()
@@ -96,8 +99,6 @@ class Resumption:
                 raise
             run = self._begun(waiting, time.monotonic, on_event)
             return wait(run, self._supervised(run, waiting, answer), thread)
-        finally:
-            LOOPS.give_back(thread)
 
     async def stream(self, tick: float | None) -> AsyncGenerator[Event, None]:
         """Go on with it, as an iterator of events with a budget tick every `tick` seconds."""
@@ -143,12 +144,13 @@ class Resumption:
                 "give it more: agent.resume(..., budget=Budget(latency=...))"
             )
 
-    def _begun(self, waiting: Waiting, now: Callable[[], float], emit: Callable[[Event], None] | None) -> Run:
+    def _begun(self, waiting: Waiting, now: Callable[[], float], emit: Listener | None) -> Run:
         try:
             carried = Carried.of(waiting.kept, waiting.state, self.budget)
-            return self.agent._start(
-                waiting.kept["query"], carried.budget, self.metadata, self.thread_id, now, emit, carried
+            asked = Asked(
+                query=waiting.kept["query"], budget=carried.budget, metadata=self.metadata, thread_id=self.thread_id
             )
+            return begin(self.agent, asked, now, emit, carried=carried)
         except BaseException:
             self.agent.claims.let_go(waiting)
             raise
@@ -160,7 +162,7 @@ class Resumption:
             self.agent.claims.let_go(waiting)
 
     def _config(self) -> RunnableConfig:
-        return self.agent._config(self.thread_id)
+        return config_of(self.agent.policy.limits.turns, self.thread_id)
 
 
 def resumption(agent: Agent, thread_id: Any, approve: Replies, budget: Any, metadata: Any) -> Resumption:
@@ -170,12 +172,15 @@ def resumption(agent: Agent, thread_id: Any, approve: Replies, budget: Any, meta
         InvalidThread: `thread_id` names none, or the agent has no checkpointer.
         InvalidBudget, InvalidQuery: `budget` or `metadata` is of another type.
     """
+    refuse_unguarded()
     if not isinstance(thread_id, str) or not thread_id:
         raise InvalidThread(f"thread_id must be the text of result.thread_id, got {thread_id!r}")
     if not agent.resumable:
         raise InvalidThread("resume needs a checkpointer, which keeps what waits: Agent(..., checkpointer=...)")
-    if budget is not None and not isinstance(budget, Budget):
-        raise InvalidBudget(f"budget must be a Budget, got {budget!r} of type {type(budget).__name__}")
-    if metadata is not None and not isinstance(metadata, Mapping):
-        raise InvalidQuery(f"metadata must map names to short values, got a {type(metadata).__name__}")
-    return Resumption(agent=agent, thread_id=thread_id, approve=approve, budget=budget, metadata=metadata)
+    return Resumption(
+        agent=agent,
+        thread_id=thread_id,
+        approve=approve,
+        budget=read_budget(budget),
+        metadata=read_metadata(metadata),
+    )

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 from ..policies.fencing import neutralised
 from ..tools.tool import Tool
-from ..tools.toolbox import Toolbox
+from ..tools.toolbox import Toolbox, by_toolbox
 from .models.base import ToolSpec
 
-_specs: WeakKeyDictionary[Toolbox, tuple[ToolSpec, ...]] = WeakKeyDictionary()
 
-
+@by_toolbox
 def specs_of(toolbox: Toolbox) -> tuple[ToolSpec, ...]:
-    """The tools of a toolbox, in its order; made once, as they are the same for all runs."""
-    specs = _specs.get(toolbox)
-    if specs is None:
-        specs = _specs[toolbox] = tuple(map(_spec, toolbox))
-    return specs
+    """The tools of a toolbox, in its order; made once."""
+    return tuple(map(_spec, toolbox))
 
 
 def _spec(tool: Tool) -> ToolSpec:

@@ -127,11 +127,8 @@ class _Trying:
 
     def made(self) -> Trial:
         """The call, made."""
-        thread = LOOPS.take()
-        try:
+        with LOOPS.lent() as thread:
             evidence, checks = self._waited(thread)
-        finally:
-            LOOPS.give_back(thread)
         _close(self._trace, evidence, self._ledger, time.monotonic() - self._started)
         return Trial(
             tool=self._tool,

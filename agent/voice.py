@@ -39,6 +39,9 @@ _QUICK = 8_000
 _UNCHECKED = Verdict.unsure("grounding", "it was put together from what was found so far, and is not checked")
 """What is said of such an answer."""
 
+Listener = Callable[[Event], None]
+"""Who is told of each event of a run; it must be quick."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -49,11 +52,11 @@ class Voice:
     the end after all, it is given again, whole.
 
     Args:
-        emit: told of every event; it must be quick.
+        emit: who listens.
         elapsed: seconds since the run began.
     """
 
-    def __init__(self, emit: Callable[[Event], None], elapsed: Callable[[], float]) -> None:
+    def __init__(self, emit: Listener, elapsed: Callable[[], float]) -> None:
         self._emit = emit
         self._elapsed = elapsed
         self._drafts = 0

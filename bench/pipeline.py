@@ -17,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from shotclock import Agent, Budget
+from shotclock.agent.beginning import Asked, begin
 from shotclock.testing import ScriptedModel
 from shotclock.tools.call import Call
 from shotclock.tools.pipeline import Pipeline
@@ -63,7 +64,7 @@ async def main(rounds: int) -> None:
     calls = [Call(id=f"c{number}", tool="nothing", arguments={"text": "x"}) for number in range(CALLS)]
 
     def pipeline() -> Pipeline:
-        return agent._start("What is there?", Budget(latency=3600), None, None, loop.time, None).pipeline
+        return begin(agent, Asked(query="What is there?", budget=Budget(latency=3600)), loop.time).pipeline
 
     rows = []
     for at in range(rounds + 20):  # the first ones teach the forecast, and are left out

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property
 
 from .lexicon import stem
+from .lines import lines_of
 from .names import senses_of
-from .records import Cell, Record, flag_keys, flags_of, goes_on, record_at, records_of
-from .sentences import Stretch
+from .objects import objects_of
+from .records import Cell, Record, flag_keys, flags_of, record_at
+from .sentences import Stretch, goes_on, pieces
 from .spans import beginnings
 from .views import View
 
@@ -22,6 +25,9 @@ CARRIED, HEADING, PARENT = 0.4, 0.3, 0.7
 
 MAX_WORDS = 2_000
 """Words whose records are kept; of more they are forgotten and found again."""
+
+_CALL = re.compile(r"\s*[\w.-]{1,80}[\s:(]{0,3}(?=\{)")
+_JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[{\[\"\]]|\[\s*-?[\d.]+\s*,)")
 
 
 class Layout:
@@ -125,6 +131,31 @@ class Layout:
             for each in self.view(record).facts
             if cell.start <= each.start < cell.end and isinstance(each.value, Decimal)
         ]
+
+
+def records_of(text: str, stretches: Sequence[Stretch]) -> list[Record]:
+    """All records of a source in the order of the text; `stretches` are its sentences and lines."""
+    found: list[Record] = []
+    call = _CALL.match(text)
+    at = 0
+    if call is not None:
+        at = text.find("\n", call.end())
+        at = len(text) if at < 0 else at
+        given = list(objects_of(text, call.end(), at))
+        for record in given:
+            record.given = True
+        found += given
+    if _JSON.match(text, at):
+        found += objects_of(text, at, len(text))
+        return sorted(found, key=lambda record: record.start)
+    rest = [_after(each, at) for each in stretches if each.start >= at or each.end > at + 1]
+    return found + list(lines_of(text, [piece for each in rest for piece in pieces(each)]))
+
+
+def _after(stretch: Stretch, at: int) -> Stretch:
+    if stretch.start >= at:
+        return stretch
+    return Stretch(stretch.text[at - stretch.start :], at, stretch.end)
 
 
 def once(records: Iterable[Record]) -> dict[int, Record]:

@@ -12,7 +12,8 @@ from .lexicon import stem
 from .names import senses_of
 from .passages import Reading
 from .quantities import same
-from .records import Record, refers
+from .records import Record
+from .sentences import refers
 from .spans import beginnings, places
 from .views import View
 

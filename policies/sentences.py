@@ -1,4 +1,4 @@
-"""Sentences of an answer or a source: where they lie, what they say in stems, and what they deny."""
+"""Sentences of an answer or a source: where they lie, their stems, what they deny and what they go on from."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from .lexicon import ABBREVIATIONS, FALL, FOREIGN_WORDS, NEGATIONS, RISE, STOP_W
 
 NEGATION_REACH = 4
 """Content words after a negation that it is taken to deny, within its clause."""
+
+LONGEST = 1_000
+"""Characters of the longest piece of prose that is read as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,13 @@ _REPORT = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
+_REFERS = re.compile(r"\b(?:it|its|them|they|their|he|his|him|she|her|there)\b", re.IGNORECASE)
+_OWN_NAME = re.compile(r"\b[^\W\d_a-z]\w")
+_GOES_ON = re.compile(
+    r"\W*(?:(?:it|its|they|their|he|his|she|her|both|this|these|that|those|there)\b|(?:the|in|on|at|by|for)\s[^\W\d_A-Z])",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[^\W\d_a-z][^\W\d_]")
 _TURN = re.compile(r";|,?\s(?:but|however|yet|so|and the|and it)\b|\.\s")
 
 
@@ -75,6 +85,16 @@ def split(text: str) -> Iterator[Stretch]:
         start = match.end()
     if text[start:].strip():
         yield Stretch(text[start:], start, len(text))
+
+
+def pieces(stretch: Stretch) -> Iterator[Stretch]:
+    """A stretch in pieces of at most `LONGEST` characters."""
+    if len(stretch.text) <= LONGEST:
+        yield stretch
+        return
+    for at in range(0, len(stretch.text), LONGEST):
+        text = stretch.text[at : at + LONGEST]
+        yield Stretch(text, stretch.start + at, stretch.start + at + len(text))
 
 
 def _abbreviated(text: str, stop: int) -> bool:
@@ -155,6 +175,16 @@ def clause_around(text: str, start: int, end: int) -> tuple[int, int]:
             last = match.start()
             break
     return first, last
+
+
+def goes_on(text: str) -> bool:
+    """Whether a sentence goes on with the subject of the one before it."""
+    return _GOES_ON.match(text) is not None or _REFERS.search(text) is not None or _NAME.search(text) is None
+
+
+def refers(text: str) -> bool:
+    """Whether a sentence may speak of something that another has named: by a pronoun, or by no name of its own."""
+    return _REFERS.search(text) is not None or _OWN_NAME.search(text, 2) is None
 
 
 def negations(text: str) -> int:

@@ -1,4 +1,4 @@
-"""All HTTP goes through here: the one module that knows httpx.
+"""All HTTP goes through here, by the clients that `clients` keeps.
 
 Nothing of httpx leaves it. What comes back is plain values (`Response`, `Event`), and what fails is an `HttpError` that
 carries a `Failure`. There are no retries, no redirects and no read timeouts: the caller has a deadline and cancels; an
@@ -10,14 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
-from ssl import SSLContext
 from typing import Literal
-from weakref import WeakKeyDictionary
 
 import httpx
 from httpx_sse import EventSource
@@ -25,14 +21,11 @@ from httpx_sse import EventSource
 from ..policies.deadline import Deadline
 from ..policies.errors import ShotclockError
 from .asked_wait import asked_wait
+from .clients import held, plain_client
 from .scope import deadline_headers, listed_hosts
 
 CONNECT_TIMEOUT = 5.0
 """Seconds a connection may take to open, where the time left is not shorter."""
-IDLE_CONNECTION = 30.0
-"""Seconds an idle connection is kept for the next call: a handshake costs more than a socket."""
-IDLE_CONNECTIONS = 100
-"""Idle connections kept per event loop; how many may be busy is for the caller's own limits."""
 BODY_GRACE = 0.5
 """Seconds to wait for the body of an error or the tail of an answer that is already complete."""
 BODY_LIMIT = 8_000_000
@@ -180,12 +173,6 @@ class _Tail(httpx.AsyncByteStream):
         yield b"\n\n"
 
 
-@cache
-def prepare() -> None:
-    """Do once, off any run's clock, what the first request would wait for: certificates and late imports."""
-    httpx.AsyncClient(verify=_certificates())  # never used, so nothing to close; making it imports the transport
-
-
 def origin(url: str) -> str | None:
     """Scheme, host and port of a URL, without credentials, path and query; `None` where it is no http(s) URL."""
     with suppress(httpx.InvalidURL, TypeError):
@@ -280,7 +267,7 @@ async def _opened(
     client: httpx.AsyncClient | None = None,
     sent_url: str | None = None,
 ) -> AsyncIterator[Reply]:
-    client, place = client or await held(_plain_client), origin(url) or "the server"
+    client, place = client or await held(plain_client), origin(url) or "the server"
     hosts = listed_hosts()
     # The caller's own headers hold where both name one.
     headers = {**deadline_headers(url, hosts, deadline=deadline), **headers} if hosts else headers
@@ -346,71 +333,3 @@ def _mapped(place: str, kind: FailureKind) -> Iterator[None]:
         # The text of these may quote a header, so only the class is named.
         message = f"the connection to {place} failed ({type(error).__name__})"
         raise HttpError(Failure(kind=kind, message=message)) from None
-
-
-# One client per event loop: a connection belongs to the loop that opened it.
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    client: httpx.AsyncClient
-    keeper: AsyncGenerator[None, None]
-
-
-ClientMaker = Callable[[], httpx.AsyncClient]
-
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[ClientMaker, _Held]] = WeakKeyDictionary()
-_lock = threading.Lock()
-
-
-async def held(make: ClientMaker) -> httpx.AsyncClient:
-    """The running loop's client of that making, made where there is none yet and closed with the loop."""
-    loop = asyncio.get_running_loop()
-    known = _clients.get(loop, {}).get(make)
-    if known is None:
-        client = make()
-        known = _Held(client, _keep(client, loop, make))
-        with _lock:
-            _forget_closed_loops()
-            _clients.setdefault(loop, {})[make] = known
-        await anext(known.keeper)
-    return known.client
-
-
-def pool_limits() -> httpx.Limits:
-    """As many connections as are asked for, of which the idle ones are kept for a while."""
-    return httpx.Limits(
-        max_connections=None, max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=IDLE_CONNECTION
-    )
-
-
-def _plain_client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(verify=_certificates(), limits=pool_limits())
-
-
-async def _keep(
-    client: httpx.AsyncClient, loop: asyncio.AbstractEventLoop, make: ClientMaker
-) -> AsyncGenerator[None, None]:
-    # A generator that was begun is closed by `loop.shutdown_asyncgens()`, which `asyncio.run` awaits before it closes
-    # the loop: the only hook asyncio offers to close something with its loop.
-    try:
-        yield
-    finally:
-        with _lock:
-            mine = _clients.get(loop, {})
-            mine.pop(make, None)
-            if not mine:
-                _clients.pop(loop, None)
-        await client.aclose()
-
-
-def _forget_closed_loops() -> None:
-    # Connections refer to their loop, so a weak key alone would not let go of a loop closed without the hook above.
-    for loop in list(_clients):
-        if loop.is_closed():
-            del _clients[loop]
-
-
-@cache
-def _certificates() -> SSLContext:
-    return httpx.create_ssl_context()

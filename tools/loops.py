@@ -7,7 +7,7 @@ import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -78,6 +78,15 @@ class LoopThreads:
         """Begin anew, as in a forked child: the threads are its parent's."""
         self._free: list[LoopThread] = []
         self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[LoopThread]:
+        """A loop thread that nobody else uses meanwhile."""
+        thread = self.take()
+        try:
+            yield thread
+        finally:
+            self.give_back(thread)
 
     def take(self) -> LoopThread:
         """A loop thread that nobody else uses."""

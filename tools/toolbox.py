@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from ..policies.errors import InvalidTool
 from .langchain import is_langchain_tool, langchain_tool
@@ -12,6 +14,8 @@ from .tool import Tool
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
+
+T = TypeVar("T")
 
 
 class Toolbox:
@@ -51,6 +55,20 @@ class Toolbox:
         close = difflib.get_close_matches(name[:64], self._tools, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         return f"There is no tool named {name[:64]!r}{hint}. The tools are: {', '.join(self._tools) or 'none'}."
+
+
+def by_toolbox(make: Callable[[Toolbox], T]) -> Callable[[Toolbox], T]:
+    """Make something of each toolbox once, when it is first asked for: it is the same for all runs of an agent."""
+    made: WeakKeyDictionary[Toolbox, T] = WeakKeyDictionary()
+
+    @functools.wraps(make)
+    def known(toolbox: Toolbox) -> T:
+        found = made.get(toolbox)
+        if found is None:
+            found = made[toolbox] = make(toolbox)
+        return found
+
+    return known
 
 
 def _made(item: Any) -> Tool:

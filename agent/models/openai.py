@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from ...policies.errors import ModelError, UnknownModel, UsageError
 from ...tools import http
+from ...tools.clients import prepare
 from . import prices
 from .base import ModelEvent, ModelRequest, Pace, Price, ToolSpec
 from .completion import NOT_JSON, QUOTE, Completion, error_in, explanation, loaded, status_in
@@ -107,7 +108,7 @@ class OpenAI:
         self._efforts = frozenset(efforts if efforts is not None else EFFORTS if known else ())
         self._url = http.beneath(self._base_url, "chat/completions")
         self.price: Price | None = price or prices.lookup(name, self._base_url)
-        http.prepare()
+        prepare()
 
     def __repr__(self) -> str:
         return f"OpenAI({self.name!r}, origin={self._origin!r})"

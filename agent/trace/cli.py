@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...policies.errors import ShotclockError, UsageError
-from .output import (
-    JsonOption,
-    OutOption,
-    console,
-    fail,
-    print_json,
-    say,
-    write_lines,
-)
+from .output import JsonOption, OutOption, console, fail, print_json, say, write_lines
 from .select import Selection
 from .selecting import selecting
 from .store import TraceStore
@@ -35,15 +27,14 @@ app = typer.Typer(
 IdArgument = Annotated[
     str, typer.Argument(metavar="ID", help="A trace's id, at least its first 4 characters, or 'last'.")
 ]
+OneOrSelected = Annotated[
+    str | None, typer.Argument(metavar="[ID]", help="One trace; else those selected.", show_default=False)
+]
 
 
 @app.command("list")
 @selecting(20)
-def list_runs(
-    *,
-    selection: Selection,
-    as_json: JsonOption = False,
-) -> None:
+def list_runs(*, selection: Selection, as_json: JsonOption = False) -> None:
     """List recent runs, the newest first."""
     try:
         store = TraceStore()
@@ -103,11 +94,7 @@ def diff(
 
 @app.command()
 @selecting(1_000)
-def top(
-    *,
-    selection: Selection,
-    as_json: JsonOption = False,
-) -> None:
+def top(*, selection: Selection, as_json: JsonOption = False) -> None:
     """Show where the time of many runs went, what missed deadlines, and how forecasts and hedges did."""
     from .totals import totals
 
@@ -126,11 +113,8 @@ def top(
         from .top_view import show_totals
 
         said = [f"{len(unread)} more cannot be read: their traces are damaged"] if unread else []
-        said += (
-            [f"--limit {selection.limit:,} was reached: there may be older runs"]
-            if len(runs) == selection.limit
-            else []
-        )
+        if len(runs) == selection.limit:
+            said.append(f"--limit {selection.limit:,} was reached: there may be older runs")
         show_totals(found, console(), said=said)
 
 
@@ -138,9 +122,7 @@ def top(
 @selecting(1_000)
 def export(
     *,
-    ident: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="One trace; else those selected.", show_default=False)
-    ] = None,
+    ident: OneOrSelected = None,
     shape: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="runs: as show --json does; otlp: for a collector.")
     ] = "runs",
@@ -153,7 +135,7 @@ def export(
             raise UsageError(f"--format must be runs or otlp, got {shape!r}")
         store = TraceStore()
         unread: list[RunRow] = []
-        runs = store.find(ident) if ident is not None else selection.runs(store)
+        runs = _chosen(store, ident, selection)
         written = write_lines(_lines(store, runs, shape, unread), out)
     except ShotclockError as error:
         fail(error)
@@ -167,9 +149,7 @@ def export(
 @selecting(1_000)
 def html(
     *,
-    ident: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="One trace; else those selected.", show_default=False)
-    ] = None,
+    ident: OneOrSelected = None,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to.")] = Path("shotclock.html"),
     selection: Selection,
     details: Annotated[int, typer.Option(help="Most runs that the page holds whole.")] = 100,
@@ -179,7 +159,7 @@ def html(
 
     try:
         store = TraceStore()
-        runs = store.find(ident) if ident is not None else selection.runs(store)
+        runs = _chosen(store, ident, selection)
         said = write_page(store, runs, out, details=details, limit=None if ident else selection.limit)
     except ShotclockError as error:
         fail(error)
@@ -224,6 +204,10 @@ def _views(store: TraceStore, runs: list[RunRow], unread: list[RunRow]) -> Itera
     from .select import views
 
     return views(store, runs, unread)
+
+
+def _chosen(store: TraceStore, ident: str | None, selection: Selection) -> list[RunRow]:
+    return store.find(ident) if ident is not None else selection.runs(store)
 
 
 def _none(store: TraceStore) -> str:

@@ -727,7 +727,7 @@ async def test_a_finished_connection_is_used_again(server: OpenAIServer) -> None
 
 def test_a_client_for_each_loop(server: OpenAIServer) -> None:
     """Two loops, one after the other, each have a client of their own that is closed with its loop: no warnings."""
-    from shotclock.tools import http
+    from shotclock.tools import clients
 
     endpoint = model(server)
     with warnings.catch_warnings():
@@ -735,14 +735,14 @@ def test_a_client_for_each_loop(server: OpenAIServer) -> None:
         warnings.simplefilter("ignore")
         gc.collect()
         # The loop threads of `run_sync` stay for the next caller, and their clients with them.
-        before = set(http._clients)
+        before = set(clients._clients)
         warnings.simplefilter("error")
         for _ in range(2):
             server.script(Answer(steps=(IN_TEXT, sse(chunk(finish="stop")))), HELD)
             assert text(asyncio.run(collected(endpoint))) == "It "
             asyncio.run(close_between_events(server))
         gc.collect()
-    assert set(http._clients) <= before
+    assert set(clients._clients) <= before
 
 
 # --- the key, the price, the settings ---------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from shotclock import (
     progress,
     tool,
 )
+from shotclock.agent.beginning import begin
 from shotclock.agent.graph import compile_graph
 from shotclock.agent.models.base import Pace
 from shotclock.policies.errors import InvalidBudget, InvalidQuery, ModelError
@@ -46,7 +47,7 @@ def one_graph():
     """Compiling LangGraph's graph takes most of a test here, and every agent's is the same."""
     graph = compile_graph("agent", None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Agent, "_compiled", lambda self: graph)
+        patch.setattr("shotclock.agent.graph.compile_graph", lambda name, checkpointer: graph)
         yield
 
 
@@ -395,17 +396,16 @@ async def test_a_stream_that_is_not_read_begins_nothing():
     assert agent.model.requests == []
 
 
-async def test_a_run_that_is_cancelled_before_its_first_step_is_closed():
+async def test_a_run_that_is_cancelled_before_its_first_step_is_closed(monkeypatch):
     """A consumer that is cancelled at once leaves a whole trace."""
     agent = Agent(ScriptedModel([SEVEN]), [])
     runs = []
-    start = agent._start
 
-    def noted(*arguments):
-        runs.append(start(*arguments))
+    def noted(*arguments, **named):
+        runs.append(begin(*arguments, **named))
         return runs[-1]
 
-    agent._start = noted
+    monkeypatch.setattr("shotclock.agent.agent.begin", noted)
     events = agent.stream("?")
     waiting = asyncio.ensure_future(anext(events))
     await asyncio.sleep(0)

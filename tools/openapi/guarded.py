@@ -16,7 +16,8 @@ import httpx
 
 from ...policies.errors import MissingExtra, ToolError
 from ..builtin.web import is_public
-from ..http import held, origin, pool_limits
+from ..clients import held, pool_limits
+from ..http import origin
 
 
 async def guarded_client(url: str) -> httpx.AsyncClient:

@@ -11,7 +11,7 @@ import pytest
 from shotclock import Agent, Budget
 from shotclock.policies.errors import ToolError, UsageError
 from shotclock.testing import ScriptedModel, ask
-from shotclock.tools.http import held
+from shotclock.tools.clients import held
 from shotclock.tools.openapi import ApiError, openapi_tools
 
 from .strict_api import Reply, StrictApi, serving
