@@ -17,9 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup as Group
 
 import shotclock
 from shotclock import Policy
+from shotclock.agent.cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -131,6 +134,50 @@ def test_the_guide_says_the_defaults(name, rows):
     # Rules are functions: that there are none is nothing a file can say.
     real = [(setting, None if setting == "rules" and not value else value) for setting, value in defaults]
     assert [(setting, meant(said)) for setting, said in rows] == real
+
+
+COMMAND = re.compile(r"(?:^(?:\$ )?|`|\s)shotclock ((?:[a-z][a-z-]*|--[a-z-]+)[^\n`#|]*)", re.MULTILINE)
+
+
+def commands() -> list[object]:
+    """Each command that a page names, in a line of its own, in a sentence or after the variables it is given."""
+    return [
+        pytest.param(match[1], id=f"{page.name}:{text.count(chr(10), 0, match.start(1)) + 1}")
+        for page in PAGES
+        for text in [page.read_text(encoding="utf-8")]
+        for match in COMMAND.finditer(text)
+        if not match[1].startswith("import ")
+    ]
+
+
+@pytest.mark.parametrize("line", commands())
+def test_commands_that_are_named_exist(line):
+    """A command of the README or a guide is one that there is, and so is each of its options."""
+    command = typer.main.get_command(app)
+    words = re.sub(r"'[^']*'|\"[^\"]*\"", "TEXT", line).split()
+    while words and isinstance(command, Group) and not words[0].startswith("--"):
+        word = words.pop(0)
+        assert word in command.commands, word
+        command = command.commands[word]
+    options = {name for each in command.params for name in each.opts}
+    assert {word.rstrip(".,;:)") for word in words if word.startswith("--")} <= options
+
+
+PATH = re.compile(r"`((?:agent|bench|docs|examples|policies|testing|tests|tools)/[\w./-]+\.\w+)`")
+MODULE = re.compile(r"\b((?:examples|bench)(?:\.[a-z_]+)+)\b")
+SETTING = re.compile(rf"`(?:policy\.|\[)?({'|'.join(each.name for each in dataclasses.fields(Policy))})(?:\] |\.)(\w+)")
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_what_is_named_exists(page):
+    """Files, modules that are run, and settings of a policy that a page names are there."""
+    text = page.read_text(encoding="utf-8")
+    for path in PATH.findall(text):
+        assert (ROOT / path).exists(), path
+    for module in MODULE.findall(text):
+        assert (ROOT / f"{module.replace('.', '/')}.py").exists() or (ROOT / module.replace(".", "/")).is_dir(), module
+    for table, setting in SETTING.findall(text):
+        assert hasattr(getattr(Policy(), table), setting), f"{table}.{setting}"
 
 
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
