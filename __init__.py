@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from .policies.outcome import Verdict
     from .policies.settings import Policy
     from .tools.builtin import builtin_tools
-    from .tools.call import Call, Evidence, Passage, PendingCall
+    from .tools.call import Call, Evidence, InnerCall, Passage, PendingCall
+    from .tools.connected import while_connected
     from .tools.enclosure import within
     from .tools.langchain import langchain_tool
     from .tools.mcp.server import McpServer
@@ -68,6 +69,7 @@ _HOMES = {
     "Event": ".agent.events",
     "Evidence": ".tools.call",
     "Image": ".tools.media.parts",
+    "InnerCall": ".tools.call",
     "Judged": ".agent.events",
     "McpServer": ".tools.mcp.server",
     "MediaReady": ".agent.events",
@@ -108,6 +110,7 @@ _HOMES = {
     "save_quality": ".agent.quality",
     "send_audio": ".tools.progress",
     "tool": ".tools.tool",
+    "while_connected": ".tools.connected",
     "within": ".tools.enclosure",
 }
 
@@ -126,6 +129,7 @@ __all__ = [
     "Event",
     "Evidence",
     "Image",
+    "InnerCall",
     "Judged",
     "McpServer",
     "MediaReady",
@@ -166,6 +170,7 @@ __all__ = [
     "save_quality",
     "send_audio",
     "tool",
+    "while_connected",
     "within",
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -11,23 +12,25 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from ..policies.approval import Ask
+from ..policies.errors import InvalidThread
 from ..policies.outcome import Skipped, Verdict
 from ..policies.plan import CallPlan, Flaw
 from ..policies.speculation import Begin, EarlySituation
-from ..tools.call import Call, Evidence
+from ..tools.call import Call, Evidence, PendingCall
 from ..tools.landing import message_of
 from ..tools.pipeline import rejected
-from .approving import Asking, asked_of, refused, replied
+from .approving import Asking, Replied, asked_of, refused, replied
 from .early import Started
 from .events import CallStarted
 from .judging import held, settle
 from .models.base import CallDelta, CallMessage
-from .plan import PlanRun, may_begin_early, plan_of
+from .plan import PlanRun, may_begin_early, plan_again, plan_of
 from .plan_text import PLAN, takes_plans
 from .replies import decided
 from .run import Run, live
 from .state import State, Suspended
-from .suspension import suspended
+from .suspension import pending_of, suspended
+from .threads import LEASE
 
 
 async def act(state: State, runtime: Runtime[Run]) -> Command[Literal["verify", "approve"]]:
@@ -37,55 +40,78 @@ async def act(state: State, runtime: Runtime[Run]) -> Command[Literal["verify", 
     run.early.taken = 0
     asked = [_call(message) for message in state["messages"][-1].get("calls", [])]
     if (kept := state.get("suspended")) is not None:
-        return await _go_on(run, asked, kept)
+        begun = _go_on(run, asked, kept)
+        return await _ended(run, [call for call in asked if call.id in begun], begun, kept)
     within = _within(run, asked)
     begun = {c.id: run.begun.pop(c.id) if c.id in run.begun else _start(run, c) for c in within}
     _stop_rest(run)
     for started in begun.values():
         started.release()
-    asking = {id: each for id, each in begun.items() if isinstance(each, Asking)} if run.asks else {}
-    gave = {c.id: await _finish(run, c, begun.get(c.id)) for c in asked if c.id not in asking}
-    if asking:
-        return await _waited(run, asked, gave, asking)
-    return Command(goto="verify", update={"evidence": [item.to_dict() for each in gave.values() for item in each]})
+    return await _ended(run, asked, begun, None)
 
 
-async def _finish(run: Run, call: Call, started: Started | None) -> list[Evidence]:
+async def _ended(
+    run: Run, asked: list[Call], begun: Mapping[str, Started], kept: Suspended | None
+) -> Command[Literal["verify", "approve"]]:
+    """Wait for the calls, and take in what people have said meanwhile; the run is suspended for what they have not."""
+    asking = {call.id: each for call in asked if isinstance(each := begun.get(call.id), (Asking, PlanRun))}
+    gave = {call.id: await _gave(run, call, begun.get(call.id)) for call in asked if call.id not in asking}
+    # From here on nothing but people is waited for, and what they hold up: that is not charged to a run that is
+    # suspended for them.
+    began, waiting = run.now(), list[PendingCall]()
+    for call in asked:
+        if (each := asking.get(call.id)) is not None:
+            gave[call.id] = await _gave(run, call, each)
+            waiting += each.open
+            began = max(began, each.since)
+    before = set() if kept is None else {each for ids in kept["gave"].values() for each in ids.values()}
+    found = [item.to_dict() for call in asked for item in gave[call.id] if item.id not in before]
+    if waiting:
+        await settle(run)
+        return Command(goto="approve", update={"evidence": found, "suspended": suspended(run, waiting, began)})
+    over = {"evidence": found} if kept is None else {"evidence": found, "suspended": None}
+    return Command(goto="verify", update=over)
+
+
+async def _gave(run: Run, call: Call, started: Started | None) -> list[Evidence]:
     gave = {"": _surplus(run, call)} if started is None else await started.finish()
-    run.gave[call.id] = {step: item.id for step, item in gave.items()}
+    if gave:
+        run.gave[call.id] = {step: item.id for step, item in gave.items()}
     return [*gave.values()]
 
 
-async def _waited(
-    run: Run, asked: list[Call], gave: dict[str, list[Evidence]], asking: dict[str, Asking]
-) -> Command[Literal["verify", "approve"]]:
-    """Take in what people have said meanwhile; the run is suspended for what they have not."""
-    # From here on nothing but people is waited for, and that is not charged to a run that is suspended for them.
-    began = run.now()
-    waiting = []
-    for identity, each in asking.items():
-        found = await each.finish()
-        if found:
-            run.gave[identity] = {"": found[""].id}
-            gave[identity] = [found[""]]
-        else:
-            waiting.append(each.pending)
-    found_now = [item.to_dict() for call in asked for item in gave.get(call.id, ())]
-    if not waiting:
-        return Command(goto="verify", update={"evidence": found_now})
-    await settle(run)
-    return Command(goto="approve", update={"evidence": found_now, "suspended": suspended(run, waiting, began)})
+def _go_on(run: Run, asked: list[Call], kept: Suspended) -> dict[str, Started]:
+    """What goes on of a turn that has waited: calls that were approved are made, denied ones are refused, and plans go
+    on with both. The rest of the turn was made before.
+
+    Raises:
+        InvalidThread: it took so long to come here that somebody else may have taken the run up.
+    """
+    if time.time() >= run.leased:
+        raise InvalidThread(
+            f"thread_id={run.thread_id!r} was taken up more than {LEASE:g} s ago, and may be resumed by somebody else "
+            "since; nothing that waited was called here"
+        )
+    pending, since = {call.id: call for call in pending_of(kept)}, kept["asked_at"]
+    replies = {
+        call: Replied(pending=pending[call], reply=decided(reply), waited=max(0.0, time.time() - since))
+        for call, reply in kept.get("replies", {}).items()
+    }
+    begun: dict[str, Started] = {}
+    for call in asked:
+        if call.id in replies:
+            begun[call.id] = _Single(replied(run, call, replies[call.id], _begin))
+        elif call.tool == PLAN and (steps := _of_plan(call, replies)):
+            found = {item.id: item for item in run.evidence}
+            had = {step: found[each] for step, each in run.gave.get(call.id, {}).items() if each in found}
+            begun[call.id] = PlanRun(run, call.id, plan_again(call), _begin, found=had, replies=steps)
+    return begun
 
 
-async def _go_on(run: Run, asked: list[Call], kept: Suspended) -> Command[Literal["verify", "approve"]]:
-    """Make the calls that were approved, and refuse those that were denied; the rest of the turn was made before."""
-    waited = max(0.0, time.time() - kept["asked_at"])
-    replies = {call: decided(reply) for call, reply in kept.get("replies", {}).items()}
-    making = [replied(run, call, replies[call.id], _begin, waited=waited) for call in asked if call.id in replies]
-    found = await asyncio.gather(*making)
-    for item in found:
-        run.gave[item.id] = {"": item.id}
-    return Command(goto="verify", update={"evidence": [item.to_dict() for item in found], "suspended": None})
+def _of_plan(call: Call, replies: Mapping[str, Replied]) -> dict[str, Replied]:
+    """The replies to steps of a plan, by the steps' ids."""
+    prefix = f"{call.id}."
+    return {each.removeprefix(prefix): reply for each, reply in replies.items() if each.startswith(prefix)}
 
 
 def begin_early(run: Run, call: Call) -> None:
@@ -131,8 +157,8 @@ def _plan_run(run: Run, call: str) -> PlanRun:
 class _Single:
     """A call that is under way."""
 
-    def __init__(self, future: asyncio.Future[Evidence]) -> None:
-        self._future = future
+    def __init__(self, made: Awaitable[Evidence]) -> None:
+        self._future = asyncio.ensure_future(made)
 
     def release(self) -> None:
         """It waits for nothing."""

@@ -6,9 +6,10 @@ import asyncio
 import functools
 import inspect
 import json
+import math
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from langgraph.runtime import Runtime
@@ -83,10 +84,15 @@ class Asking:
 
     Attributes:
         pending: the call as it is put to a person.
+        open: the same once nobody has answered; nothing before, and where somebody has.
+        since: since when nothing but the person is waited for: always.
     """
+
+    since = -math.inf
 
     def __init__(self, run: Run, call: Call, ask: Ask, make: Callable[[Run, Call], Awaitable[Evidence]]) -> None:
         self.pending = PendingCall(id=call.id, tool=call.tool, arguments=dict(call.arguments), reason=ask.reason)
+        self.open: tuple[PendingCall, ...] = ()
         self._run = run
         self._call = call
         self._make = make
@@ -99,7 +105,10 @@ class Asking:
     async def finish(self) -> dict[str, Evidence]:
         """What the call gave, or why it was not made; nothing where it is still to be answered."""
         found = await self._task
-        return {} if found is None else {"": found}
+        if found is None:
+            self.open = (self.pending,)
+            return {}
+        return {"": found}
 
     def stop(self) -> None:
         """Ask nobody any more."""
@@ -119,14 +128,24 @@ class Asking:
         if isinstance(reply, Unasked):
             run.trace.decision("approval", "open", reply.reason, call=call.id, waited=run.now() - began)
             return None
-        return await replied(run, call, reply, self._make, waited=run.now() - began)
+        return await replied(
+            run, call, Replied(pending=self.pending, reply=reply, waited=run.now() - began), self._make
+        )
 
 
-async def replied(
-    run: Run, call: Call, reply: Decided, make: Callable[[Run, Call], Awaitable[Evidence]], *, waited: float
-) -> Evidence:
-    """What becomes of a call to which a person has replied, after so many seconds."""
-    run.trace.decision("approval", reply.choice, reply.reason, call=call.id, tool=call.tool, waited=waited)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replied:
+    """A call as it was put to a person, what they said of it, and after how many seconds."""
+
+    pending: PendingCall
+    reply: Decided
+    waited: float
+
+
+async def replied(run: Run, call: Call, said: Replied, make: Callable[[Run, Call], Awaitable[Evidence]]) -> Evidence:
+    """What becomes of a call to which a person has replied: it is made as it was put to them, or as they changed it."""
+    reply, call = said.reply, replace(call, arguments=said.pending.arguments)
+    run.trace.decision("approval", reply.choice, reply.reason, call=call.id, tool=call.tool, waited=said.waited)
     if reply.choice == "deny":
         return _unmade(run, call, reply.reason, APPROVAL)
     if reply.arguments is not None:

@@ -54,8 +54,8 @@ class Backlog:
                 self._grow(event)
             case TextWithdrawn():
                 self._withdraw(event)
-            case CallProgress(call=call):
-                self._renew(("progress", call), event)
+            case CallProgress(call=call, inner=inner):
+                self._renew(("progress", call, *(each.id for each in inner)), event)
             case Provisional():
                 self._renew("best", event)
             case AudioChunk(data=data):

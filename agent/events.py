@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 
 from ..policies.budget import Spend
 from ..policies.outcome import Verdict
-from ..tools.call import Call, Evidence
+from ..tools.call import Call, Evidence, InnerCall
 from ..tools.media.parts import Attachment
 from .result import Result
 
@@ -102,7 +102,9 @@ class CallProgress(_Told):
 
     Attributes:
         call: the call's id.
-        tool: the tool that said it.
+        tool: the tool that was called.
+        inner: where that is an agent, or runs one, the calls inside of it, the outermost first: `fraction` and
+            `message` are of the last one. Empty where the tool itself said it.
         fraction: how much is done, from 0 to 1; `None` where the tool cannot say.
         message: the tool's words, which nobody vouches for; often empty.
         at: when it was said.
@@ -113,6 +115,7 @@ class CallProgress(_Told):
     tool: str
     fraction: float | None
     message: str = ""
+    inner: tuple[InnerCall, ...] = ()
     at: float
 
 
@@ -132,6 +135,7 @@ class AudioChunk(_Told):
     Attributes:
         call: the call's id.
         tool: the tool.
+        inner: where that is an agent, or runs one, the calls inside of it, the outermost first; the last one sent it.
         attempt: the attempt of the call that it is of, counted from 1; a retry begins anew, and a second one that is
             raced against the first sends pieces of its own.
         data: the piece; in `to_dict()` as base64.
@@ -150,6 +154,7 @@ class AudioChunk(_Told):
     start: float
     end: float
     media_type: str
+    inner: tuple[InnerCall, ...] = ()
     at: float
 
 

@@ -95,8 +95,9 @@ def _far(said: CallProgress | None) -> str:
     """How far a running call is, in words."""
     if said is None:
         return ""
+    inner = "".join(f" > {each.tool}" for each in said.inner)
     share = "" if said.fraction is None else f" {said.fraction:.0%}"
-    return f"{share} {said.message}".rstrip()
+    return f"{inner}{share} {said.message}".rstrip()
 
 
 class Lines:

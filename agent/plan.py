@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
+from ..policies.approval import Unasked
 from ..policies.outcome import Failed, Ok, Skipped, Verdict
 from ..policies.plan import CallPlan, Flaw, PlanText, Step, read_plan, settled
 from ..policies.speculation import Begin, EarlySituation
-from ..tools.call import Call, Evidence
+from ..tools.call import Call, Evidence, PendingCall
 from ..tools.landing import happened
 from ..tools.pipeline import rejected
+from .approving import Asking, Replied, asked_of, refused, replied
 from .passing import passed
 from .plan_text import PLAN, takes_plans
 from .run import Run
@@ -26,6 +29,14 @@ def plan_of(run: Run, call: Call) -> CallPlan | Flaw | None:
     return read_plan(call.arguments, [tool.name for tool in run.toolbox], run.policy.limits.parallel)
 
 
+def plan_again(call: Call) -> CallPlan:
+    """The plan of a call that was begun before, whatever has become of the tools and limits since."""
+    rows = call.arguments["steps"]
+    plan = read_plan(call.arguments, {row["tool"] for row in rows}, len(rows))
+    assert isinstance(plan, CallPlan)
+    return plan
+
+
 def may_begin_early(run: Run, name: str) -> EarlySituation | None:
     """What it was decided on that a call of the tool of that name is begun before its turn is complete; `None` where it
     is not."""
@@ -37,7 +48,7 @@ def may_begin_early(run: Run, name: str) -> EarlySituation | None:
 
 
 class PlanRun:
-    """A plan under way.
+    """A plan under way. A step that a person has to approve is put to them, and holds up only what needs it.
 
     Args:
         run: the run it belongs to.
@@ -45,6 +56,12 @@ class PlanRun:
         plan: its steps, as far as they are known.
         begin: begins one call; told what was known, where that is before the turn was complete.
         held: whether the turn is not complete yet: until it is released, only read-only steps are begun.
+        found: what its steps have given before the run was suspended, by their ids.
+        replies: what people have said since, by the ids of the steps that waited for them.
+
+    Attributes:
+        open: the calls that nobody has answered, once it is over.
+        since: since when nothing but people is waited for: the last step ended then.
     """
 
     def __init__(
@@ -55,14 +72,19 @@ class PlanRun:
         begin: Callable[[Run, Call, EarlySituation | None], asyncio.Task[Evidence]],
         *,
         held: bool = False,
+        found: Mapping[str, Evidence] = MappingProxyType({}),
+        replies: Mapping[str, Replied] = MappingProxyType({}),
     ) -> None:
         self._run = run
         self._id = call
         self._plan = plan
         self._begin = begin
         self._held = held
-        self._begun: set[str] = set()
-        self._found: dict[str, Evidence] = {}
+        self._begun: set[str] = set(found)
+        self._found: dict[str, Evidence] = dict(found)
+        self._replies = replies
+        self._open: dict[str, PendingCall] = {}
+        self.since = run.now()
         self._text = PlanText()
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._advance()
@@ -90,10 +112,16 @@ class PlanRun:
         )  # fmt: skip
         self._advance()
 
+    @property
+    def open(self) -> list[PendingCall]:
+        """The calls that nobody has answered yet."""
+        return [*self._open.values()]
+
     async def finish(self) -> dict[str, Evidence]:
-        """The evidence of each step, by the step's id, once all are done."""
+        """The evidence of each step, by the step's id, once all are done that do not wait for a person or for what
+        does."""
         await self._over
-        return {step.id: self._found[step.id] for step in self._plan.steps}
+        return {step.id: self._found[step.id] for step in self._plan.steps if step.id in self._found}
 
     def stop(self) -> None:
         """Begin no further step: the turn, or the plan, came to nothing."""
@@ -110,7 +138,8 @@ class PlanRun:
                     continue
                 name = f"shotclock step {step.tool}"
                 self._run.own(asyncio.get_running_loop().create_task(self._one(step, early), name=name))
-        if not self._held and len(self._found) == len(self._plan.steps) and not self._over.done():
+        under_way = len(self._begun) - len(self._found) - len(self._open)
+        if not self._held and not under_way and not self._over.done():
             self._over.set_result(None)
 
     def _ready(self) -> Iterator[tuple[Step, EarlySituation | None]]:
@@ -125,20 +154,44 @@ class PlanRun:
 
     async def _one(self, step: Step, early: EarlySituation | None) -> None:
         try:
-            call = await self._call(step)
-            found = call if isinstance(call, Evidence) else await self._begin(self._run, call, early)
+            reply = self._replies.get(step.id)
+            call = await self._call(step) if reply is None else self._named(step)
+            found = call if isinstance(call, Evidence) else await self._made(call, early, reply)
         except BaseException:
             self._over.cancel()  # whoever waits for a plan that was interrupted is interrupted too
             raise
-        self._found[step.id] = found
+        if isinstance(found, PendingCall):
+            self._open[step.id] = found
+        else:
+            self._found[step.id], self.since = found, self._run.now()
         self._advance()
 
-    async def _call(self, step: Step) -> Call | Evidence:
-        """The step as a call with its arguments put together, or the evidence of why they cannot be."""
+    async def _made(self, call: Call, early: EarlySituation | None, reply: Replied | None) -> Evidence | PendingCall:
+        """What a call gives; where a person has to approve it and has not answered, what waits for them."""
+        run = self._run
+        if reply is not None:
+            return await replied(run, call, reply, self._make)
+        question = asked_of(run, call) if run.asks and early is None else None
+        if question is None:
+            return await self._begin(run, call, early)
+        if isinstance(question, Unasked):
+            return refused(run, call, question)
+        asking = Asking(run, call, question, self._make)
+        return (await asking.finish()).get("", asking.pending)
+
+    def _make(self, run: Run, call: Call) -> Awaitable[Evidence]:
+        return self._begin(run, call, None)
+
+    def _named(self, step: Step) -> Call:
+        """The step as a call with its arguments as the model wrote them."""
         found = [self._found[need] for need in step.needs]
         drawn = {item.origin: item.tool for item in found if item.untrusted}
         ahead = self._plan.ahead(step.id, self._usual)
-        call = Call(id=f"{self._id}.{step.id}", tool=step.tool, arguments=step.arguments, drawn_from=drawn, ahead=ahead)
+        return Call(id=f"{self._id}.{step.id}", tool=step.tool, arguments=step.arguments, drawn_from=drawn, ahead=ahead)
+
+    async def _call(self, step: Step) -> Call | Evidence:
+        """The step as a call with its arguments put together, or the evidence of why they cannot be."""
+        call = self._named(step)
         if not step.takes:
             return call
         values = {need: self._found[need].value for need in step.takes}

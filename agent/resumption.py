@@ -118,7 +118,7 @@ class Resumption:
         replies = read_replies(self.approve, pending_of(waiting.kept), self.agent.toolbox)
         read_text(waiting.kept["query"], self.agent.policy)
         self._refuse_too_late(waiting.kept["left"])
-        await self.agent.claims.take(graph, waiting, self.thread_id)
+        waiting = await self.agent.claims.take(graph, waiting, self.thread_id)
         return waiting, Command(resume={waiting.interrupt: replies})
 
     async def _bounded(self, opened: Coroutine[Any, Any, Any], now: Callable[[], float]) -> Any:
@@ -154,6 +154,8 @@ class Resumption:
         except BaseException:
             self.agent.claims.let_go(waiting)
             raise
+        run.leased = waiting.until
+        return run
 
     async def _supervised(self, run: Run, waiting: Waiting, answer: Command[Any]) -> Result:
         try:

@@ -7,6 +7,7 @@ answer live here too, outside graph state, so that they survive a super-step tha
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,7 +46,7 @@ from .specs import specs_of
 from .tally import Tally
 from .trace.spans import RunTrace
 from .turns import Turns
-from .voice import Voice
+from .voice import Voice, heard
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
@@ -140,6 +141,7 @@ class Run:
         begins: how many messages and pieces of evidence of the conversation are older than it.
         pending: the calls that wait for a person.
         waits: whether it was interrupted for them.
+        leased: until when no other process takes up the run that this one goes on with, in seconds since 1970.
         edited: the arguments that a person gave a call, as JSON, by the call's id.
     """
 
@@ -200,6 +202,7 @@ class Run:
     begins: tuple[int, int] = (0, 0)
     pending: tuple[PendingCall, ...] = ()
     waits: bool = False
+    leased: float = math.inf
     edited: dict[str, str] = field(default_factory=dict)
     withheld: set[str] = field(default_factory=set)
     _enclosing: Enclosing = field(init=False)
@@ -224,7 +227,7 @@ class Run:
             memory=self.memory,
             own=self.own,
             seen=self.seen,
-            report=None if self.voice is None else self.voice.meanwhile,
+            report=heard(self.voice, self._enclosing.report),
             asker="callback" if self.approver is not None else "suspension" if self.suspends else "nobody",
         )
         self.pipeline = Pipeline(self.toolbox, scope)

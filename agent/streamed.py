@@ -26,8 +26,12 @@ async def streamed(
     A tick is made when it is read: it costs nothing while nobody reads, and is never out of date.
     """
     backlog = Backlog()
+    # Loaded where it is used, as agents are: a script that a worker process imports runs none.
+    from .supervisor import announce
+
     run = start(backlog.put)
     loop = asyncio.get_running_loop()
+    announce(run)  # here, and not in the run's task: the first event waits for no turn of a loop that may be busy
     task = loop.create_task(supervised(run), name="shotclock streamed run")
     task.add_done_callback(lambda _: backlog.end())  # however it ended: nothing more comes
     due = None if tick is None else loop.time() + tick

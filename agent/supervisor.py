@@ -55,10 +55,7 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig, go_on: Comma
     loop = asyncio.get_running_loop()
     # A virtual clock jumps over the time that a real thread would measure.
     watch = None if getattr(loop, "virtual", False) else WATCHDOG.add(loop)
-    if run.voice is not None:
-        run.voice.open(loop)
-        run.tell(RunStarted(trace_id=run.trace.trace_id, latency=_latency(run),
-                            soft=None if run.soft.never else run.soft.at - run.started))  # fmt: skip
+    announce(run)
     run.writer = Writer(run)
     run.writer.arm()
     task = loop.create_task(_loop(run, graph, config, go_on), context=_context(run))
@@ -84,6 +81,13 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig, go_on: Comma
     if (raised := _raised(task)) is not None:
         raise raised
     return result
+
+
+def announce(run: Run) -> None:
+    """Tell whoever listens that the run begins, once; in the loop that it goes on in."""
+    if run.voice is not None and run.voice.open(asyncio.get_running_loop()):
+        run.tell(RunStarted(trace_id=run.trace.trace_id, latency=_latency(run),
+                            soft=None if run.soft.never else run.soft.at - run.started))  # fmt: skip
 
 
 def _latency(run: Run) -> float | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..policies.errors import InvalidThread
@@ -19,7 +21,13 @@ if TYPE_CHECKING:
     from .graph import Graph
 
 _CLAIM: Final = "shotclock-resume"
-"""The task under whose name it is written that a suspended run was taken up: the graph has none of that name."""
+"""The task under whose name it is written that a suspended run was taken up, with a number: the graph has none of that
+name."""
+
+LEASE: Final = 60.0
+"""Seconds for which a suspended run is left to whoever has taken it up. The answer is kept within a fraction of that;
+where the process has died before, another one may take the run up then. It is long beside what clocks of machines
+differ by, as it is measured by the time of day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +39,14 @@ class Waiting:
         state: the state it was suspended in.
         interrupt: the id of its interruption.
         config: the checkpoint that it stands at.
+        until: until when it is left to who has taken it up, in seconds since 1970.
     """
 
     kept: Suspended
     state: State
     interrupt: str
     config: RunnableConfig
+    until: float = math.inf
 
     @property
     def place(self) -> str:
@@ -99,8 +109,9 @@ async def left_behind(graph: Graph, config: RunnableConfig, thread_id: str) -> l
 class Claims:
     """The suspended runs that an agent has taken up; safe to use from several threads.
 
-    A checkpointer keeps the first write of a task, so of all who write their own name only one finds it there. Who was
-    interrupted before anything of the run went on may take it up once more.
+    A checkpointer keeps the first write of a task, so of all who write their own name only one finds it there. It is
+    theirs for `LEASE` seconds; whoever comes later writes under the next number. Who was interrupted before anything of
+    the run went on may take it up once more.
     """
 
     def __init__(self) -> None:
@@ -108,28 +119,22 @@ class Claims:
         self._names: dict[str, str] = {}
         self._going_on: set[str] = set()
 
-    async def take(self, graph: Graph, waiting: Waiting, thread_id: str) -> None:
-        """Take up a run, before anything of it goes on, until it is let go.
+    async def take(self, graph: Graph, waiting: Waiting, thread_id: str) -> Waiting:
+        """Take up a run, before anything of it goes on, until it is let go; what waits, with until when it is ours.
 
         Raises:
             InvalidThread: another one has taken it up.
         """
         with self._lock:
-            mine = waiting.place not in self._going_on
+            if waiting.place in self._going_on:
+                raise InvalidThread(f"thread_id={thread_id!r} is being resumed already, by this agent")
             name = self._named(waiting.place)
             self._going_on.add(waiting.place)
         try:
-            if mine and await _first(graph, waiting, name) == name:
-                return
+            return replace(waiting, until=await _leased(graph, waiting, name, thread_id))
         except BaseException:
             self.let_go(waiting)
             raise
-        if mine:
-            self.let_go(waiting)
-        raise InvalidThread(
-            f"thread_id={thread_id!r} is being resumed by somebody else; where that process has died, ask again under "
-            "another thread_id: nothing that waited was called"
-        )
 
     def let_go(self, waiting: Waiting) -> None:
         """It goes on no longer."""
@@ -143,13 +148,37 @@ class Claims:
         return self._names.setdefault(place, uuid.uuid4().hex)
 
 
-async def _first(graph: Graph, waiting: Waiting, name: str) -> str | None:
-    """Write one's name down, and read whose stands there."""
+async def _leased(graph: Graph, waiting: Waiting, name: str, thread_id: str) -> float:
+    """Write one's name down under the first number that is free; until when the run is one's own.
+
+    Raises:
+        InvalidThread: it is somebody else's.
+    """
+    number = 0
+    while True:
+        number, now = number + 1, time.time()
+        holder, until = await _first(graph, waiting, f"{_CLAIM}-{number}", (name, now + LEASE))
+        if (holder, until) == (name, now + LEASE):
+            return until
+        if holder != name and until > now:
+            raise InvalidThread(
+                f"thread_id={thread_id!r} is being resumed by somebody else, and nothing that waited was called here; "
+                f"where that process has died, the thread can be resumed again in {math.ceil(until - now)} s"
+            )
+
+
+async def _first(graph: Graph, waiting: Waiting, task: str, mine: tuple[str, float]) -> tuple[str, float]:
+    """Write one's name down, with the end of the lease, and read whose stands there."""
     saver: Any = graph.checkpointer
-    await saver.aput_writes(waiting.config, [(_CLAIM, name)], _CLAIM)
+    await saver.aput_writes(waiting.config, [(_CLAIM, [*mine])], task)
     stored = await saver.aget_tuple(waiting.config)
     writes = () if stored is None else stored.pending_writes or ()
-    return next((value for task, _, value in writes if task == _CLAIM), None)
+    kept = next((value for each, _, value in writes if each == task), None)
+    if kept is None:
+        raise InvalidThread("the checkpointer gave back nothing of what it was to keep (aput_writes), so it cannot be "
+                            "told who resumes the thread; nothing was called")  # fmt: skip
+    name, until = kept
+    return str(name), float(until)
 
 
 def _waiting(snapshot: StateSnapshot) -> Waiting | None:

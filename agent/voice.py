@@ -13,7 +13,7 @@ from ..policies.markup import Disarming
 from ..policies.outcome import Ok, Verdict
 from ..tools.call import Evidence
 from ..tools.media.results import media_in
-from ..tools.progress import Far, Said
+from ..tools.progress import Far, Inside, Report, Said, from_inside
 from .events import (
     AudioChunk,
     CallFinished,
@@ -66,9 +66,11 @@ class Voice:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
 
-    def open(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The run goes on in this thread, and in this loop; what is said elsewhere is brought here first."""
-        self._loop, self._thread = loop, threading.get_ident()
+    def open(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """The run goes on in this thread, and in this loop; what is said elsewhere is brought here first. Whether that
+        was not known yet."""
+        known, self._loop, self._thread = self._loop is not None, loop, threading.get_ident()
+        return not known
 
     def close(self) -> None:
         """The run is over: nothing more is said."""
@@ -168,15 +170,32 @@ class Voice:
     def meanwhile(self, call: str, tool: str, attempt: int, said: Said) -> None:
         """A tool says something before it returns. Any thread may."""
         event: Event
+        inner, said = (said.calls, said.said) if isinstance(said, Inside) else ((), said)
         if isinstance(said, Far):
-            event = CallProgress(call=call, tool=tool, **said._asdict(), at=self._elapsed())
+            event = CallProgress(call=call, tool=tool, inner=inner, **said._asdict(), at=self._elapsed())
         else:
-            event = AudioChunk(call=call, tool=tool, attempt=attempt, **said._asdict(), at=self._elapsed())
+            event = AudioChunk(call=call, tool=tool, inner=inner, attempt=attempt, **said._asdict(), at=self._elapsed())
         if threading.get_ident() == self._thread:
             self.say(event)
         elif self._loop is not None:
             with contextlib.suppress(RuntimeError):  # its loop has been closed, and nobody listens any more
                 self._loop.call_soon_threadsafe(self.say, event)
+
+
+def heard(voice: Voice | None, outer: Report | None) -> Callable[[str, str, int, Said], None] | None:
+    """Who is told what the tools of a run say meanwhile: whoever streams it, and whoever streams the run around it.
+    `None` where nobody listens."""
+    if outer is None:
+        return None if voice is None else voice.meanwhile
+    around = from_inside(outer)
+    if voice is None:
+        return around
+
+    def both(call: str, tool: str, attempt: int, said: Said) -> None:
+        voice.meanwhile(call, tool, attempt, said)
+        around(call, tool, attempt, said)
+
+    return both
 
 
 def _nobody(event: Event) -> None:

@@ -10,7 +10,7 @@ from fastapi import Body, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.testclient import TestClient
 
-from shotclock import Agent, Budget, UsageError, arriving, local_tracing, tool
+from shotclock import Agent, Budget, UsageError, arriving, local_tracing, tool, while_connected
 
 
 @tool(read_only=True)
@@ -28,21 +28,21 @@ async def lifespan(app: FastAPI):
     tracing.shutdown()
 
 
-app = FastAPI(lifespan=lifespan)
-app.exception_handler(UsageError)(lambda request, error: JSONResponse({"detail": str(error)}, 422))
+app = FastAPI(lifespan=lifespan, exception_handlers={UsageError: lambda _, e: JSONResponse({"detail": str(e)}, 422)})
 
 
 @app.post("/ask")
 async def ask(request: Request, text: Annotated[str, Body()], seconds: Annotated[float, Body(gt=0, le=30)] = 2.0):
-    """The whole result. The caller's deadline (Shotclock-Remaining-Ms) and trace (traceparent) are honoured."""
+    """The whole result. The caller's deadline and trace are honoured, and a client that leaves cancels the run."""
     with arriving(request.headers):
-        return (await request.app.state.agent.run(text, budget=Budget(latency=seconds))).to_dict()
+        run = app.state.agent.run(text, budget=Budget(latency=seconds))
+        return (result := await while_connected(request.receive, run)) and result.to_dict()
 
 
 @app.get("/ask/stream")
 async def stream(request: Request, text: str, seconds: Annotated[float, Query(gt=0, le=30)] = 2.0):
     """All that happens. The budget tick of each second is the heartbeat too; a client that leaves cancels the run."""
-    events = request.app.state.agent.stream(text, budget=Budget(latency=seconds), tick=1.0)
+    events = app.state.agent.stream(text, budget=Budget(latency=seconds), tick=1.0)
 
     async def sent():
         with arriving(request.headers):

@@ -124,6 +124,16 @@ def test_a_client_that_leaves_cancels_the_run_and_its_calls(url, hanging):
     assert stopped.wait(5)
 
 
+def test_a_client_that_leaves_before_its_answer_cancels_the_run_and_its_calls(url, hanging, caplog):
+    """A POST whose client gives up does not run on to its deadline, and the server has nothing to complain about."""
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{url}/ask", json={"text": "?", "seconds": 30}, timeout=httpx.Timeout(10, read=1.0))
+    assert started.is_set()
+    assert stopped.wait(5)
+    assert httpx.post(f"{url}/ask", json={"text": "?", "seconds": 0.2}, timeout=30).status_code == 200
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize(
     ("params", "says"),
     [

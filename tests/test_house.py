@@ -32,6 +32,7 @@ PUBLIC = {
     "Event",
     "Evidence",
     "Image",
+    "InnerCall",
     "Judged",
     "McpServer",
     "MediaReady",
@@ -72,6 +73,7 @@ PUBLIC = {
     "save_quality",
     "send_audio",
     "tool",
+    "while_connected",
     "within",
 }
 

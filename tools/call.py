@@ -33,6 +33,21 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InnerCall:
+    """A call that an agent makes inside of another call: where an agent is a tool of another one.
+
+    Attributes:
+        id: the call's id in the inner run.
+        tool: the tool's name.
+        attempt: the attempt of it, counted from 1.
+    """
+
+    id: str
+    tool: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PendingCall:
     """A call that is not made until a person approves it.
 

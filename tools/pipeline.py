@@ -137,7 +137,7 @@ class Pipeline:
         return decided
 
     def _unapproved(self, job: Job) -> Skipped | None:
-        """Why a call is not made that nobody was asked about: as a step of a plan, or in the place of another one."""
+        """Why a call is not made that nobody was asked about: one in the place of another."""
         if job.approved or not self._needs(job.tool):
             return None
         return Skipped(APPROVAL, "it needs approval, which is asked only for calls of their own; call it by itself")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..policies.errors import UsageError
+from .call import InnerCall
 from .content import sound
 from .scope import ENCLOSING, clock
 
@@ -31,7 +32,15 @@ class Sound(NamedTuple):
     media_type: str
 
 
-Said = Far | Sound
+class Inside(NamedTuple):
+    """What is said inside of an attempt: by a tool of an agent that runs there. `calls` are the calls it was said in,
+    the outermost first."""
+
+    calls: tuple[InnerCall, ...]
+    said: Far | Sound
+
+
+Said = Far | Sound | Inside
 """What a tool says before it returns."""
 
 Report = Callable[[Said], None]
@@ -132,6 +141,17 @@ def rated(report: Report) -> Report:
     def told(said: Said) -> None:
         if rate.due(said):
             report(said)
+
+    return told
+
+
+def from_inside(report: Report) -> Callable[[str, str, int, Said], None]:
+    """Tells the attempt around a run what the run's own tools say, in whose name."""
+
+    def told(call: str, tool: str, attempt: int, said: Said) -> None:
+        here = InnerCall(id=call, tool=tool, attempt=attempt)
+        calls, said = (said.calls, said.said) if isinstance(said, Inside) else ((), said)
+        report(Inside((here, *calls), said))
 
     return told
 

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from shotclock import Budget, CallProgress, CallStarted, RunStarted, TextDelta, TextWithdrawn
+from shotclock import Budget, CallProgress, CallStarted, InnerCall, RunStarted, TextDelta, TextWithdrawn
 from shotclock.agent.live import Live
 from shotclock.tools.call import Call
 
@@ -32,4 +32,6 @@ def test_a_call_says_how_far_it_is():
     call = CallStarted(call=Call(id="1", tool="count"), at=0.1)
     shown = drawn(call, *(CallProgress(call="1", tool="count", fraction=f, message="[red]w", at=0.2) for f in (0, 0.5)))
     assert "50% [red]w" in shown
+    inside = CallProgress(call="1", tool="count", inner=(InnerCall(id="7", tool="add"),), fraction=0.25, at=0.3)
+    assert "> add 25%" in drawn(call, inside)
     assert "0% [red]w" not in shown.replace("50%", "")

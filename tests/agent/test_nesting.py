@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from shotclock import Agent, Budget
+from shotclock import Agent, AudioChunk, Budget, CallProgress, InnerCall, progress, send_audio, tool
 from shotclock.policies.errors import InvalidTool
 from shotclock.policies.ledger import Claim, Ledger, Refusal
 from shotclock.testing import Hang, Say, ScriptedModel, VirtualClock, ask, fake_tool
@@ -84,6 +86,67 @@ def test_an_agent_without_a_description_is_no_tool():
     with pytest.raises(InvalidTool, match="has no docstring"):
         Agent(ScriptedModel([])).as_tool()
     assert Agent(ScriptedModel([])).as_tool("helper", description="Helps.").name == "helper"
+
+
+@tool(read_only=True)
+async def count() -> str:
+    """Count apples."""
+    progress(0.5, "half of them")
+    send_audio(b"one", 0.0, 0.5)
+    return "There are 7 apples."
+
+
+@tool(read_only=True, isolation="process")
+def ask_apart() -> str:
+    """Ask an agent in a worker process."""
+    return Agent(ScriptedModel([ask(("count", {})), "There are 7 apples."]), [count]).run_sync("How many?").answer
+
+
+def sayings(agent):
+    """What a stream of the agent tells of what its tools say meanwhile."""
+
+    async def consume():
+        return [event async for event in agent.stream("How many apples?", budget=Budget(latency=20))]
+
+    return [event for event in asyncio.run(consume()) if isinstance(event, CallProgress | AudioChunk)]
+
+
+def test_what_a_tool_inside_says_reaches_the_outer_stream():
+    """Progress and sound come under the outer call, and name the calls inside that they are of."""
+    middle = Agent(ScriptedModel([ask(("count", {})), "There are 7 apples."]), [count], name="expert")
+    boss = Agent(ScriptedModel([ask(("expert", {"question": "?"})), "There are 7 apples."]),
+                 [middle.as_tool(description="Knows apples.")], name="boss")  # fmt: skip
+    model = ScriptedModel([ask(("boss", {"question": "?"})), "There are 7 apples."])
+    said, heard = sayings(Agent(model, [boss.as_tool(description="Knows people.")]))
+    assert (said.call, said.tool, said.fraction, said.message) == ("call-1", "boss", 0.5, "half of them")
+    assert said.inner == (InnerCall(id="call-1", tool="expert"), InnerCall(id="call-1", tool="count"))
+    assert said.to_dict()["inner"] == [
+        {"id": "call-1", "tool": "expert", "attempt": 1}, {"id": "call-1", "tool": "count", "attempt": 1},
+    ]  # fmt: skip
+    assert (heard.data, heard.inner) == (b"one", said.inner)
+
+
+def test_it_does_so_out_of_a_worker_process():
+    """An agent that a tool runs in a process of its own is heard too."""
+    said, heard = sayings(Agent(ScriptedModel([ask(("ask_apart", {})), "There are 7 apples."]), [ask_apart]))
+    assert [each.tool for each in said.inner] == ["count"]
+    assert (said.tool, said.fraction, heard.data) == ("ask_apart", 0.5, b"one")
+
+
+def test_an_inner_run_that_is_streamed_itself_tells_both():
+    """Whoever streams the inner run is told of its own calls, and whoever streams the outer one what is inside."""
+    inner = Agent(ScriptedModel([ask(("count", {})), "There are 7 apples."]), [count])
+    own = []
+
+    @tool(read_only=True)
+    async def relay() -> str:
+        """Ask the other one."""
+        own.extend([event async for event in inner.stream("?") if isinstance(event, CallProgress)])
+        return "There are 7 apples."
+
+    said, _ = sayings(Agent(ScriptedModel([ask(("relay", {})), "There are 7 apples."]), [relay]))
+    assert [(each.tool, each.inner) for each in own] == [("count", ())]
+    assert (said.tool, said.inner) == ("relay", (InnerCall(id="call-1", tool="count"),))
 
 
 def test_ledgers_nest():

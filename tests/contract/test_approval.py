@@ -18,6 +18,7 @@ import asyncio, json, os, sys, time
 from dataclasses import dataclass
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from shotclock import Agent, Budget, tool
+from shotclock.agent import threads
 from shotclock.testing import ScriptedModel, ask
 
 command, folder = sys.argv[1:3]
@@ -47,6 +48,9 @@ async def send_mail(to: str) -> str:
 async def main():
     async with AsyncSqliteSaver.from_conn_string(os.path.join(folder, "state.sqlite")) as saver:
         first = [ask(("stock", {}), ("send_mail", {"to": "ann"}))] if command == "begin" else []
+        if command == "claim":  # it dies when the answer is to be kept, after the run was taken up
+            threads.LEASE = 1.0
+            saver.aput = lambda *given: os._exit(9)
         agent = Agent(ScriptedModel([*first, "There are 7 apples."]), [stock, send_mail], checkpointer=saver)
         try:
             if command == "begin":
@@ -123,4 +127,13 @@ def test_a_process_that_dies_in_an_approved_call_leaves_it_alone(folder):
     result = run(folder, "resume")
     assert result["error"] == "InvalidThread"
     assert "whether they had their effect is unknown" in result["said"]
+    assert done(folder) == ["stock", "mail ann"]
+
+
+def test_a_process_that_dies_before_the_answer_is_kept_blocks_the_thread_for_its_lease_only(folder):
+    """Nobody else takes the run up while it may still go on, and whoever asks later does, with nothing made before."""
+    run(folder, "begin")
+    assert run(folder, "claim") == {"died": 9}
+    time.sleep(1.0)  # its lease is over, which is measured from when it took the run up
+    assert run(folder, "resume")["status"] == "complete"
     assert done(folder) == ["stock", "mail ann"]
