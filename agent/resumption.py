@@ -150,7 +150,7 @@ class Resumption:
             asked = Asked(
                 query=waiting.kept["query"], budget=carried.budget, metadata=self.metadata, thread_id=self.thread_id
             )
-            return begin(self.agent, asked, now, emit, carried=carried)
+            run = begin(self.agent, asked, now, emit, carried=carried)
         except BaseException:
             self.agent.claims.let_go(waiting)
             raise
