@@ -6,14 +6,17 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Coroutine
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from ..policies.errors import MissingExtra, ToolError
+from ..policies.limits import MIB, ProcessLimits
 from ..policies.media import ModalitySituation, PartSituation, Treatment
-from ..tools.media.elsewhere import Unread, in_thread, within
+from ..tools.media.elsewhere import Unread, in_process, in_thread, within
 from ..tools.media.remote import FileFetcher
-from ..tools.media.size import Sized, size
+from ..tools.media.size import Sized, measured
+from ..tools.media.sniff import told
 from ..tools.media.source import Source
 from .attachments import ATTACHMENT, Attached, Attachments
 from .models.base import MediaPiece, Model
@@ -31,9 +34,14 @@ async def make_ready(run: Run, media: Attachments) -> None:
     if not waiting:
         return
     until = run.now() + _seconds(run)
-    await asyncio.gather(*(_guarded(run, item, _look(run, item, until)) for item in waiting))
-    _route(run, media)
-    await asyncio.gather(*(_guarded(run, item, _read(run, item, until)) for item in waiting if not item.ready))
+    try:
+        await asyncio.gather(*(_guarded(run, item, _look(run, item, until)) for item in waiting))
+        _route(run, media)
+        _divide(run, media)
+        await asyncio.gather(*(_guarded(run, item, _read(run, item, until)) for item in waiting if not item.ready))
+    finally:
+        for item in waiting:
+            item.spool.drop()
     for item in waiting:
         item.ready = True
         _enter(run, item)
@@ -50,7 +58,9 @@ async def _guarded(run: Run, item: Attached, work: Coroutine[Any, Any, None]) ->
     """Await work on a file; what it raises is why the file is left out."""
     try:
         await work
-    except (Unread, OSError, ToolError, MissingExtra, ValueError) as error:
+    except OSError as error:
+        _leave_out(run, item, f"it cannot be read: {error.strerror}" if error.strerror else str(error))
+    except (Unread, ToolError, MissingExtra, ValueError) as error:
         _leave_out(run, item, str(error))
     except Exception as error:  # what reads strangers' files may raise anything, and it costs one file only
         _leave_out(run, item, f"it cannot be read ({type(error).__name__})")
@@ -75,22 +85,37 @@ def _decided(run: Run, item: Attached, situation: PartSituation, treatment: Trea
 
 
 async def _look(run: Run, item: Attached, until: float) -> None:
-    """Find out where a file's bytes are and how large it is; an address is fetched."""
-    part = item.part
-    if part.url is not None:
-        fetcher = FileFetcher(max_bytes=run.policy.media.bytes)
-        data = await within(fetcher.download(part.url), until - run.now())
-        item.source = Source(data=data, size=len(data))
-    else:
-        item.source = await in_thread(partial(Source.of, part), until - run.now())
-    if item.source.size > run.policy.media.most_bytes:
-        item.sized = Sized(kind=part.kind, media_type="application/octet-stream", bytes=item.source.size)
+    """Find out where a file's bytes are, what it is and how large; an address is fetched."""
+    source = item.source = await _source(run, item, until)
+    if source.size > run.policy.media.most_bytes:
+        item.sized = Sized(kind=item.part.kind, media_type="application/octet-stream", bytes=source.size)
         return
-    item.sized = await in_thread(partial(size, item.source), until - run.now())
-    if item.sized.kind not in (None, part.kind):
-        told = f"{item.name} was given as {part.kind}, and its content is {item.sized.media_type}"
-        run.trace.decision("media", "found out", told, key=item.key)
-        run.warn(f"{told}; it is read as {item.sized.kind}.")
+    known = await in_thread(partial(told, source), until - run.now())
+    if known.measurable:
+        source = item.source = await in_thread(partial(source.sendable, item.spool), until - run.now())
+        known = await in_process(
+            measured, {"where": source.where, "known": known}, seconds=until - run.now(), limits=_limits(run)
+        )
+    item.sized = known
+    if known.kind not in (None, item.part.kind):
+        said = f"{item.name} was given as {item.part.kind}, and its content is {known.media_type}"
+        run.trace.decision("media", "found out", said, key=item.key)
+        run.warn(f"{said}; it is read as {known.kind}.")
+
+
+async def _source(run: Run, item: Attached, until: float) -> Source:
+    part = item.part
+    if part.url is None:
+        return await in_thread(partial(Source.of, part), until - run.now())
+    fetcher = FileFetcher(max_bytes=run.policy.media.bytes)
+    data = await within(fetcher.download(part.url), until - run.now())
+    return Source(data=data, size=len(data))
+
+
+def _limits(run: Run) -> ProcessLimits:
+    """What a worker may take that reads a file: it may give back as much as is handed over of one."""
+    limits = run.policy.limits.process
+    return replace(limits, output=max(limits.output, run.policy.media.bytes + MIB))
 
 
 def _situation(run: Run, item: Attached, model: Model, problem: str = "") -> PartSituation:
@@ -147,6 +172,16 @@ def _route(run: Run, media: Attachments) -> None:
         run.model = best
 
 
+def _divide(run: Run, media: Attachments) -> None:
+    """What is shown of documents' text in all is divided among those that wait to be read."""
+    documents = [item for item in media.waiting if item.kind == "document"]
+    # A text has no more characters than bytes; how many a PDF has, nobody knows yet.
+    lengths = [math.inf if item.sized is None or item.sized.pages else item.sized.bytes for item in documents]
+    shown = sum(len(item.text) for item in media.items.values())
+    for item, portion in zip(documents, run.policy.media.portions(lengths, shown), strict=True):
+        item.portion = portion
+
+
 # --- reading it -------------------------------------------------------------------------------------------------------
 
 
@@ -161,12 +196,14 @@ async def _read(run: Run, item: Attached, until: float) -> None:
         return
     reading = Reading(
         source=item.source,
+        spool=item.spool,
         sized=item.sized,
         name=item.name,
         origin=item.part.origin,
         question=run.query,
+        portion=item.portion,
         policy=run.policy.media,
-        limits=run.policy.limits.process,
+        limits=_limits(run),
         takes=modalities_of(run.model),
         left=lambda: until - run.now() - _MARGIN,
     )

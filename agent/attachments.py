@@ -15,6 +15,7 @@ from ..tools.media.parts import Attachment, Text
 from ..tools.media.results import media_in
 from ..tools.media.size import Sized
 from ..tools.media.source import Source
+from ..tools.media.spool import Spool
 from .models.base import MediaPiece, Message, Model, PartMessage
 from .models.modalities import modalities_of, priced
 from .prompts import fence
@@ -35,7 +36,9 @@ class Attached:
         part: the part it is.
         call: the id of the call that gave it; empty for one of the query.
         source: where its bytes are, once that is known.
+        spool: holds them while they are read elsewhere, where they are many.
         sized: how large it is, once that is known.
+        portion: characters of its text that are shown at most.
         pieces: what a model is handed of it.
         passages: its text.
         note: why it is not shown, or only in part; empty where it is shown as it is.
@@ -46,7 +49,9 @@ class Attached:
     part: Attachment
     call: str = ""
     source: Source | None = None
+    spool: Spool = field(default_factory=Spool)
     sized: Sized | None = None
+    portion: int = 0
     pieces: tuple[MediaPiece, ...] = ()
     passages: tuple[Passage, ...] = ()
     note: str = ""

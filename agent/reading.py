@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,13 +11,13 @@ from typing import NamedTuple, TypeVar
 from ..policies.limits import ProcessLimits
 from ..policies.media import Media, Treatment
 from ..tools.builtin.extraction import decoded
-from ..tools.builtin.page import html_paragraphs
 from ..tools.call import Passage
 from ..tools.media import decode
 from ..tools.media.elsewhere import Unread, in_process, in_thread
-from ..tools.media.pages import best, pieces
+from ..tools.media.pages import Page, shown
 from ..tools.media.size import Sized
 from ..tools.media.source import Source
+from ..tools.media.spool import Spool
 from .models.base import MediaPiece
 
 T = TypeVar("T")
@@ -26,6 +27,9 @@ LEGIBLE = 20
 
 MOST_READ = 5_000_000
 """Characters of a document that are read to find what is shown of it."""
+
+_NEARLY = 0.5
+"""Seconds of a sound that nobody misses: headers round."""
 
 _SENT = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """Images that every endpoint takes as they are."""
@@ -45,10 +49,12 @@ class Reading:
 
     Attributes:
         source: where it is.
+        spool: holds its bytes while they are read elsewhere, where they are many.
         sized: what it is and how large.
         name: what it is called.
         origin: where it is from.
         question: what is asked, for what is shown of a long document.
+        portion: characters of a document's text that are shown at most.
         policy: the limits.
         limits: what a worker process may take.
         takes: the kinds of files the model takes.
@@ -56,10 +62,12 @@ class Reading:
     """
 
     source: Source
+    spool: Spool
     sized: Sized
     name: str
     origin: str
     question: str
+    portion: int
     policy: Media
     limits: ProcessLimits
     takes: frozenset[str]
@@ -93,14 +101,22 @@ class Reading:
     async def _audio(self, treatment: Treatment) -> Read:
         seconds = min(self.sized.seconds or 0.0, treatment.limit or self.policy.audio_seconds)
         if treatment.how == "pass" and self.sized.media_type in ("audio/wav", "audio/mpeg"):
-            data, media_type = await self._bytes(), self.sized.media_type
-        else:
-            data, media_type = await self._in_process(decode.sound, seconds=seconds), "audio/wav"
-        return Read((MediaPiece(kind="audio", media_type=media_type, data=data, name=self.name, seconds=seconds),))
+            piece = MediaPiece(kind="audio", media_type=self.sized.media_type, data=await self._bytes(),
+                               name=self.name, seconds=seconds)  # fmt: skip
+            return Read((piece,))
+        return await self._sound(seconds)
+
+    async def _sound(self, seconds: float) -> Read:
+        """The first seconds of a sound, and what is said where there are fewer than were to be."""
+        most = min(seconds, decode.longest(self.policy.bytes))
+        data, given = await self._in_process(decode.sound, seconds=most)
+        said = f"its first {given:,.0f} s are handed over{' (media.bytes)' * (most < seconds)}"
+        piece = MediaPiece(kind="audio", media_type="audio/wav", data=data, name=self.name, seconds=given)
+        return Read((piece,) if given else (), said=said if given < seconds - _NEARLY else "")
 
     async def _video(self, treatment: Treatment) -> Read:
         count, pixels = int(treatment.limit), decode.PAGE_PIXELS // 2
-        found = await self._in_process(decode.frames, count=count, pixels=pixels, seconds=self._time)
+        found = await self._in_process(decode.frames, count=count, pixels=pixels)
         said = "" if len(found) == count else f"{len(found)} of {count} pictures could be taken from it"
         side = int(pixels**0.5)
         width, height = self.sized.width or side, self.sized.height or side
@@ -108,15 +124,17 @@ class Reading:
         return Read(tuple(self._jpeg(data, width, height, name) for name, data in named), said=said)
 
     async def _text(self) -> Read:
-        raw = await in_thread(partial(self.source.read, MOST_READ), self.left())
-        text = await in_thread(partial(_plain, raw, self.sized.media_type), self.left())
-        if len(text) <= self.policy.characters:
+        if self.sized.media_type == "text/html":
+            text = await self._in_process(decode.paragraphs, most=MOST_READ)
+        else:
+            text = decoded(await in_thread(partial(self.source.read, MOST_READ), self.left()))
+        if len(text) <= self.portion:
             return Read(passages=(Passage(text=text, origin=self.origin),) if text.strip() else ())
-        parts = await in_thread(partial(pieces, text), self.left())
-        kept = await self._best(parts, len(parts))
-        passages = tuple(Passage(text=parts[place], origin=self.origin) for place in kept)
-        shown = sum(len(each.text) for each in passages)
-        return Read(passages=passages, said=f"{shown:,} of its {len(text):,} characters are shown (media.characters)")
+        kept = await self._elsewhere(shown, pages=[(text, None)], question=self.question, most=math.inf,
+                                     characters=self.portion)  # fmt: skip
+        passages = self._passages(kept)
+        count = sum(len(each.text) for each in passages)
+        return Read(passages=passages, said=f"{count:,} of its {len(text):,} characters are shown (media.characters)")
 
     async def _pdf(self, treatment: Treatment) -> Read:
         """The file itself where the model takes it and it is within limits, with its text for the checks; else its
@@ -134,7 +152,7 @@ class Reading:
         if "image" not in self.takes:
             return Read(said="it has no text (scanned pages?)")
         count = min(self.policy.pages, self.sized.pages or 0, self.policy.frames)
-        drawn = await self._in_process(decode.pictures, count=count, seconds=self._time)
+        drawn = await self._in_process(decode.pictures, count=count)
         side = int(decode.PAGE_PIXELS**0.5)
         named = ((f"{self.name}, page {number}", data) for number, data in enumerate(drawn, start=1))
         pages = tuple(self._jpeg(data, side, side, name) for name, data in named)
@@ -142,20 +160,21 @@ class Reading:
 
     async def _pages(self) -> Read:
         """The text of the pages that are shown; none where it is too little to stand for them."""
-        texts, all_read = await self._in_process(decode.texts, seconds=self._time, most=MOST_READ)
-        if sum(map(len, texts)) < LEGIBLE * max(1, len(texts)):
+        found = await self._in_process(
+            decode.texts, question=self.question, most=MOST_READ, pages=self.policy.pages,
+            characters=self.portion,
+        )  # fmt: skip
+        if found.characters < LEGIBLE * max(1, found.read):
             return Read()
-        kept = await self._best(texts, self.policy.pages)
-        passages = tuple(Passage(text=texts[at], origin=self.origin, page=at + 1) for at in kept if texts[at].strip())
-        if all_read and len(kept) == len(texts):
+        passages = self._passages(found.pages)
+        if found.whole:
             return Read(passages=passages)
-        within = "" if all_read else f"; {len(texts)} were read in time"
-        return Read(passages=passages, said=f"{len(kept)} of its {self.sized.pages} pages are shown{within}")
+        said = f"{len({each.page for each in passages})} of its {self.sized.pages} pages are shown"
+        all_read = found.read == self.sized.pages
+        return Read(passages=passages, said=said if all_read else f"{said}; {found.read} were read in time")
 
-    async def _best(self, pages: Sequence[str], most: int) -> list[int]:
-        """The places of the pages that are shown; in a thread, as a long document has millions of words."""
-        chosen = partial(best, pages, self.question, most=most, characters=self.policy.characters)
-        return await in_thread(chosen, self.left())
+    def _passages(self, pages: Sequence[Page]) -> tuple[Passage, ...]:
+        return tuple(Passage(text=text, origin=self.origin, page=page) for text, page in pages)
 
     async def _file(self) -> MediaPiece:
         return MediaPiece(kind="document", media_type=self.sized.media_type, data=await self._bytes(), name=self.name,
@@ -166,19 +185,12 @@ class Reading:
         return await in_thread(partial(self.source.read, self.policy.bytes), self.left())
 
     async def _in_process(self, function: Callable[..., T], **arguments: object) -> T:
-        given = {"where": self.source.where, **arguments}
-        return await in_process(function, given, seconds=self.left(), limits=self.limits)
+        source = await in_thread(partial(self.source.sendable, self.spool), self.left())
+        return await self._elsewhere(function, where=source.where, **arguments)
+
+    async def _elsewhere(self, function: Callable[..., T], **arguments: object) -> T:
+        return await in_process(function, arguments, seconds=self.left(), limits=self.limits)
 
     def _jpeg(self, data: bytes, width: int, height: int, name: str = "") -> MediaPiece:
         return MediaPiece(kind="image", media_type="image/jpeg", data=data, name=name or self.name, width=width,
                           height=height)  # fmt: skip
-
-    @property
-    def _time(self) -> float:
-        """Seconds a worker may spend before it gives what it has: the rest is its way there and back."""
-        return max(0.05, 0.7 * self.left())
-
-
-def _plain(data: bytes, media_type: str) -> str:
-    text = decoded(data)
-    return "\n\n".join(html_paragraphs(text)) if media_type == "text/html" else text

@@ -10,7 +10,7 @@ files cost in tokens is taken off the run's tokens and money like any other inpu
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -112,8 +112,9 @@ class Media:
         unpacked_pixels: most pixels of an image that is unpacked to be shrunk; a larger one is refused. Default
             100,000,000, some 400 MB.
         pages: most pages of a PDF that are shown. Default 40.
-        characters: most characters of a document's text that are shown; of a longer one those pages, or pieces, that
-            have most of the question's words. Default 60,000, some 15,000 tokens.
+        characters: most characters of documents' text that are shown in a run, all of them together; of longer ones
+            those pages, or pieces, that have most of the question's words. Default 60,000, some 15,000 tokens: to look
+            through more for an answer would hold up the run at its deadline.
         audio_seconds: most seconds of a sound that are handed over, from its beginning. Default 600.
         frames: most pictures that a video is shown by, evenly spaced. Default 12.
         image: what becomes of an image over a limit: `fit` (shrunk) or `refuse`. Default `fit`.
@@ -182,6 +183,15 @@ class Media:
         """Seconds that so many files of each kind add to an agent's own latency."""
         added = sum(count * float(getattr(self, f"extra_{kind}")) for kind, count in counts.items())
         return min(added, self.extra_most)
+
+    def portions(self, lengths: Sequence[float], shown: int = 0) -> list[int]:
+        """Characters that are shown of each of several documents, which have at most so many, where so many have been
+        shown before: the same of each, and what one has no use for goes to the others."""
+        left, given = max(0, self.characters - shown), [0] * len(lengths)
+        for rank, place in enumerate(sorted(range(len(lengths)), key=lengths.__getitem__)):
+            given[place] = int(min(lengths[place], left / (len(lengths) - rank)))
+            left -= given[place]
+        return given
 
     def treat(self, s: PartSituation) -> Treatment:
         """How a model is shown a file, or why not."""

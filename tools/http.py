@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -231,7 +231,7 @@ async def request(
 async def post(
     url: str,
     *,
-    content: bytes,
+    content: bytes | AsyncIterable[bytes],
     headers: Mapping[str, str],
     connect: float = CONNECT_TIMEOUT,
     deadline: Deadline | None = None,
@@ -243,7 +243,7 @@ async def post(
 
     Args:
         url: an http or https URL.
-        content: the body, encoded.
+        content: the body, encoded; one that comes piece by piece needs a `Content-Length` among the headers.
         headers: further headers. Bodies are asked for uncompressed: compression holds events back.
         connect: seconds until the connection must stand.
         deadline: as in `request`.
@@ -260,7 +260,7 @@ async def post(
 async def _opened(
     method: str,
     url: str,
-    content: bytes | None,
+    content: bytes | AsyncIterable[bytes] | None,
     headers: Mapping[str, str],
     connect: float,
     deadline: Deadline | None,

@@ -23,7 +23,7 @@ from .completion import NOT_JSON, QUOTE, Completion, error_in, explanation, load
 from .effort import EFFORTS, thinks
 from .forms import response_format
 from .modalities import by_name, kinds_of
-from .wire import Marks, Write, in_full, messages_of
+from .wire import Marks, Spliced, Write, in_full, messages_of
 
 OFFICIAL = "https://api.openai.com/v1"
 """The endpoint where nobody names another."""
@@ -146,14 +146,15 @@ class OpenAI:
 
     async def _stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         marks = Marks()
-        content = json.dumps(self.body(request, marks.mark if request.media else in_full)).encode()
-        if marks.pieces:
-            content = await marks.spliced(content)
+        written = json.dumps(self.body(request, marks.mark if request.media else in_full)).encode()
+        content = marks.spliced(written) if marks.pieces else written
         connect = min(http.CONNECT_TIMEOUT, request.deadline.remaining(asyncio.get_running_loop().time()))
         taken = {call["id"] for m in request.messages for call in m.get("calls", ())}
         completion = Completion(taken, piecewise={tool.name for tool in request.tools if tool.piecewise})
         try:
             headers, until = self._exposed(), request.deadline
+            if isinstance(content, Spliced):
+                headers["Content-Length"] = str(content.size)
             async with http.post(self._url, content=content, headers=headers, connect=connect, deadline=until) as reply:
                 if not reply.ok:
                     raise await self._refused(reply)

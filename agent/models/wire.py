@@ -39,15 +39,35 @@ class Marks:
         self.pieces[mark.encode()] = piece
         return mark
 
-    async def spliced(self, content: bytes) -> bytes:
+    def spliced(self, content: bytes) -> Spliced:
         """The request with the bytes in their places."""
-        out = bytearray()
-        for mark, piece in self.pieces.items():  # they stand in the order in which they were made
+        return Spliced(content, self.pieces)
+
+
+class Spliced:
+    """A request as it is sent: what stands between files, and each file slice by slice. Nothing holds it whole, as
+    files of many megabytes would be copied several times, each time without giving the loop back.
+
+    Attributes:
+        size: how many bytes it has.
+    """
+
+    def __init__(self, content: bytes, pieces: Mapping[bytes, MediaPiece]) -> None:
+        self._texts: list[bytes] = []
+        for mark in pieces:  # they stand in the order in which they were made
             before, _, content = content.partition(mark)
-            out += before
-            async for text in sliced(piece):
-                out += text
-        return bytes(out + content)
+            self._texts.append(before)
+        self._last = content
+        self._pieces = tuple(pieces.values())
+        written = sum(4 * -(-len(piece.data) // 3) for piece in self._pieces)
+        self.size = sum(map(len, self._texts)) + len(content) + written
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for text, piece in zip(self._texts, self._pieces, strict=True):
+            yield text
+            async for part in sliced(piece):
+                yield part
+        yield self._last
 
 
 async def sliced(piece: MediaPiece) -> AsyncIterator[bytes]:

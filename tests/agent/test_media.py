@@ -167,6 +167,24 @@ async def test_oversize_is_made_to_fit_and_said():
         assert any(warning.startswith(name) for warning in result.warnings), result.warnings
 
 
+async def test_a_page_longer_than_all_that_is_shown_is_shown_in_part():
+    """Of a page, or a text, that is longer than the limit those pieces are shown that fit the question."""
+    long = " ".join(f"Ship {n} is at sea." if n != 300 else "The penguin Ann lives on the ice." for n in range(600))
+    for part in (Document(data=pdf(long), name="a.pdf"), Document(data=long.encode(), name="a.txt")):
+        result, model = await asked(["Where does the penguin live?", part], ScriptedModel(["On the ice."]),
+                                    characters=2_000)  # fmt: skip
+        assert "penguin Ann lives on the ice" in content(model)
+        assert sum(len(passage.text) for item in result.evidence for passage in item.passages) <= 2_000
+        assert any("are shown" in warning for warning in result.warnings), result.warnings
+
+
+async def test_a_sound_that_takes_long_to_read_is_handed_over_as_far_as_it_was_read():
+    """Of a sound the first seconds are handed over that fit into `bytes`, and it is said how many."""
+    result, model = await asked(["What?", Audio(data=wav(20, rate=44_100), name="a.wav")], bytes=320_100)
+    assert [(piece.kind, round(piece.seconds)) for piece in shown(model)] == [("audio", 10)]
+    assert any("its first 10 s are handed over (media.bytes)" in warning for warning in result.warnings)
+
+
 async def test_oversize_is_refused_where_the_policy_says_so():
     """With `refuse` an image over the limit is left out, and the limit is named."""
     result, model = await asked(["What?", Image(data=png(200, 100))], image="refuse", image_pixels=10_000)

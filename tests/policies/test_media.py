@@ -69,6 +69,23 @@ def test_the_budget_grows_by_the_rule():
     assert media.extra({}) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("lengths", "shown", "portions"),
+    [
+        ([100], 0, [100]),
+        ([90_000], 0, [60_000]),
+        ([90_000, 90_000], 0, [30_000, 30_000]),
+        ([90_000, 10_000, float("inf")], 0, [25_000, 10_000, 25_000]),
+        ([90_000, 500], 59_000, [500, 500]),
+        ([90_000], 70_000, [0]),
+        ([], 0, []),
+    ],
+)
+def test_what_is_shown_of_documents_is_limited_in_all(lengths, shown, portions):
+    """The characters are shared out evenly, what a short document leaves goes to the others, and never more are."""
+    assert Media().portions(lengths, shown) == portions
+
+
 def test_who_is_asked_where_a_model_lacks_a_kind():
     """Another model is asked where there is one and routing is on; each answer says why."""
     situation = ModalitySituation(model="a", takes="text", needs="image", missing="image", other="b")

@@ -72,7 +72,7 @@ class Archives:
     """
 
     def __init__(self, files: Files) -> None:
-        self._named = Named(files, files.archives)
+        self._named = Named(files, files.archives, "archive")
 
     @cached_property
     def list_archive(self) -> Tool:
@@ -81,11 +81,8 @@ class Archives:
         def list_archive(archive: str) -> Listing:
             return self.listing(archive)
 
-        list_archive.__doc__ = (
-            "What is in an archive: its files with their sizes, and warnings of what could do harm when unpacked. "
-            f"The archives: {self._named.words}."
-        )
-        return self._named.tool(list_archive, "archive", "The archive.")
+        says = "What is in an archive: its files with their sizes, and warnings of what could do harm when unpacked."
+        return self._named.tool(list_archive, says)
 
     @cached_property
     def read_archive_text(self) -> Tool:
@@ -94,8 +91,7 @@ class Archives:
         def read_archive_text(archive: str, member: MemberName) -> list[Passage]:
             return self.text(archive, member)
 
-        read_archive_text.__doc__ = f"Read the text of one file in an archive. The archives: {self._named.words}."
-        return self._named.tool(read_archive_text, "archive", "The archive.")
+        return self._named.tool(read_archive_text, "Read the text of one file in an archive.")
 
     def listing(self, archive: str) -> Listing:
         """What lies in the archive of that name.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,10 +15,10 @@ from pydantic import Field
 from ...policies.errors import MissingExtra, ToolError
 from ..call import Passage
 from ..media.parts import Image as Part
-from ..scope import remaining
 from ..tool import Tool
 from .cropping import LONGEST, MOST, Cut, cut_out
 from .named import Named
+from .ocr import PROGRAM, prepared, text_in
 from .page import passages, plain_paragraphs
 from .paths import Files
 
@@ -43,10 +41,6 @@ MAX_PIXELS: Final = 50_000_000
 """Pixels of an image that is unpacked, as for reading its text; larger ones are described only."""
 MAX_FRAMES_FILE: Final = 5_000_000
 """Bytes of a file whose frames are counted, which means to go through all of it."""
-MAX_OCR: Final = 2_000
-"""Pixels of the longer side that text is read from; larger images are made smaller first."""
-OCR_SECONDS: Final = 30.0
-"""Seconds that reading the text of an image may take, where the run has more."""
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 """The only readers that are tried: others are made for rare formats, and each is more code that strangers can reach."""
 _EXIF: Final = {271: "camera_make", 272: "camera_model", 274: "orientation", 306: "changed", 36867: "taken"}
@@ -97,12 +91,12 @@ class Images:
     def __init__(self, files: Files) -> None:
         if not installed():
             raise MissingExtra("looking at images", "media")
-        self._named = Named(files, files.images)
+        self._named = Named(files, files.images, "image")
 
     @property
     def tools(self) -> list[Tool]:
         """The tools that work on this machine."""
-        return [self.describe_image, self.view_image, *([self.read_image_text] if shutil.which("tesseract") else [])]
+        return [self.describe_image, self.view_image, *([self.read_image_text] if shutil.which(PROGRAM) else [])]
 
     @cached_property
     def describe_image(self) -> Tool:
@@ -111,11 +105,8 @@ class Images:
         def describe_image(image: str) -> Facts:
             return self.facts(image)
 
-        describe_image.__doc__ = (
-            "How large an image is (width and height in pixels, bytes), its format, and what its camera wrote of it. "
-            f"The images: {self._named.words}."
-        )
-        return self._named.tool(describe_image, "image", "The image.")
+        says = "How large an image is (width and height in pixels, bytes), its format, and what its camera wrote of it."
+        return self._named.tool(describe_image, says)
 
     @cached_property
     def view_image(self) -> Tool:
@@ -131,8 +122,7 @@ class Images:
         ) -> Part:
             return self.part(image, Cut(left=left, top=top, right=right, bottom=bottom, longest=longest))
 
-        view_image.__doc__ = f"Crop an image, or make it smaller, to look at it. The images: {self._named.words}."
-        return self._named.tool(view_image, "image", "The image.")
+        return self._named.tool(view_image, "Crop an image, or make it smaller, to look at it.")
 
     @cached_property
     def read_image_text(self) -> Tool:
@@ -141,8 +131,7 @@ class Images:
         def read_image_text(image: str) -> list[Passage]:
             return self.text(image)
 
-        read_image_text.__doc__ = f"Read the text that is written in an image. The images: {self._named.words}."
-        return self._named.tool(read_image_text, "image", "The image.")
+        return self._named.tool(read_image_text, "Read the text that is written in an image.")
 
     def facts(self, image: str) -> Facts:
         """What the image of that name is, from its header.
@@ -166,12 +155,11 @@ class Images:
         """The text in the image of that name.
 
         Raises:
-            ToolError: there is none, the image is too large or damaged, or it took too long.
+            ToolError: there is none that can be read, the image is too large or damaged, or it took too long.
         """
         path = self._named.path(image)
-        found = passages(plain_paragraphs(_tesseract(image, self._named.read(path, lambda path: _grey(image, path)))))
-        if not found:
-            raise ToolError(f"no text was found in {image}")
+        png = self._named.read(path, lambda path: _unpacked(image, path, prepared))
+        found = passages(plain_paragraphs(text_in(image, png)))
         return [Passage(text=piece, origin=image) for piece in found]
 
 
@@ -256,11 +244,6 @@ def _text(value: Any) -> str:
     return " ".join(text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8").split())[:_MAX_EXIF]
 
 
-def _grey(name: str, path: Path) -> bytes:
-    """The image as a small grey PNG, for a reader that then meets no file of a stranger."""
-    return _unpacked(name, path, _as_grey_png)
-
-
 def _unpacked(name: str, path: Path, how: Callable[[Image.Image], T]) -> T:
     """What `how` makes of an image that is small enough to be unpacked."""
     with _opened(name, path) as image:
@@ -273,25 +256,3 @@ def _unpacked(name: str, path: Path, how: Callable[[Image.Image], T]) -> T:
             raise
         except Exception as error:  # as for the header
             raise _damaged(name, error) from None
-
-
-def _as_grey_png(image: Image.Image) -> bytes:
-    image.draft("L", (MAX_OCR, MAX_OCR))  # a JPEG is unpacked at a fraction of its size
-    grey = image.convert("L")
-    grey.thumbnail((MAX_OCR, MAX_OCR))
-    out = io.BytesIO()
-    grey.save(out, "PNG")
-    return out.getvalue()
-
-
-def _tesseract(name: str, png: bytes) -> str:
-    left = min(OCR_SECONDS, remaining())
-    try:
-        done = subprocess.run(["tesseract", "stdin", "stdout"], input=png, capture_output=True, timeout=left)
-    except subprocess.TimeoutExpired:
-        raise ToolError(f"reading the text of {name} took more than {left:.1f} s") from None
-    except OSError as error:
-        raise ToolError(f"tesseract cannot be run: {error.strerror or error}") from None
-    if done.returncode:
-        raise ToolError(f"tesseract could not read {name} (status {done.returncode})")
-    return done.stdout.decode("utf-8", "replace")

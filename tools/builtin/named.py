@@ -27,9 +27,11 @@ class Named:
     Args:
         files: where their names come from.
         paths: which of them.
+        noun: what one of them is called: in descriptions, and as the parameter of the tools.
     """
 
-    def __init__(self, files: Files, paths: Sequence[Path]) -> None:
+    def __init__(self, files: Files, paths: Sequence[Path], noun: str) -> None:
+        self._noun = noun
         self._paths = {files.label(path): path for path in paths}
 
     @property
@@ -60,12 +62,13 @@ class Named:
         except OSError as error:
             raise ToolError(f"{path.name} cannot be read: {error.strerror or error}") from None
 
-    def tool(self, function: Callable[..., Any], parameter: str, about: str) -> Tool:
-        """A read-only tool of a function whose `parameter` is one of these names."""
+    def tool(self, function: Callable[..., Any], says: str) -> Tool:
+        """A read-only tool of a function, one parameter of which is one of these names; `says` is what it does."""
+        function.__doc__ = f"{says} The {self._noun}s: {self.words}."
         names = tuple(self._paths)
         kind: Any = Literal[names] if len(names) <= MAX_NAMES else str
         signature = inspect.signature(function, eval_str=True)
-        chosen = Annotated[kind, Field(description=about)]
-        given = [p.replace(annotation=chosen) if p.name == parameter else p for p in signature.parameters.values()]
+        chosen = Annotated[kind, Field(description=f"The {self._noun}.")]
+        given = [p.replace(annotation=chosen) if p.name == self._noun else p for p in signature.parameters.values()]
         function.__signature__ = signature.replace(parameters=given)  # type: ignore[attr-defined]
         return Tool(function, read_only=True, trusted=False)

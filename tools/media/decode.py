@@ -1,6 +1,7 @@
 """What is unpacked of a file, within limits: runs in a worker process, which is killed where it takes too long.
 
-Everything takes and gives plain values, as they travel between processes.
+Everything takes and gives plain values, as they travel between processes. What can be given in part is given as far as
+it was read when most of the time is over.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ import io
 import math
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
+
+from ..scope import remaining
+from .pages import Page, shown
 
 QUALITY = 85
 """Of the JPEGs that are made."""
@@ -17,6 +21,11 @@ PAGE_PIXELS = 1_000_000
 """Pixels of a page that is shown as a picture: US letter at some 100 dots an inch."""
 SAMPLES = 16_000
 """Samples a second of a sound that is made to fit, in one channel: what speech needs."""
+_HEADER = 100
+"""Bytes before the first sample, and some to spare."""
+
+_SHARE = 0.7
+"""Share of the time that is left for reading; the rest is for the way back."""
 
 Where = str | bytes
 """A file's path, or its bytes."""
@@ -50,33 +59,46 @@ def _jpeg(image: Any) -> bytes:
     return out.getvalue()
 
 
-def texts(where: Where, seconds: float, most: int) -> tuple[list[str], bool]:
-    """The text of each page of a PDF from its first, as many as can be read in so many seconds, of `most` characters
-    at most; and whether that is all.
+class Texts(NamedTuple):
+    """The text of a PDF: what is shown of it, how many of its pages were read, and how many characters they have;
+    `whole` says whether nothing is left out."""
+
+    pages: list[Page]
+    read: int
+    characters: int
+    whole: bool
+
+
+def texts(where: Where, question: str, *, most: int, pages: int, characters: int) -> Texts:
+    """The text of a PDF's pages, as many as can be read in time, of `most` characters at most; of these so many
+    `pages` of so many `characters` as fit the question best.
 
     Raises:
         ValueError: it is damaged.
     """
-    end, left = time.monotonic() + seconds, most
-    found: list[str] = []
-    for page in _pages(where):
+    end, left, all_read = _end(), most, True
+    found: list[Page] = []
+    for number, page in enumerate(_pages(where), start=1):
         if time.monotonic() > end or left <= 0:
-            return found, False
+            all_read = False
+            break
         words = page.get_textpage()
         text = str(words.get_text_range(0, min(left, max(0, words.count_chars())))).replace("\r\n", "\n")
         words.close()
         left -= len(text)
-        found.append(text.replace("\ufffe", ""))
-    return found, True
+        found.append((text.replace("\ufffe", ""), number))
+    kept = shown(found, question, most=pages, characters=characters)
+    total = sum(len(text) for text, _ in found if text.strip())
+    return Texts(kept, len(found), total, all_read and sum(len(text) for text, _ in kept) == total)
 
 
-def pictures(where: Where, count: int, seconds: float) -> list[bytes]:
-    """The first pages of a PDF as JPEGs, as many as can be drawn in so many seconds.
+def pictures(where: Where, count: int) -> list[bytes]:
+    """The first pages of a PDF as JPEGs, as many as can be drawn in time.
 
     Raises:
         ValueError: it is damaged.
     """
-    end = time.monotonic() + seconds
+    end = _end()
     found: list[bytes] = []
     for number, page in enumerate(_pages(where)):
         if number >= count or (found and time.monotonic() > end):
@@ -85,6 +107,15 @@ def pictures(where: Where, count: int, seconds: float) -> list[bytes]:
         scale = math.sqrt(PAGE_PIXELS / max(1.0, width * height))
         found.append(_jpeg(page.render(scale=scale).to_pil()))
     return found
+
+
+def paragraphs(where: Where, most: int) -> str:
+    """The text of a page of HTML, of whose source `most` bytes are read at most."""
+    from ..builtin.extraction import decoded
+    from ..builtin.page import html_paragraphs
+
+    with opened(where) as file:
+        return "\n\n".join(html_paragraphs(decoded(file.read(most))))
 
 
 def _pages(where: Where) -> Iterator[Any]:
@@ -101,42 +132,56 @@ def _pages(where: Where) -> Iterator[Any]:
         raise ValueError(f"it is damaged ({str(error)[:100]})") from None
 
 
-def sound(where: Where, seconds: float) -> bytes:
-    """The first seconds of a sound as a WAV of one channel.
+def longest(size: int) -> float:
+    """Seconds of a sound that fit into so many bytes as `sound` gives it."""
+    return max(0, size - _HEADER) / (2 * SAMPLES)
+
+
+def sound(where: Where, seconds: float) -> tuple[bytes, float]:
+    """The first seconds of a sound as a WAV of one channel, as many as can be read in time; and how many.
 
     Raises:
-        ValueError: it is damaged.
+        ValueError: it is damaged, or holds no sound.
     """
     import wave
 
     import av
 
+    end, most = _end(), int(seconds * SAMPLES)
     samples, out = 0, io.BytesIO()
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLES)
     try:
         with av.open(_file(where), "r") as container, wave.open(out, "wb") as written:
             written.setparams((1, 2, SAMPLES, 0, "NONE", "not compressed"))
-            for frame in container.decode(audio=0):
-                for piece in resampler.resample(frame):
-                    kept = min(piece.samples, int(seconds * SAMPLES) - samples)
-                    written.writeframes(bytes(piece.planes[0])[: 2 * kept])
-                    samples += kept
-                if samples >= int(seconds * SAMPLES):
+            for piece in _resampled(container):
+                kept = min(piece.samples, most - samples)
+                written.writeframesraw(bytes(piece.planes[0])[: 2 * kept])
+                samples += kept
+                if samples >= most or time.monotonic() > end:
                     break
     except (av.FFmpegError, ValueError, IndexError) as error:
-        raise ValueError(f"it is damaged ({type(error).__name__})") from None
-    return out.getvalue()
+        if not samples:
+            raise ValueError(f"it is damaged ({type(error).__name__})") from None
+    return out.getvalue(), samples / SAMPLES
 
 
-def frames(where: Where, count: int, pixels: int, seconds: float) -> list[tuple[float, bytes]]:
-    """Pictures of a video, evenly spaced and each from the key frame before, as JPEGs with their second.
+def _resampled(container: Any) -> Iterator[Any]:
+    import av
+
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLES)
+    for frame in container.decode(audio=0):
+        yield from resampler.resample(frame)
+
+
+def frames(where: Where, count: int, pixels: int) -> list[tuple[float, bytes]]:
+    """Pictures of a video, evenly spaced and each from the key frame before, as JPEGs with their second; as many as
+    can be taken in time.
 
     Raises:
         ValueError: it is damaged.
     """
     import av
 
-    end = time.monotonic() + seconds
+    end = _end()
     found: dict[float, bytes] = {}
     try:
         with av.open(_file(where), "r") as container:
@@ -169,6 +214,16 @@ def _small(frame: Any, pixels: int) -> bytes:
     scale = min(1.0, math.sqrt(pixels / max(1, frame.width * frame.height)))
     size = {"width": max(2, int(frame.width * scale)), "height": max(2, int(frame.height * scale))}
     return _jpeg(frame.to_image(**size))
+
+
+def _end() -> float:
+    """Instant of the monotonic clock at which what there is has to be given."""
+    return time.monotonic() + _SHARE * remaining()
+
+
+def opened(where: Where) -> BinaryIO:
+    """It as a binary file that can be read from any place."""
+    return io.BytesIO(where) if isinstance(where, bytes) else open(where, "rb")
 
 
 def _file(where: Where) -> Any:

@@ -84,8 +84,8 @@ async def within(work: Awaitable[T], seconds: float) -> T:
 
 
 def _reason(failed: Failed) -> str:
-    if failed.error_type == "ValueError":
-        return failed.message.removeprefix("ValueError: ")
+    if failed.error_type in ("ValueError", "MissingExtra"):
+        return failed.message.removeprefix(f"{failed.error_type}: ")
     if failed.error_type in ("WorkerDied", "MemoryError"):
         return "reading it took too much memory, or broke the reader"
     return failed.message

@@ -1,4 +1,7 @@
-"""Which pieces of a long document are shown: those that have most of the question's words, in their order."""
+"""Which pieces of a long document are shown: those that have most of the question's words, in their order.
+
+It is for a worker process: to go through millions of words here would keep every other thread waiting.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,27 @@ def pieces(text: str, size: int = PIECE) -> list[str]:
     return found
 
 
-def best(pages: Sequence[str], question: str, *, most: int, characters: int) -> list[int]:
+Page = tuple[str, int | None]
+"""A text, and the number of its page where it has one."""
+
+
+def shown(pages: Sequence[Page], question: str, *, most: float, characters: int) -> list[Page]:
+    """What is shown of pages, at most so many, or pieces of them, and of so many characters together. A text without
+    pages, and what is longer than all that is shown, is taken piece by piece."""
+    size = min(PIECE, max(1, characters // 4))
+    parts: list[Page] = []
+    for text, number in pages:
+        whole = number is not None and len(text) <= characters
+        parts += [(text, number)] if whole else [(piece, number) for piece in pieces(text, size)]
+    chosen = best([text for text, _ in parts], question, most=most, characters=characters)
+    return [parts[place] for place in chosen if parts[place][0].strip()]
+
+
+def best(pages: Sequence[str], question: str, *, most: float, characters: int) -> list[int]:
     """The places of the pages that are shown, at most so many and of so many characters together: the first, which
     says what the document is, then those that have most of the question's rarer words, then from the beginning."""
-    words = [set(map(_stem, _WORD.findall(page.lower()))) for page in pages]
-    asked = set(map(_stem, _WORD.findall(question.lower())))
+    asked = _words(question)
+    words = [_words(page) for page in pages]
     frequency = Counter(word for each in words for word in each & asked)
     scores = [sum(math.log(1 + len(pages) / frequency[word]) for word in each & asked) for each in words]
     order = sorted(range(len(pages)), key=lambda place: (place != 0, -scores[place], place))
@@ -42,5 +61,5 @@ def best(pages: Sequence[str], question: str, *, most: int, characters: int) -> 
     return sorted(kept)
 
 
-def _stem(word: str) -> str:
-    return word.removesuffix("s")
+def _words(text: str) -> set[str]:
+    return {word.removesuffix("s") for word in _WORD.findall(text.lower())}

@@ -1,4 +1,9 @@
-"""How large a part is, in the measure of its kind, from its header alone: no picture, page or sound is decoded."""
+"""How large a part is, in the measure of its kind, from its header alone: no picture, page or sound is decoded.
+
+What a file is, is told by its first bytes, in the program itself. Whatever has to be opened by a reader of its kind is
+measured in a worker process: the readers are large libraries, whose import can hold up a whole program, and what they
+read was made by strangers.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ...policies.errors import MissingExtra
-from ..builtin.extraction import PDFIUM
+from .decode import Where, opened
 from .parts import Kind
-from .sniff import Sniffed, sniff
-from .source import Source
 
 LARGEST_PDF: Final = 1_000_000_000
 """Bytes of a PDF that is opened at all: a damaged one is searched through from its beginning."""
-LOCK_SECONDS: Final = 1.0
-"""Seconds that a PDF waits for another one to be read, as PDFium reads one at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,11 @@ class Sized:
         return None if self.width is None or self.height is None else self.width * self.height
 
     @property
+    def measurable(self) -> bool:
+        """Whether a reader of its kind has more to say of it; none has of texts."""
+        return not self.problem and (self.kind != "document" or self.media_type == "application/pdf")
+
+    @property
     def words(self) -> str:
         """It for people and models: `image/png, 8,000 x 6,250 pixels, 48,213 bytes`."""
         said = [self.media_type]
@@ -63,46 +69,34 @@ class Sized:
         return ", ".join([*said, f"{self.bytes:,} bytes"])
 
 
-def size(source: Source) -> Sized:
-    """The size of what a source holds, in milliseconds whatever it holds; what is damaged has a `problem`.
-
-    It reads files, so call it in a thread.
+def measured(where: Where, known: Sized) -> Sized:
+    """What is known of a file, with its size; what is damaged has a `problem`. It is for a worker process.
 
     Raises:
-        OSError: the file cannot be read.
         MissingExtra: the extra `media`, or for a video `video`, is not installed.
     """
-    head = source.head()
-    if not head:
-        return Sized(kind=None, media_type="application/octet-stream", bytes=0, problem="it is empty")
-    found = sniff(head)
-    known = Sized(kind=found.kind, media_type=found.media_type, bytes=source.size)
+    measures: dict[str | None, Callable[[Where, Sized], Sized]] = {
+        "image": _image, "document": _pdf, "audio": _audio, "video": _video,
+    }  # fmt: skip
     try:
-        return _measured(source, found, known)
-    except (MissingExtra, OSError):
+        return measures[known.kind](where, known)
+    except MissingExtra:
         raise
+    except OSError as error:
+        return replace(known, problem=f"it cannot be read: {error.strerror or type(error).__name__}")
     except (
         Exception
     ) as error:  # the readers are made for files of their kind, and damaged ones make them raise anything
         return replace(known, problem=f"it is damaged ({_said(error)})")
 
 
-def _measured(source: Source, found: Sniffed, known: Sized) -> Sized:
-    if found.kind is None:
-        return replace(known, problem=f"it is {found.media_type}, which is no kind of file that can be read here")
-    if found.kind == "document":
-        return _pdf(source, known) if found.media_type == "application/pdf" else known
-    measure: Callable[[Source, Sized], Sized] = {"image": _image, "audio": _audio, "video": _video}[found.kind]
-    return measure(source, known)
-
-
-def _image(source: Source, known: Sized) -> Sized:
+def _image(where: Where, known: Sized) -> Sized:
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise MissingExtra("attaching images", "media") from None
     try:
-        with source.open() as file, Image.open(file) as image:
+        with opened(where) as file, Image.open(file) as image:
             return replace(known, width=image.width, height=image.height)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         return replace(known, problem=f"it is too large to be unpacked ({_said(error)})")
@@ -110,36 +104,32 @@ def _image(source: Source, known: Sized) -> Sized:
         return replace(known, problem=f"it is damaged ({_said(error)})")
 
 
-def _pdf(source: Source, known: Sized) -> Sized:
+def _pdf(where: Where, known: Sized) -> Sized:
     try:
         import pypdfium2
     except ImportError:
         raise MissingExtra("attaching PDF files", "media") from None
-    if source.size > LARGEST_PDF:
+    if known.bytes > LARGEST_PDF:
         return replace(known, problem=f"it has more than {LARGEST_PDF:,} bytes")
-    if not PDFIUM.acquire(timeout=LOCK_SECONDS):
-        return replace(known, problem="another PDF was being read for too long")
     try:
         open_document: Any = pypdfium2.PdfDocument
-        document = open_document(source.where)
+        document = open_document(where)
         try:
             pages = len(document)
         finally:
             document.close()
     except pypdfium2.PdfiumError as error:
         return replace(known, problem=f"it is damaged or needs a password ({_said(error)})")
-    finally:
-        PDFIUM.release()
     return replace(known, pages=pages, problem="" if pages else "it has no pages")
 
 
-def _audio(source: Source, known: Sized) -> Sized:
+def _audio(where: Where, known: Sized) -> Sized:
     try:
         from tinytag import TinyTag, TinyTagException
     except ImportError:
         raise MissingExtra("attaching audio", "media") from None
     try:
-        with source.open() as file:
+        with opened(where) as file:
             seconds = TinyTag.get(file_obj=file, filename=_named(known.media_type), tags=False).duration
     except TinyTagException as error:
         return replace(known, problem=f"it is damaged ({_said(error)})")
@@ -154,12 +144,12 @@ def _named(media_type: str) -> str:
     return f"audio.{endings.get(media_type, media_type.rpartition('/')[2])}"
 
 
-def _video(source: Source, known: Sized) -> Sized:
+def _video(where: Where, known: Sized) -> Sized:
     try:
         import av
     except ImportError:
         raise MissingExtra("attaching video", "video") from None
-    with source.open() as file:
+    with opened(where) as file:
         try:
             container = av.open(file, "r", metadata_errors="replace")
         except (av.FFmpegError, ValueError) as error:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ...policies.errors import MissingExtra
 from ..builtin.content import HEAD_BYTES
 from ..builtin.content import sniff as sniff_text
 from .parts import Kind
-
-HEAD: Final = HEAD_BYTES
-"""Bytes of a file's beginning that tell what it is."""
+from .size import Sized
+from .source import Source
 
 _TEXT: Final = {"text": "text/plain", "JSON": "application/json", "HTML": "text/html"}
 _DOCUMENTS: Final = {"application/pdf": "application/pdf"}
@@ -35,8 +34,27 @@ class Sniffed:
     kind: Kind | None
 
 
+def told(source: Source) -> Sized:
+    """What a source holds, by its first bytes.
+
+    It reads a file, so call it in a thread.
+
+    Raises:
+        OSError: the file cannot be read.
+        MissingExtra: the extra `media` is not installed.
+    """
+    head = source.read(HEAD_BYTES)
+    if not head:
+        return Sized(kind=None, media_type="application/octet-stream", bytes=0, problem="it is empty")
+    found = sniff(head)
+    known = Sized(kind=found.kind, media_type=found.media_type, bytes=source.size)
+    if found.kind is None:
+        return replace(known, problem=f"it is {found.media_type}, which is no kind of file that can be read here")
+    return known
+
+
 def sniff(head: bytes) -> Sniffed:
-    """What a file is whose first `HEAD` bytes these are.
+    """What a file is whose first bytes these are.
 
     Raises:
         MissingExtra: the extra `media` is not installed.

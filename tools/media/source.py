@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .parts import Attachment
-from .sniff import HEAD
+from .spool import Spool
+
+SENT = 4_000_000
+"""Bytes that are sent to a worker process as they are; of more a file is made first, as to copy them would hold up the
+program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +51,19 @@ class Source:
             raise OSError("it is no regular file but a folder, pipe, socket or device")
         return cls(path=path, size=found.st_size)
 
+    def sendable(self, spool: Spool) -> Source:
+        """It as a worker process takes it: bytes that are too many to be sent lie in the spool then. In a thread.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        if self.data is None or self.size <= SENT:
+            return self
+        return Source(path=spool.write(self.data), size=self.size)
+
     def open(self) -> BinaryIO:
         """It as a binary file that can be read from any place."""
         return BytesIO(self.data) if self.data is not None else open(self._file, "rb")
-
-    def head(self) -> bytes:
-        """Its first bytes, enough to tell what it is."""
-        with self.open() as file:
-            return file.read(HEAD)
 
     def read(self, most: int) -> bytes:
         """Its first `most` bytes at most."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import struct
 import sys
 import time
@@ -16,6 +17,7 @@ import pytest
 from shotclock import Agent, ToolError, builtin_tools
 from shotclock.policies.errors import InvalidPath, MissingExtra
 from shotclock.tools.builtin import images as images_module
+from shotclock.tools.builtin import ocr
 from shotclock.tools.builtin.cropping import Cut
 from shotclock.tools.builtin.images import Images
 from shotclock.tools.builtin.paths import sort_paths
@@ -149,7 +151,7 @@ def reader(tmp_path, monkeypatch):
 
     def stand_in(code: str) -> None:
         program = tmp_path / "bin" / "tesseract"
-        program.parent.mkdir()
+        program.parent.mkdir(exist_ok=True)
         program.write_text(f"#!{sys.executable}\nimport sys, time\ndata = sys.stdin.buffer.read()\n{code}\n")
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
@@ -157,15 +159,86 @@ def reader(tmp_path, monkeypatch):
     return stand_in
 
 
-def test_text_is_read_where_tesseract_is_installed(tmp_path, reader):
+def rows(*lines: str, sure: int = 90, first: int = 0) -> str:
+    """What tesseract writes of these lines, each a paragraph; the first has this number."""
+    return "".join(
+        f"5\t1\t1\t{number}\t1\t{place}\t0\t0\t9\t9\t{sure}\t{word}\n"
+        for number, line in enumerate(lines, first) for place, word in enumerate(line.split())
+    )  # fmt: skip
+
+
+def test_what_tesseract_is_handed(tmp_path, reader):
     """The program is given a grey PNG of ours, no larger than it needs, and its words come as passages."""
-    reader("assert data[:4] == b'\\x89PNG' and sys.argv[1:] == ['stdin', 'stdout']\n"
-           "print(int.from_bytes(data[16:20], 'big'), 'lamps\\n\\nand 2 chairs')")  # fmt: skip
+    reader("assert data[:4] == b'\\x89PNG' and sys.argv[1:3] == ['stdin', 'stdout']\n"
+           "print('level\\tpage_num')\n"
+           f"print({rows('lamps', 'and 2 chairs')!r} + {rows('SIZE', first=2)!r}"
+           ".replace('SIZE', str(int.from_bytes(data[16:20], 'big'))))")  # fmt: skip
     Image.new("RGB", (4_000, 100)).save(tmp_path / "a.jpg")
     made = images(tmp_path / "a.jpg")
     assert [each.name for each in made.tools] == ["describe_image", "view_image", "read_image_text"]
     [passage] = made.text("a.jpg")
-    assert (passage.text, passage.origin) == ("2000 lamps\nand 2 chairs", "a.jpg")
+    assert (passage.text, passage.origin) == ("lamps\nand 2 chairs\n3500", "a.jpg")
+
+
+def test_what_was_read_with_little_confidence_is_left_out(tmp_path, reader):
+    """A line that was guessed rather than read is marked, and a picture of such lines alone gives none."""
+    reader(f"print({rows('lamps') + rows('2 cha1rs', sure=30, first=1)!r})")
+    Image.new("RGB", (90, 90)).save(tmp_path / "a.png")
+    assert images(tmp_path / "a.png").text("a.png")[0].text == "lamps\n[illegible]"
+    reader(f"print({rows('2 cha1rs', sure=30)!r})")
+    with pytest.raises(ToolError, match="too small or too blurred"):
+        images(tmp_path / "a.png").text("a.png")
+
+
+INVOICE = ("Garden Project Ltd", "Invoice 2026-017", "Roses 12 at 3.50", "Total: 1,250.75 EUR")
+
+
+def invoice(mode="RGB", paper=(255, 255, 255), ink=(0, 0, 0), scale=1.0):
+    """A picture of an invoice."""
+    from PIL import ImageDraw, ImageFont
+
+    picture = Image.new(mode, (int(640 * scale), int(240 * scale)), paper)
+    letters = ImageFont.load_default(28 * scale)
+    for number, line in enumerate(INVOICE):
+        ImageDraw.Draw(picture).text((40 * scale, (30 + 48 * number) * scale), line, fill=ink, font=letters)
+    return picture
+
+
+def held_sideways() -> tuple[object, dict]:
+    exif = Image.Exif()
+    exif[274] = 6
+    return invoice().rotate(90, expand=True), {"exif": exif}
+
+
+PICTURES = {
+    "plain.png": lambda: (invoice(), {}),
+    "small.png": lambda: (invoice(scale=0.5), {}),
+    "dark.png": lambda: (invoice(paper=(20, 20, 30), ink=(230, 230, 230)), {}),
+    "transparent.png": lambda: (invoice("RGBA", (0, 0, 0, 0), (0, 0, 0, 255)), {}),
+    "sideways.png": lambda: (invoice().rotate(90, expand=True), {}),
+    "camera.jpg": held_sideways,
+    "skewed.webp": lambda: (invoice().rotate(3, expand=True, fillcolor=(255, 255, 255)), {}),
+}
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="the program tesseract is not installed")
+@pytest.mark.parametrize("name", PICTURES)
+def test_text_is_read_where_tesseract_is_installed(name, tmp_path):
+    """The real program reads an invoice word for word: small, dark, transparent, sideways or skewed."""
+    picture, how = PICTURES[name]()
+    picture.save(tmp_path / name, **how)
+    text = "\n".join(passage.text for passage in images(tmp_path / name).text(name))
+    assert [line for line in INVOICE if line in text] == list(INVOICE), text
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="the program tesseract is not installed")
+@pytest.mark.parametrize(("scale", "says"), [(0.15, "too small or too blurred|no text"), (None, "no text was found")])
+def test_nothing_is_invented_where_nothing_can_be_read(scale, says, tmp_path):
+    """Of letters that nobody can read, and of an empty sheet, no text comes back."""
+    picture = Image.new("RGB", (640, 240), (255, 255, 255)) if scale is None else invoice(scale=scale)
+    picture.save(tmp_path / "a.png")
+    with pytest.raises(ToolError, match=says):
+        images(tmp_path / "a.png").text("a.png")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +247,7 @@ def test_text_is_read_where_tesseract_is_installed(tmp_path, reader):
 )
 def test_a_reader_that_hangs_or_fails_is_said(code, says, tmp_path, reader, monkeypatch):
     """It is ended in its time."""
-    monkeypatch.setattr(images_module, "OCR_SECONDS", 1.0)
+    monkeypatch.setattr(ocr, "SECONDS", 1.0)
     reader(code)
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     with pytest.raises(ToolError, match=says):

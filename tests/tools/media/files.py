@@ -9,6 +9,18 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from shotclock.tools.media.parts import Attachment
+from shotclock.tools.media.size import Sized, measured
+from shotclock.tools.media.sniff import told
+from shotclock.tools.media.source import Source
+
+
+def sized(part: Attachment) -> Sized:
+    """The size of a part, measured here instead of in a worker process."""
+    source = Source.of(part)
+    known = told(source)
+    return measured(source.where, known) if known.measurable else known
+
 
 def png(width: int, height: int, *, claimed: tuple[int, int] | None = None) -> bytes:
     """A grey PNG of that size; `claimed` is what its header says instead."""

@@ -11,15 +11,10 @@ import zlib
 import pytest
 
 from shotclock import Audio, Document, Image, Video
-from shotclock.tools.media.size import size
 from shotclock.tools.media.sniff import sniff
 from shotclock.tools.media.source import Source
 
-from .files import mp4, pdf, pdf_of, png, sparse_wav, wav, zip_bomb
-
-
-def sized(part):
-    return size(Source.of(part))
+from .files import mp4, pdf, pdf_of, png, sized, sparse_wav, wav, zip_bomb
 
 
 def test_an_image_is_sized_by_its_header():
@@ -77,6 +72,38 @@ def test_huge_files_are_sized_in_little_time_and_memory(tmp_path):
     tracemalloc.stop()
     assert [found[0].pixels, found[1].pages, found[2].seconds] == [50_000_000, 500, pytest.approx(3600)]
     assert peak < 2_000_000
+
+
+MEMORY = """
+import resource, sys
+from shotclock import Audio, Document, Image, Video
+from shotclock.tests.tools.media.files import pdf, png, sized, wav
+
+small, huge = sys.argv[1:]
+for folder in (small, huge):
+    for name in ("a.png", "a.jpg", "a.pdf", "a.wav", "a.mp4"):
+        assert not sized(Image(f"{folder}/{name}")).problem, name
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(peak)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is the system's own")
+def test_huge_files_are_sized_in_the_memory_of_small_ones(tmp_path):
+    """A process that has sized small files needs next to no more memory for huge ones, its native readers included."""
+    from PIL import Image as Picture
+
+    for folder, side, pages, seconds in (("small", 64, 1, 1), ("huge", 7_072, 500, 3_600)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").write_bytes(png(side, side))
+        Picture.new("L", (side, side)).save(tmp_path / folder / "a.jpg")
+        (tmp_path / folder / "a.pdf").write_bytes(pdf(*(f"page {n}" for n in range(pages))))
+        sparse_wav(tmp_path / folder / "a.wav", seconds)
+        mp4(tmp_path / folder / "a.mp4", seconds=min(60, seconds))
+    done = subprocess.run([sys.executable, "-c", MEMORY, tmp_path / "small", tmp_path / "huge"], capture_output=True,
+                          text=True, check=True)  # fmt: skip
+    small, huge = map(int, done.stdout.split())
+    assert huge - small < 8_000  # kilobytes; the image alone unpacks to 50,000
 
 
 @pytest.mark.parametrize(
