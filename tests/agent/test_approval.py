@@ -12,6 +12,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from typer.testing import CliRunner
 
 from shotclock import Agent, Budget, Document, Passage, Policy, Result, local_tracing, tool
+from shotclock.agent.graph import config_of
 from shotclock.agent.lab.replay import replay
 from shotclock.agent.threads import UNKNOWN, to_resume
 from shotclock.agent.trace.cli import app
@@ -235,7 +236,7 @@ def taken_up(office, thread_id):
     """Take a run up as a process does that dies before anything of it goes on."""
 
     async def take():
-        waiting = await to_resume(office.agent.graph, office.agent._config(thread_id), thread_id)
+        waiting = await to_resume(office.agent.graph, config_of(office.agent.policy.limits.turns, thread_id), thread_id)
         await office.agent.claims.take(office.agent.graph, waiting, thread_id)
 
     office.clock.run(take())
