@@ -8,8 +8,8 @@ import json
 import pytest
 
 from shotclock import Agent, Budget, Policy, local_tracing
-from shotclock.agent.check_costs import check_costs
 from shotclock.agent.cli import main
+from shotclock.agent.cli.check_costs import check_costs
 from shotclock.agent.models.base import Pace
 from shotclock.agent.tally import Tally
 from shotclock.agent.trace.store import TraceStore

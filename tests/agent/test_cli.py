@@ -281,8 +281,8 @@ def test_an_output_that_cannot_be_written(tmp_path, output):
 def test_an_interrupt_is_status_130_without_a_traceback(tmp_path):
     """Ctrl-C ends the command quietly, as a shell expects it."""
     code = (
-        "import shotclock.agent.cli as cli\ndef interrupted(*a, **k): raise KeyboardInterrupt\n"
-        "cli._answer = interrupted\ncli.run()"
+        "from shotclock.agent.cli import ask_command, run\ndef interrupted(*a, **k): raise KeyboardInterrupt\n"
+        "ask_command._answer = interrupted\nrun()"
     )
     done = subprocess.run([sys.executable, "-c", code, "ask", "What is 2 + 2?"], capture_output=True, text=True)
     assert (done.returncode, done.stderr.strip()) == (130, "")

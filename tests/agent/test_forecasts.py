@@ -19,7 +19,7 @@ import pytest
 
 from shotclock import Agent, tool
 from shotclock.agent.cli import main
-from shotclock.agent.forecast_view import Known, histogram
+from shotclock.agent.cli.forecast_view import Known, histogram
 from shotclock.agent.forecasts import KEEP_SECONDS, ForecastStore, load_forecasts, save_forecasts
 from shotclock.agent.trace.store import TraceStore
 from shotclock.agent.trace.wording import duration

@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from shotclock import Budget, CallProgress, CallStarted, InnerCall, RunStarted, TextDelta, TextWithdrawn
-from shotclock.agent.live import Live
+from shotclock.agent.cli.live import Live
 from shotclock.tools.call import Call
 
 

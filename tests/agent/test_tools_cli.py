@@ -15,7 +15,7 @@ import pytest
 from pydantic import Field
 
 import shotclock
-from shotclock.agent.scaffold import Scaffold
+from shotclock.agent.cli.scaffold import Scaffold
 from shotclock.agent.trial import try_tool
 from shotclock.policies.errors import InvalidTool, UsageError
 from shotclock.testing import fake_tool

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..tools.tool import Tool
+    from ...tools.tool import Tool
 
 McpOption = Annotated[
     list[str] | None,
@@ -23,7 +23,7 @@ def mcp_of(servers: list[str] | None) -> AbstractContextManager[Iterable[Tool]]:
     """The tools of the servers that `--mcp` names, connected to while the context lasts."""
     if not servers:
         return nullcontext(())
-    from ..tools.mcp_servers import mcp_tools
+    from ...tools.mcp_servers import mcp_tools
 
     return mcp_tools(*servers)
 
@@ -50,12 +50,12 @@ def mcp(
     policy: Annotated[Path | None, typer.Option(help="A policy file in TOML.")] = None,
 ) -> None:
     """Serve the agent to an MCP client over standard input and output, as one tool named ask."""
-    from ..policies.budget import Budget
-    from . import forecasts, quality
-    from .agent import Agent
-    from .mcp_server import mcp_server
+    from ...policies.budget import Budget
+    from .. import forecasts, quality
+    from ..agent import Agent
+    from ..mcp_server import mcp_server
+    from ..trace.provider import local_tracing
     from .tool_options import builtin_of, own_tools, policy_of
-    from .trace.provider import local_tracing
 
     limit = None if latency.strip().lower() == "none" else latency
     budget = Budget(limit, tool_calls=tool_calls, model_calls=model_calls, tokens=tokens, cost_usd=cost)

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .trace import conventions as names
-from .trace.run_view import RunView
-from .trace.store import TraceStore
-from .trace.wording import clean, duration
+from ..trace import conventions as names
+from ..trace.run_view import RunView
+from ..trace.store import TraceStore
+from ..trace.wording import clean, duration
 
 RUNS: Final = 200
 """The newest runs that are read."""

@@ -1,4 +1,4 @@
-"""The command line: ask, look at tools, look at traces."""
+"""The command line: its commands, and how the process of one begins and ends."""
 
 from __future__ import annotations
 
@@ -9,28 +9,19 @@ import io
 import os
 import sys
 import traceback
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, cast
+from typing import Annotated, NoReturn, cast
 
 import typer
 
-from ..policies.errors import ShotclockError, UsageError
-from .forecast_cli import forecast
-from .lab.whatif_cli import whatif
-from .mcp_cli import McpOption, mcp, mcp_of
-from .quality_cli import calibration, export, feedback
-from .spoken import print_json, say
-from .tool_options import PathsArgument, ToolsOption, builtin_of, own_tools, policy_of
-from .tools_cli import app as tools_app
-from .trace.cli import app as trace_app
-
-if TYPE_CHECKING:
-    from ..policies.budget import Budget
-    from ..policies.settings import Policy
-    from ..tools.tool import Tool
-    from .live import Lines, Live
-    from .query import Query
-    from .result import Result
+from ...policies.errors import ShotclockError, UsageError
+from ..lab.whatif_cli import whatif
+from ..trace.cli import app as trace_app
+from .ask_command import ask
+from .forecast_command import forecast
+from .mcp_command import mcp
+from .quality_commands import calibration, export, feedback
+from .spoken import say
+from .tools_commands import app as tools_app
 
 app = typer.Typer(
     name="shotclock",
@@ -47,6 +38,7 @@ app.command()(calibration)
 app.command()(feedback)
 app.command()(export)
 app.command()(mcp)
+app.command()(ask)
 
 # Typer brings its own copy of Click since 0.26; its public exception leads to the private root of wrong usage in both.
 _WrongUsage = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
@@ -72,52 +64,6 @@ def _options(
     ] = False,
 ) -> None:
     """What can be said before a command."""
-
-
-@app.command()
-def ask(
-    question: Annotated[str, typer.Argument(help="What you want to know.")],
-    paths: PathsArgument = None,
-    attach: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="An image, document, sound or video that is shown to the model; repeatable."),
-    ] = None,
-    latency: Annotated[
-        str, typer.Option(help="Time until the answer is due: 2s, 250ms, 1.5min; 'none' for no limit.")
-    ] = "10s",
-    tool_calls: Annotated[int | None, typer.Option(help="Most attempts of tools; retries count.")] = None,
-    model_calls: Annotated[int | None, typer.Option(help="Most model calls.")] = None,
-    tokens: Annotated[int | None, typer.Option(help="Most tokens of all model calls together.")] = None,
-    cost: Annotated[float | None, typer.Option(metavar="USD", help="Most US dollars.")] = None,
-    model: Annotated[str, typer.Option(help="rules (offline) or openai:NAME.")] = "rules",
-    tools: ToolsOption = None,
-    mcp: McpOption = None,
-    policy: Annotated[Path | None, typer.Option(help="A policy file in TOML.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    lines: Annotated[
-        bool,
-        typer.Option("--json-lines", help="Print events as they come, a JSON object a line, the result last."),
-    ] = False,
-) -> None:
-    """Answer a question by a deadline, with the evidence, what was checked and what was spent."""
-    from ..policies.budget import Budget
-    from ..tools.media.results import file_at
-
-    limit = None if latency.strip().lower() == "none" else latency
-    budget = Budget(limit, tool_calls=tool_calls, model_calls=model_calls, tokens=tokens, cost_usd=cost)
-    with mcp_of(mcp) as theirs:
-        chosen = [*builtin_of(paths), *own_tools(tools), *theirs]
-        view = _view(budget, live=not as_json, lines=lines)
-        query: Query = question if not attach else [question, *map(file_at, attach)]
-        result, problem = _answer(query, budget, model, chosen, policy_of(policy), view)
-    if as_json and not lines:
-        print_json(result.to_dict())
-    elif not lines:
-        from .view import show_result
-
-        show_result(result)
-    if problem:
-        say(problem)
 
 
 def main() -> None:
@@ -219,39 +165,3 @@ def _dashed(option: str) -> str | None:
         if option and (is_words or is_number):
             return argument
     return None
-
-
-def _answer(
-    question: Query, budget: Budget, model: str, tools: list[Tool], policy: Policy | None, view: Live | Lines | None
-) -> tuple[Result, str | None]:
-    """The result, and what went wrong with keeping its trace or what it taught, where something did."""
-    import logging
-
-    from . import forecasts, quality
-    from .agent import Agent
-    from .trace import exporter
-    from .trace.provider import local_tracing
-
-    gc.enable()
-    # What the store logs is handed back as the problem, and said once.
-    for module in (exporter.__name__, forecasts.__name__, quality.__name__):
-        logging.getLogger(module).addHandler(logging.NullHandler())
-    tracing = local_tracing()
-    agent = Agent(model, tools, name="ask", policy=policy, tracer_provider=tracing)
-    unread = forecasts.load_forecasts(agent) or quality.load_quality(agent)
-    with view or contextlib.nullcontext():
-        result = agent.run_sync(question, budget=budget, on_event=None if view is None else view.take)
-        if view is not None:
-            view.take(result)
-    tracing.flush()
-    unsaved = [forecasts.save_forecasts(agent), quality.save_quality(agent)]
-    return result, tracing.problem or next(filter(None, unsaved), unread)
-
-
-def _view(budget: Budget, *, live: bool, lines: bool) -> Live | Lines | None:
-    """What shows the run while it is under way, where there is anybody to see it."""
-    if not lines and not (live and sys.stderr.isatty()):
-        return None
-    from .live import Lines, Live
-
-    return Lines() if lines else Live(budget)

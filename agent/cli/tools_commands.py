@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..policies.errors import StoreError, UsageError
-from .mcp_cli import McpOption, mcp_of
+from ...policies.errors import StoreError, UsageError
+from .mcp_command import McpOption, mcp_of
 from .spoken import print_json, say
 from .tool_options import PathOption, ToolsOption, builtin_of, own_tools
 
 if TYPE_CHECKING:
-    from ..tools.tool import Tool
+    from ...tools.tool import Tool
+    from ..trace.run_view import RunView
+    from ..trial import Trial
     from .scaffold import Flavour
-    from .trace.run_view import RunView
-    from .trial import Trial
 
 app = typer.Typer(help="List the tools, try one, or write a new one.", invoke_without_command=True)
 
@@ -40,7 +40,7 @@ def list_tools(
         rows = [{"name": t.name, "description": t.description, "parameters": t.schema.parameters} for t in chosen]
         print_json(rows)
         return
-    from .view import show_tools
+    from .result_view import show_tools
 
     show_tools(chosen)
 
@@ -102,11 +102,11 @@ def _tried(
     tools: list[Tool], name: str, arguments: dict[str, Any], latency: str
 ) -> tuple[Trial, RunView | None, str | None]:
     """The call, its trace as it was stored, and what went wrong with keeping it or what it taught."""
-    from ..tools.memory import Memory
-    from . import forecasts
-    from .trace import exporter
-    from .trace.provider import local_tracing
-    from .trial import try_tool
+    from ...tools.memory import Memory
+    from .. import forecasts
+    from ..trace import exporter
+    from ..trace.provider import local_tracing
+    from ..trial import try_tool
 
     for module in (exporter.__name__, forecasts.__name__):  # what the store logs is said once, as the problem
         logging.getLogger(module).addHandler(logging.NullHandler())
@@ -120,8 +120,8 @@ def _tried(
 
 def _stored(trace_id: str) -> RunView | None:
     """The call's trace; `None` where it cannot be read, or sampling left it out."""
-    from .trace.run_view import RunView
-    from .trace.store import TraceStore
+    from ..trace.run_view import RunView
+    from ..trace.store import TraceStore
 
     store = TraceStore()
     try:
@@ -131,7 +131,7 @@ def _stored(trace_id: str) -> RunView | None:
 
 
 def _status(trial: Trial) -> int:
-    from ..policies.outcome import Failed
+    from ...policies.outcome import Failed
 
     outcome = trial.evidence.outcome
     if isinstance(outcome, Failed) and outcome.error_type == "InvalidArguments":
@@ -151,7 +151,7 @@ def _object(text: str, tools: list[Tool], name: str) -> dict[str, Any]:
 
 def _such_as(tools: list[Tool], name: str) -> str:
     """An example of arguments: of the tool that is meant, where there is one of that name."""
-    from ..tools.example import example_of
+    from ...tools.example import example_of
 
     meant = next((tool for tool in tools if tool.name == name), None)
     example = {"text": "hi"} if meant is None else example_of(meant.schema.parameters)

@@ -12,19 +12,19 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ..policies.forecast import Forecast
-from ..policies.outcome import Failed
-from ..tools.checking import Checked
-from ..tools.example import example_of
-from ..tools.tool import Tool
-from .trace.output import console
-from .trace.run_view import RunView
-from .trace.show import decisions_of
-from .trace.tables import columns, glyphs_of, section
-from .trace.waterfall import waterfall
-from .trace.wording import clean, duration
-from .trial import Trial
-from .view import show_evidence, show_tools
+from ...policies.forecast import Forecast
+from ...policies.outcome import Failed
+from ...tools.checking import Checked
+from ...tools.example import example_of
+from ...tools.tool import Tool
+from ..trace.output import console
+from ..trace.run_view import RunView
+from ..trace.show import decisions_of
+from ..trace.tables import columns, glyphs_of, section
+from ..trace.waterfall import waterfall
+from ..trace.wording import clean, duration
+from ..trial import Trial
+from .result_view import show_evidence, show_tools
 
 _SHOWN = (0.5, 0.95, 0.99)
 _STYLES = {"pass": "green", "fail": "red", "unsure": "yellow"}

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..policies.calibration import EARLY, Calibration, Coverage, Judgement
-from ..policies.forecast import Forecast, Prior
-from ..policies.latency import LatencyState
-from ..policies.pace import PacePolicy
-from ..tools.records import WHOLE, Kept, Key
-from .forecasts import Entry
-from .trace.wording import clean, duration, recently, when
+from ...policies.calibration import EARLY, Calibration, Coverage, Judgement
+from ...policies.forecast import Forecast, Prior
+from ...policies.latency import LatencyState
+from ...policies.pace import PacePolicy
+from ...tools.records import WHOLE, Kept, Key
+from ..forecasts import Entry
+from ..trace.wording import clean, duration, recently, when
 
 SHOWN: Final = (0.5, 0.9, 0.95, 0.99)
 """The quantiles that are shown."""

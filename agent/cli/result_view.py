@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
-from ..policies.outcome import Verdict
-from ..tools.call import Evidence
-from ..tools.tool import Tool
-from .result import Result
+from ...policies.outcome import Verdict
+from ...tools.call import Evidence
+from ...tools.tool import Tool
+from ..result import Result
 
 _MARKS = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "unsure": "[yellow]?[/]"}
 _PLAIN_MARKS = {"pass": "[green]+[/]", "fail": "[red]x[/]", "unsure": "[yellow]?[/]"}

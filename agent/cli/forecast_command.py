@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..policies.errors import UsageError
+from ...policies.errors import UsageError
 
 if TYPE_CHECKING:
+    from ..forecasts import ForecastStore
     from .forecast_view import Known
-    from .forecasts import ForecastStore
 
 
 def forecast(
@@ -24,7 +24,7 @@ def forecast(
     clear: Annotated[str | None, typer.Option(metavar="KEY", help="Forget one tool or model.")] = None,
 ) -> None:
     """Show how long tools and models take, as far as it is known, and how well it was forecast."""
-    from .forecasts import ForecastStore
+    from ..forecasts import ForecastStore
 
     store = ForecastStore(db)
     if clear is not None:

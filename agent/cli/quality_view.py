@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..policies.quality import Fine, Quality, QualitySituation, percent
-from .quality import Entry
-from .trace.wording import clean
+from ...policies.quality import Fine, Quality, QualitySituation, percent
+from ..quality import Entry
+from ..trace.wording import clean
 
 Judgement = Literal["fine", "under", "too few", "not asked"]
 """What the threshold says of a kind: met, missed, not yet to be judged, or there is none."""

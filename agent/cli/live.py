@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ..policies.budget import Budget
-from .events import CallFinished, CallProgress, CallStarted, Event, RunStarted, TextDelta, TextWithdrawn
+from ...policies.budget import Budget
+from ..events import CallFinished, CallProgress, CallStarted, Event, RunStarted, TextDelta, TextWithdrawn
 
 _BAR = 32
 _TEXT = 600

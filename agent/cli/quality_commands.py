@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..policies.errors import UsageError
+from ...policies.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ..policies.quality import Quality
+    from ...policies.quality import Quality
 
 DbOption = Annotated[Path | None, typer.Option(metavar="PATH", help="The store; default: that of the traces.")]
 
@@ -38,7 +38,7 @@ def calibration(
     if checks:
         _check_costs(db, as_json)
         return
-    from .quality import QualityStore
+    from ..quality import QualityStore
     from .quality_view import Judged, show_judged
 
     store, quality = QualityStore(db), _quality(policy, threshold)
@@ -53,8 +53,8 @@ def calibration(
 
 
 def _check_costs(db: Path | None, as_json: bool) -> None:
+    from ..trace.store import TraceStore
     from .check_costs import check_costs, show_check_costs
-    from .trace.store import TraceStore
 
     store = TraceStore(db)
     costs = check_costs(store)
@@ -78,11 +78,11 @@ def _console() -> Console:
 def _quality(policy: Path | None, threshold: float | None) -> Quality:
     from dataclasses import replace
 
-    from ..policies.quality import Quality
+    from ...policies.quality import Quality
 
     quality = Quality()
     if policy is not None:
-        from ..policies.settings import Policy
+        from ...policies.settings import Policy
 
         quality = Policy.from_toml(policy).quality
     return quality if threshold is None else replace(quality, threshold=threshold)
@@ -98,8 +98,8 @@ def feedback(
     db: DbOption = None,
 ) -> None:
     """Say how good an answer was: it is kept with the run and counted for its kind of query."""
-    from .feedback import keep, read_feedback
-    from .quality import QualityStore
+    from ..feedback import keep, read_feedback
+    from ..quality import QualityStore
 
     kept, kind, counts = keep(QualityStore(db), read_feedback(ident, score, comment, author))
     typer.echo(f"noted {kept.score:g} for {kept.trace_id[:12]} ({kind.words})")
@@ -119,7 +119,7 @@ def export(
     db: DbOption = None,
 ) -> None:
     """Write runs with their verdicts, scores and feedback as lines of JSON, for evaluation and training."""
-    from .export import Selection, lines
+    from ..export import Selection, lines
 
     rows = lines(shape, Selection.read(since, status), db)
     if out is None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import Literal
 
-from ..policies.errors import InvalidTool, UsageError
+from ...policies.errors import InvalidTool, UsageError
 from . import scaffold_texts as texts
 
 Flavour = Literal["async", "sync", "http"]

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..policies.errors import InvalidTool
+from ...policies.errors import InvalidTool
 from .spoken import say
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ..policies.settings import Policy
-    from ..tools.tool import Tool
+    from ...policies.settings import Policy
+    from ...tools.tool import Tool
 
 MAX_WARNINGS = 5
 """Lines about files that were left out."""
@@ -37,12 +37,12 @@ ToolsOption = Annotated[
 
 def builtin_of(paths: Iterable[Path] | None) -> list[Tool]:
     """The tools that ship, and those of the files that were named."""
-    from ..tools.builtin import builtin_tools
+    from ...tools.builtin import builtin_tools
 
     chosen = list(paths or ())
     if not chosen:
         return builtin_tools()
-    from ..tools.builtin.files import builtin_files, sort_paths
+    from ...tools.builtin.files import builtin_files, sort_paths
 
     files = sort_paths(chosen)
     tools = [*builtin_tools(), *builtin_files(files)]
@@ -61,7 +61,7 @@ def own_tools(names: Iterable[str] | None) -> list[Tool]:
 
 def _load(name: str) -> list[Tool]:
     """The tools at MODULE:NAME, looked for from the current folder on."""
-    from ..tools.tool import Tool
+    from ...tools.tool import Tool
 
     module_name, _, attribute = name.partition(":")
     if not attribute or not all(part.isidentifier() for part in module_name.split(".")):
@@ -96,6 +96,6 @@ def policy_of(path: Path | None) -> Policy | None:
     """The policy of a file; `None` where none was named."""
     if path is None:
         return None
-    from ..policies.settings import Policy
+    from ...policies.settings import Policy
 
     return Policy.from_toml(path)
