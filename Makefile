@@ -32,7 +32,7 @@ test-viewers: .venv/.test .venv-phoenix/.ready .venv-mlflow/.ready ## traces in 
 	SHOTCLOCK_PHOENIX=.venv-phoenix/bin SHOTCLOCK_MLFLOW=.venv-mlflow/bin \
 		$(BIN)/python -m pytest -q -m viewers -p no:cacheprovider
 
-test-servers: .venv/.test ## published MCP servers, installed from npm and PyPI into a temporary folder
+test-servers: .venv/.test ## published MCP servers and OpenAPI documents, from npm and PyPI in a temporary folder
 	$(BIN)/python -m pytest -q -m servers -p no:cacheprovider
 
 lint: .venv/.check

@@ -66,7 +66,8 @@ class Body:
 
 
 def body_of(document: Document, operation: Node) -> Body | None:
-    """The body that an operation takes: of several media types JSON, else a form, else text, else a file.
+    """The body that an operation takes: of several media types JSON, else a form, else text, else a file; `None` where
+    it takes none, or one that need not be there and can hold nothing.
 
     Raises:
         InvalidTool: it declares a body without a media type.
@@ -80,6 +81,8 @@ def body_of(document: Document, operation: Node) -> Body | None:
     media = min(content, key=_rank)
     described = document.resolved(content[media])
     schema = described.get("schema", {})
+    if node.get("required") is not True and _holds_nothing(document, schema):
+        return None
     encoding = described.get("encoding")
     kind = _kind(media)
     return Body(
@@ -91,6 +94,13 @@ def body_of(document: Document, operation: Node) -> Body | None:
         files=frozenset(_files(document, schema, encoding)) if kind == "multipart" else frozenset(),
         description=str(node.get("description") or ""),
     )
+
+
+def _holds_nothing(document: Document, schema: Any) -> bool:
+    """Whether it is an object without properties: some documents give every operation a body."""
+    node = document.resolved(schema) if isinstance(schema, Mapping) else {}
+    closed = node.get("type") == "object" and node.get("additionalProperties") is False
+    return closed and not node.keys() & {"allOf", "anyOf", "oneOf", "patternProperties"} and not node.get("properties")
 
 
 def _bare(media: str) -> str:

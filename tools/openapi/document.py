@@ -52,8 +52,8 @@ class Document:
             if str(path).startswith("x-"):
                 continue
             around = self.resolved(_mapping(item, f"paths[{path!r}]"))
-            for method in METHODS:
-                if isinstance(operation := around.get(method), Mapping):
+            for method, operation in around.items():
+                if method in METHODS and isinstance(operation, Mapping):
                     yield method, path, operation, around
 
     def resolved(self, node: Any) -> Node:

@@ -265,7 +265,7 @@ _idle: list[StrictApi] = []
 @contextmanager
 def serving(document: Mapping[str, Any]) -> Iterator[StrictApi]:
     """A strict API of the document on loopback, on a socket of its own for as long as it is used."""
-    api = _idle.pop() if _idle else _started()
+    api = _idle.pop() if _idle else started(StrictApi({}))
     api.document, api.asked, api.replies = document, [], {}
     try:
         yield api
@@ -273,11 +273,12 @@ def serving(document: Mapping[str, Any]) -> Iterator[StrictApi]:
         _idle.append(api)
 
 
-def _started() -> StrictApi:
-    api = StrictApi({})
+def started(api: StrictApi) -> StrictApi:
+    """Serve an API on loopback for as long as this process lives."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body leave together: apart, the second waits some 40 ms for the first to be confirmed
 
         def log_message(self, *_: Any) -> None:
             """Nothing is printed."""

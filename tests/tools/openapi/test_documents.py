@@ -273,6 +273,23 @@ def test_what_is_read_only_is_not_asked_for() -> None:
     assert (list(body["properties"]), body["required"]) == (["name"], ["name"])
 
 
+@pytest.mark.parametrize(
+    ("more", "schema", "offered"),
+    [
+        ({}, {"type": "object", "properties": {}, "additionalProperties": False}, False),
+        ({"required": True}, {"type": "object", "properties": {}, "additionalProperties": False}, True),
+        ({}, {"type": "object", "properties": {}}, True),
+        ({}, {"type": "object", "additionalProperties": False, "properties": {"a": {"type": "string"}}}, True),
+    ],
+)
+def test_a_body_that_can_hold_nothing_is_not_asked_for(more: Any, schema: Any, offered: bool) -> None:
+    """Some documents give every operation a form without fields; a model is not shown what it cannot fill."""
+    body = {"content": {"application/x-www-form-urlencoded": {"schema": schema}}, **more}
+    paths = {"/a": {"get": {"requestBody": body, "responses": {}}}}
+    [made] = openapi_tools({"openapi": "3.0.3", "info": {}, "paths": paths}, base_url="https://example.org")
+    assert ("body" in made.schema.parameters["properties"]) is offered
+
+
 def large_document(operations: int) -> dict[str, Any]:
     """A document in the manner of the large public ones: many operations, each with schemas that refer to others."""
     schemas = {
