@@ -19,7 +19,7 @@ class Backlog:
     | event                                  | while it waits                                                       |
     |----------------------------------------|----------------------------------------------------------------------|
     | text                                   | grows by the pieces of the same draft that follow                    |
-    | text that is withdrawn                 | is left out; so is the withdrawal, where nothing of it had been read |
+    | text that is withdrawn, and its sound  | are left out; so is the withdrawal, where nothing of it had been read |
     | progress of a call, the best answer    | is replaced by the newest                                            |
     | pieces of sound                        | stay, up to 8 MiB: beyond them the oldest are left out               |
     | calls, files, verdicts, warnings, and  | stay, every one                                                      |
@@ -85,6 +85,7 @@ class Backlog:
             return first.whole()
         if isinstance(first, AudioChunk):
             self._silence()
+            self._read = self._read if first.draft is None else first.draft
         return first
 
     async def wait(self, until: float | None) -> bool:
@@ -130,9 +131,18 @@ class Backlog:
         unread = [key for key, each in self._waiting.items() if isinstance(each, _Text) and each.of(event.draft)]
         for key in unread:
             del self._waiting[key]
+        self._hush(event.draft)
         if self._read == event.draft:
             self._add(event)
         self._growing = None
+
+    def _hush(self, draft: int) -> None:
+        """The sound of a draft is left out as far as it waits."""
+        unread = {key for key, each in self._waiting.items() if isinstance(each, AudioChunk) and each.draft == draft}
+        for key in unread:
+            del self._waiting[key]
+        self._sound = deque(piece for piece in self._sound if piece[0] not in unread)
+        self._bytes = sum(size for _, size in self._sound)
 
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():

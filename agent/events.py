@@ -79,7 +79,8 @@ class TextDelta(_Told):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextWithdrawn(_Told):
-    """The text of a draft does not stand as an answer any more; take it off the screen, or show it as thinking."""
+    """The text of a draft does not stand as an answer any more; take it off the screen, or show it as thinking. Its
+    sound does not either: stop playing it."""
 
     type: ClassVar[str] = "text_withdrawn"
     draft: int
@@ -130,31 +131,39 @@ class CallFinished(_Told):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioChunk(_Told):
-    """A piece of sound that a tool handed on before it returned, by `send_audio`.
+    """A piece of sound, as it is made: of a tool that hands it on before it returns (`send_audio`), or of a model that
+    speaks.
+
+    What a model says is its text as well, in `TextDelta`, and holds as long as that: where its draft is withdrawn, stop
+    playing it.
 
     Attributes:
-        call: the call's id.
-        tool: the tool.
+        call: the call's id; `None` of a model's.
+        tool: the tool; empty of a model's.
         inner: where that is an agent, or runs one, the calls inside of it, the outermost first; the last one sent it.
         attempt: the attempt of the call that it is of, counted from 1; a retry begins anew, and a second one that is
             raced against the first sends pieces of its own.
+        draft: the draft whose sound it is; `None` of a tool's.
         data: the piece; in `to_dict()` as base64.
         start: the second of the whole at which it begins. Where it is after the end of the piece before, what was
             between was left out, as the consumer was too slow for it.
         end: the second at which it ends.
-        media_type: its encoding.
+        media_type: its encoding. A model's is `audio/pcm;rate=24000`: samples of 16 bits, little-endian, one channel.
+        transcript: what of the draft's text came since the piece before; empty of a tool's.
         at: when it came.
     """
 
     type: ClassVar[str] = "audio_chunk"
-    call: str
-    tool: str
-    attempt: int
+    call: str | None = None
+    tool: str = ""
+    attempt: int = 1
+    draft: int | None = None
     data: bytes = field(repr=False)
     start: float
     end: float
     media_type: str
     inner: tuple[InnerCall, ...] = ()
+    transcript: str = ""
     at: float
 
 

@@ -11,7 +11,7 @@ from ..policies.errors import ModelError
 from ..tools.isolation import abandon, spawn
 from ..tools.landing import message_of
 from .lane import Lane
-from .models.base import CallDelta, CallReady, Finish, ModelEvent, ModelRequest, TextDelta
+from .models.base import AudioDelta, CallDelta, CallReady, Finish, ModelEvent, ModelRequest, TextDelta
 from .run import Run
 from .stream import Turn
 
@@ -157,7 +157,9 @@ class _Over:
 
 def _speaks(event: ModelEvent) -> bool:
     """Whether an event is a word: something that the run can use."""
-    return isinstance(event, (CallDelta, CallReady, Finish)) or (isinstance(event, TextDelta) and bool(event.text))
+    return isinstance(event, (AudioDelta, CallDelta, CallReady, Finish)) or (
+        isinstance(event, TextDelta) and bool(event.text)
+    )
 
 
 def _failed(runner: _Runner) -> Turn:

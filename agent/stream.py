@@ -19,7 +19,7 @@ from ..tools.landing import message_of
 from . import timing
 from .act import begin_partly
 from .identity import TurnIds
-from .models.base import CallDelta, CallReady, Finish, ModelEvent, ModelRequest, TextDelta, Usage
+from .models.base import AudioDelta, CallDelta, CallReady, Finish, ModelEvent, ModelRequest, TextDelta, Usage
 from .run import Run
 
 MOST_CHARACTERS = 1_000_000
@@ -31,6 +31,12 @@ MOST_CALLS = 256
 ENDPOINT = "endpoint"
 """What is said to have limited the tokens of a call where no limit of the run did."""
 
+MOST_SECONDS = 3_600.0
+"""Seconds of sound of one model call that are taken; a stream that goes on is stopped."""
+
+SPOKEN = 80
+"""Characters that a second of sound counts as: 20 tokens (platform.openai.com/docs/guides/realtime-costs)."""
+
 BREATH = 0.005
 """Seconds a stream may be read without giving the event loop back."""
 
@@ -41,6 +47,8 @@ class Turn:
 
     Attributes:
         written: how many characters it wrote.
+        sound: how many seconds of sound it gave.
+        unsaid: what was shown of its text since the last piece of sound.
         heard: characters of calls' arguments that came in pieces; a sign of life, and no text.
         first: seconds until its first event; `None` where none came.
         limited: the limit its tokens were bounded by, where it had not finished when they were used up.
@@ -66,6 +74,8 @@ class Turn:
     refusal: Refusal | None = None
     cut: bool = False
     written: int = 0
+    sound: float = 0.0
+    unsaid: str = ""
     heard: int = 0
     first: float | None = None
     limited: str | None = None
@@ -86,7 +96,12 @@ class Turn:
         """Output tokens: as reported, else estimated."""
         if self.usage.output_tokens is not None:
             return self.usage.output_tokens
-        return timing.estimated_tokens(self.written, self.calls)
+        return timing.estimated_tokens(self.written + int(SPOKEN * self.sound), self.calls)
+
+    @property
+    def came(self) -> int:
+        """Characters of all that has come so far, calls in pieces and sound included."""
+        return self.written + self.heard + int(SPOKEN * self.sound)
 
     @property
     def kind(self) -> Literal["answer", "calls", "nothing"]:
@@ -118,11 +133,11 @@ async def read(run: Run, model: Speaker, request: ModelRequest, turn: Turn, on_c
             async for event in stream:
                 _take(run, turn, event, request, on_call)
                 now = run.now()
-                if turn.first is None and (turn.written or turn.heard or turn.calls):
+                if turn.first is None and (turn.written or turn.heard or turn.calls or turn.sound):
                     turn.first = now - started
                 if request.deadline.expired(now):
                     return
-                if turn.written > MOST_CHARACTERS:
+                if turn.written > MOST_CHARACTERS or turn.sound > MOST_SECONDS:
                     turn.finish = Finish(reason="length")
                     return
                 if now - breath > BREATH:
@@ -159,6 +174,10 @@ def _take(run: Run, turn: Turn, event: object, request: ModelRequest, on_call: C
             turn.write(text)
             if run.voice is not None:
                 run.voice.text(turn, turn.disarming.add(text) if run.disarms else text, request.purpose)
+        case AudioDelta(data=bytes(), seconds=float(seconds), media_type=str()):
+            if run.voice is not None:
+                run.voice.sound(turn, event)
+            turn.sound += seconds
         case CallDelta(id=str(), tool=str(), text=str()):
             turn.heard += len(event.text)
             if run.voice is not None:

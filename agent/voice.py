@@ -27,6 +27,7 @@ from .events import (
     TextWithdrawn,
     Why,
 )
+from .models.base import AudioDelta
 from .models.compose import compose
 
 if TYPE_CHECKING:
@@ -87,14 +88,28 @@ class Voice:
     def text(self, turn: Turn, text: str, purpose: Purpose) -> None:
         """A model has written a piece of text. What it writes after it has asked for calls is no answer, and is not
         shown."""
-        if not text or turn.calls or turn.heard:
-            return
-        if turn.draft is None:
-            turn.draft = self._begin()
-        elif turn.draft != self._standing:
+        draft = self._draft_of(turn) if text else None
+        if draft is None:
             return
         self._shown.append(text)
-        self.say(TextDelta(text=text, draft=turn.draft, purpose=purpose, at=self._elapsed()))
+        turn.unsaid += text
+        self.say(TextDelta(text=text, draft=draft, purpose=purpose, at=self._elapsed()))
+
+    def sound(self, turn: Turn, piece: AudioDelta) -> None:
+        """A model has said a piece of what it writes."""
+        draft = self._draft_of(turn)
+        if draft is not None:
+            said, turn.unsaid = turn.unsaid, ""
+            self.say(AudioChunk(draft=draft, data=piece.data, start=turn.sound, end=turn.sound + piece.seconds,
+                                media_type=piece.media_type, transcript=said, at=self._elapsed()))  # fmt: skip
+
+    def _draft_of(self, turn: Turn) -> int | None:
+        """The draft that a turn writes, begun where there is none; `None` where it is not shown."""
+        if turn.calls or turn.heard:
+            return None
+        if turn.draft is None:
+            turn.draft = self._begin()
+        return turn.draft if turn.draft == self._standing else None
 
     def _begin(self) -> int:
         self.withdraw("superseded")

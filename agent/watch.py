@@ -33,7 +33,7 @@ class Watch:
 
     def situation(self, turn: Turn, *, first: bool) -> StreamSituation:
         """What is known now; at the `first` look nothing needs a forecast."""
-        elapsed, tokens = self.elapsed(), timing.estimated_tokens(turn.written + turn.heard)
+        elapsed, tokens = self.elapsed(), timing.estimated_tokens(turn.came)
         if (
             self._switch < math.inf
             and elapsed >= min(self._overdue, self._switch)

@@ -159,6 +159,15 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioDelta:
+    """A further piece of the sound in which a model answers, of so many seconds; what it says comes as `TextDelta`."""
+
+    data: bytes = field(repr=False)
+    seconds: float
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallDelta:
     """A further piece of the arguments of a call, as JSON text; `id` and `tool` are those of the `CallReady` to come.
 
@@ -199,7 +208,7 @@ class Finish:
     response_id: str | None = field(default=None, compare=False)
 
 
-ModelEvent = TextDelta | CallDelta | CallReady | Usage | Finish
+ModelEvent = TextDelta | AudioDelta | CallDelta | CallReady | Usage | Finish
 """What a model's stream is made of."""
 
 

@@ -12,6 +12,7 @@ from ...policies.errors import ModelError
 from ...policies.nesting import Nesting
 from ...tools.call import Call
 from .base import CallDelta, CallReady, Finish, ModelEvent, TextDelta, Usage
+from .pcm import Samples
 
 MOST_NAME = 200
 """Most characters kept of the names an endpoint gives to its model and its response."""
@@ -43,6 +44,8 @@ class Completion:
         self._id: str | None = None
         self._said = False
         self._refusal = False
+        self._samples = Samples()
+        self._writes = False
         self._half = ""  # half a character: some servers split a surrogate pair between two chunks
 
     def feed(self, chunk: Any) -> Iterator[ModelEvent]:
@@ -56,11 +59,17 @@ class Completion:
         delta = _dict(choice.get("delta")) or _dict(choice.get("message"))
         refusal = _text(delta.get("refusal"))
         self._refusal = self._refusal or bool(refusal)
-        yield from self._spoken(_text(delta.get("content")) + refusal)
+        audio, content = _dict(delta.get("audio")), _text(delta.get("content"))
+        self._writes = self._writes or bool(content)
+        # What a model says stands in the transcript; some servers write it as the content too.
+        yield from self._spoken(content + refusal if self._writes else _str(audio.get("transcript")) + refusal)
+        if (piece := _str(audio.get("data"))) and (samples := self._samples.add(piece)) is not None:
+            self._said = True
+            yield samples
         touched: list[_Draft] = []
-        for piece in _list(delta.get("tool_calls")):
-            if isinstance(piece, dict):
-                yield from self._piece(piece, touched)
+        for call in _list(delta.get("tool_calls")):
+            if isinstance(call, dict):
+                yield from self._piece(call, touched)
         if isinstance(choice.get("finish_reason"), str):
             self.reason = choice["finish_reason"]
             yield from self._hand_out(self._drafts)

@@ -23,6 +23,7 @@ from .completion import NOT_JSON, QUOTE, Completion, error_in, explanation, load
 from .effort import EFFORTS, thinks
 from .forms import response_format
 from .modalities import by_name, kinds_of
+from .pcm import PCM16
 from .wire import Marks, Spliced, Write, in_full, messages_of
 
 OFFICIAL = "https://api.openai.com/v1"
@@ -65,13 +66,16 @@ class OpenAI:
             write no calls. The messages ask for the schema either way.
         modalities: the kinds of files that the model takes: `image`, `document` (PDF) and `audio`. Default: what a
             model of that name is known to take, else none.
+        voice: the voice in which it answers, such as `alloy`, of a model that speaks: its sound is streamed beside the
+            text (`AudioChunk`), as 24 kHz PCM. Its price is unknown then unless `price` says it, as sound costs more
+            than text. Default: it writes.
         efforts: the values of `reasoning_effort` that a run may ask for where time is short (`[routing] effort`).
             Default: `low`, `medium` and `high` of o1, o3, o3-mini, o4-mini, gpt-5, gpt-5-mini and gpt-5-nano at OpenAI
             and Azure, unless `extra` sets the field; none elsewhere.
 
     Raises:
         UnknownModel: `name` is empty, `base_url` is no http(s) URL, or the key is missing or cannot be sent.
-        UsageError: `headers` or `extra` cannot be sent, or `extra` sets a reserved field.
+        UsageError: `headers` or `extra` cannot be sent, `extra` sets a reserved field, or `voice` is no name.
     """
 
     provider = "openai"
@@ -89,10 +93,13 @@ class OpenAI:
         limit_field: LimitField | None = None,
         structured: bool | None = None,
         modalities: Collection[str] | None = None,
+        voice: str | None = None,
         efforts: Collection[str] | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise UnknownModel(f"name must be a model's name such as 'gpt-5-mini', got {name!r}")
+        if voice is not None and not (isinstance(voice, str) and voice.strip()):
+            raise UsageError(f"voice must be the name of a voice such as 'alloy', got {voice!r}")
         self.name = name
         self.pace = pace
         self.modalities = by_name(name) if modalities is None else kinds_of(modalities)
@@ -103,18 +110,20 @@ class OpenAI:
         self._extra = _extra(extra or {})
         self._limit_field: LimitField = limit_field or _limit_field(self._origin)
         self._structured = structured
+        self._voice = voice
         self._official = _is_official(self._origin)
         known = self._official and "reasoning_effort" not in self._extra and thinks(name)
         self._efforts = frozenset(efforts if efforts is not None else EFFORTS if known else ())
         self._url = http.beneath(self._base_url, "chat/completions")
-        self.price: Price | None = price or prices.lookup(name, self._base_url)
+        self.price: Price | None = price or (None if voice else prices.lookup(name, self._base_url))
         prepare()
 
     def __repr__(self) -> str:
         return f"OpenAI({self.name!r}, origin={self._origin!r})"
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
-        """Stream one call: text as it comes, each tool call once its arguments are complete, `Usage`, `Finish`.
+        """Stream one call: text and sound as they come, each tool call once its arguments are complete, `Usage`,
+        `Finish`.
 
         For `purpose="answer"` no tools are sent, so none can be called; earlier calls and their results stay in the
         messages. `parallel_tool_calls` is never sent: it is on by default, and some models refuse the field.
@@ -178,6 +187,8 @@ class OpenAI:
             fields["tools"] = [_tool(tool) for tool in request.tools]
         if request.form is not None and self._asks_for_form("tools" in fields):
             fields["response_format"] = response_format(request.form)
+        if self._voice is not None and request.form is None:
+            fields |= {"modalities": ["text", "audio"], "audio": {"voice": self._voice, "format": PCM16}}
         if request.max_tokens is not None:
             fields[self._limit_field] = request.max_tokens
         fields.update(self._extra)

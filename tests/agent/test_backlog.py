@@ -180,3 +180,21 @@ def test_sound_waits_up_to_its_bound():
     for n in range(20, 28):
         backlog.put(piece(n))
     assert [event.start for event in rest(backlog)] == [*range(20, 28)]
+
+
+def said(draft, start=0.0):
+    """A piece of a model's sound."""
+    return AudioChunk(draft=draft, data=bytes(1 << 20), start=start, end=start + 1, media_type="a", at=0.0)
+
+
+def test_sound_is_withdrawn_with_its_draft():
+    """Sound of a draft that was withdrawn is left out as far as it waits, and makes place; the withdrawal is told where
+    some of it had been read."""
+    tool = AudioChunk(call="1", tool="t", data=b"x", start=0.0, end=1.0, media_type="a", at=0.0)
+    assert rest(after(delta("a"), said(1), tool, said(1), gone(1), said(2))) == [tool, said(2)]
+    backlog = after(said(1), said(1))
+    assert backlog.take() == said(1)
+    backlog.put(gone(1))
+    for n in range(9):
+        backlog.put(said(2, n))
+    assert rest(backlog) == [gone(1), *(said(2, n) for n in range(1, 9))]
