@@ -7,6 +7,7 @@ import functools
 import hashlib
 import inspect
 import json
+import keyword
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -135,13 +136,17 @@ def outcomes(items: Iterable[Item]) -> list[tuple[str, str]]:
 
 
 async def _outcome(item: Item) -> tuple[str, str]:
-    model = ScriptedModel(
-        [ask(*((tool, arguments) for tool, arguments, *_ in item.calls)), item.answer or "It is there."]
-    )
-    agent = Agent(model, list(_tools(item.calls)), policy=POLICY)
+    calls = [(tool, _named(arguments), value, checks) for tool, arguments, value, checks in item.calls]
+    asked = ask(*((tool, arguments) for tool, arguments, *_ in calls))
+    agent = Agent(ScriptedModel([asked, item.answer or "It is there."]), list(_tools(calls)), policy=POLICY)
     result = await agent.run(item.question, budget=Budget(latency=60))
     verdict = result.evidence[0].verdict if item.answer is None else result.verdict
     return verdict.outcome, verdict.reason
+
+
+def _named(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments by names that a parameter can have: `class` is none in Python."""
+    return {f"{name}_" if keyword.iskeyword(name) else name: value for name, value in arguments.items()}
 
 
 def _tools(calls: Iterable[Call]) -> Iterator[Tool]:
