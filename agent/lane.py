@@ -136,9 +136,13 @@ def input_tokens(messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) ->
 
     English is about four bytes a token, so the ledger errs on the safe side; the endpoint's own count replaces it.
     """
-    size = sum(len(m.get("content", "").encode()) + len(str(m.get("calls", ""))) for m in messages)
-    size += sum(t.size for t in tools)
-    return size // 3 + 4 * len(messages)
+    return (sum(map(_size, messages)) + sum(t.size for t in tools)) // 3 + 4 * len(messages)
+
+
+def _size(message: Message) -> int:
+    """Bytes of a message."""
+    content, calls = message.get("content", ""), message.get("calls")
+    return (len(content) if content.isascii() else len(content.encode())) + (len(str(calls)) if calls else 0)
 
 
 def claim_of(model: Model, sent: int, most: int) -> Claim:

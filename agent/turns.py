@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..policies.agreement import Meaning, meaning, same
 from ..policies.stopping import TEXT, Seen
@@ -45,7 +46,7 @@ class Turns:
         self._tolerance = tolerance
         self._text = text
         self._tried: dict[str, int] = {}
-        self._rows: list[str] = []
+        self._rows: dict[int, str] = {}
         self._groups: list[tuple[Meaning, set[str]]] = []
 
     @property
@@ -74,12 +75,25 @@ class Turns:
         """An answer was refused: what was asked for may be asked for again."""
         self._tried.clear()
 
-    def record(self) -> str:
-        """The newest results as JSON, as far as a record holds them; without text where that is not to be written."""
-        size, start = 0, len(self._rows)
-        while start and (size := size + len(self._rows[start - 1]) + 1) <= MOST_RECORDED:
+    def record(self) -> Callable[[], str]:
+        """What makes the newest results so far as JSON, as far as a record holds them; without text where that is not
+        to be written. Most records are never read."""
+        return functools.partial(self._record, len(self.results))
+
+    def _record(self, start: int) -> str:
+        rows: list[str] = []
+        size = 0
+        while start and (size := size + len(self._row(start - 1)) + 1) <= MOST_RECORDED:
             start -= 1
-        return f"[{','.join(self._rows[start:])}]"
+            rows.append(self._row(start))
+        return f"[{','.join(reversed(rows))}]"
+
+    def _row(self, at: int) -> str:
+        known = self._rows.get(at)
+        if known is None:
+            row = {name: getattr(self.results[at], name) for name in Seen.__slots__}
+            known = self._rows[at] = _ROW(row if self._text else row | {"text": ""})
+        return known
 
     def _keep(self, turn: int, item: Evidence) -> None:
         seen = Seen(
@@ -91,8 +105,6 @@ class Turns:
             turn=turn,
         )
         self.results.append(seen)
-        row = {name: getattr(seen, name) for name in Seen.__slots__}
-        self._rows.append(_ROW(row if self._text else row | {"text": ""}))
 
     def _compare(self, item: Evidence, tolerance: float) -> None:
         """Put a result to those that say the same; each group is known by its first."""

@@ -88,9 +88,10 @@ class TurnSituation:
     results: tuple[Seen, ...] = ()
 
     def __post_init__(self) -> None:
-        rows: Iterable[Any] = json.loads(self.results) if isinstance(self.results, str) else self.results
-        results = tuple(Seen(**row) if isinstance(row, Mapping) else row for row in rows)
-        object.__setattr__(self, "results", results)
+        if not (type(self.results) is tuple and all(type(row) is Seen for row in self.results[-1:])):
+            rows: Iterable[Any] = json.loads(self.results) if isinstance(self.results, str) else self.results
+            results = tuple(Seen(**row) if isinstance(row, Mapping) else row for row in rows)
+            object.__setattr__(self, "results", results)
         # A record may hold infinity as a word, because not every exporter can write it as a number.
         object.__setattr__(self, "remaining", float(self.remaining))
         object.__setattr__(self, "next_turn", float(self.next_turn))

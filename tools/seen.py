@@ -129,25 +129,25 @@ class Seen:
         return _listed(f"{what} to {_short(host)}" for host, what in carried if what)
 
 
-def _strings(value: Any, depth: int = 0) -> Iterator[str]:
+def _strings(value: Any) -> Iterator[str]:
     """Every text among the arguments, names of fields included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (bytes, bytearray)):
-        yield bytes(value).decode("utf-8", "replace")
-    elif depth > 40 or value is None or isinstance(value, (bool, int, float)):
-        return
-    elif isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _strings(name, depth + 1)
-            yield from _strings(item, depth + 1)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for item in value:
-            yield from _strings(item, depth + 1)
-    elif isinstance(fields := getattr(value, "__dict__", None), dict):
-        yield from _strings(fields, depth + 1)
-    else:
-        yield str(value)
+    waiting = [(value, 0)]
+    while waiting:
+        item, depth = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, (bytes, bytearray)):
+            yield bytes(item).decode("utf-8", "replace")
+        elif depth > 40 or isinstance(item, _PLAIN):
+            continue
+        elif isinstance(item, Mapping):
+            waiting += [(each, depth + 1) for pair in item.items() for each in pair]
+        elif isinstance(item, (list, tuple, set, frozenset)):
+            waiting += [(each, depth + 1) for each in item]
+        elif isinstance(fields := getattr(item, "__dict__", None), dict):
+            waiting.append((fields, depth + 1))
+        else:
+            yield str(item)
 
 
 def _listed(names: Iterable[str]) -> str:

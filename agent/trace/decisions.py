@@ -40,11 +40,12 @@ class Decision:
     @classmethod
     def of(cls, at: float, kind: str, choice: str, reason: str, situation: Any, figures: Mapping[str, Any]) -> Decision:
         """The decision on `situation`, a dataclass, a named tuple or `None`, with further figures."""
+        figures = {name: _made(value) for name, value in figures.items()}
         if situation is None:
             return cls(at=at, kind=kind, choice=choice, reason=reason, figures=figures)
         known = {name: getattr(situation, name) for name in fields_of(type(situation))}
         name = type(situation).__name__
-        return cls(at=at, kind=kind, choice=choice, reason=reason, figures=known | dict(figures), situation=name)
+        return cls(at=at, kind=kind, choice=choice, reason=reason, figures=known | figures, situation=name)
 
     def to_dict(self) -> dict[str, Any]:
         """As a dictionary of plain values."""
@@ -79,7 +80,7 @@ def event_of(at: float, kind: str, choice: str, reason: str, situation: Any, fig
                 attributes[figure] = value if type(value) is int else _figure(value)
     for name, value in figures.items():
         if value is not None:
-            attributes[names.FIGURE + name] = _figure(value)
+            attributes[names.FIGURE + name] = _figure(_made(value))
     if kind != "skip":
         return names.DECISION, attributes
     attributes[names.TOOL_NAME] = choice
@@ -116,6 +117,11 @@ def fields_of(kind: type) -> tuple[str, ...]:
         fields = getattr(kind, "_fields", None) or kind.__dataclass_fields__  # type: ignore[attr-defined]
         known = _FIELDS[kind] = tuple(fields)
     return known
+
+
+def _made(value: Any) -> Any:
+    """A figure, or what a function makes of it: what is dear to make and seldom read."""
+    return value() if callable(value) else value
 
 
 def _figure(value: Any) -> Any:

@@ -191,7 +191,7 @@ class RunTrace:
         """Keep a decision and write it as an event: `shotclock.tool.skipped` for a `skip`, else `shotclock.decision`.
 
         `situation` is what a policy decided on, a frozen dataclass: its fields become figures, so that the same policy,
-        or another one, can be asked again.
+        or another one, can be asked again. A figure that is dear may be given as a function that makes it.
 
         A figure named `wait` says that the run waits so many seconds from now on, unless the choice is `give_up`; the
         critical path counts them as waiting.
