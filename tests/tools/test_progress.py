@@ -196,7 +196,8 @@ def test_sound_comes_in_pieces_with_their_seconds_and_then_whole():
     ]
     assert pieces[1].to_dict() | {"at": 0} == {
         "type": "audio_chunk", "call": pieces[1].call, "tool": "speaks", "attempt": 1, "draft": None,
-        "data": "AQEBAQ==", "start": 0.5, "end": 1.0, "media_type": "audio/mpeg", "transcript": "", "inner": [], "at": 0,
+        "data": "AQEBAQ==", "start": 0.5, "end": 1.0, "media_type": "audio/mpeg", "transcript": "", "inner": [],
+        "at": 0,
     }  # fmt: skip
     (whole,) = [event for event in events if isinstance(event, MediaReady)]
     assert (whole.part.data, whole.part.label) == (b"whole", "said.mp3")
