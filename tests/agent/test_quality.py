@@ -145,9 +145,15 @@ async def test_a_run_that_its_caller_cancelled_is_no_answer():
 
     from shotclock.testing import Hang
 
-    one = Agent(ScriptedModel([Hang()]), [APPLES])
+    asked = asyncio.Event()
+
+    def hangs(request):
+        asked.set()
+        return Hang()
+
+    one = Agent(ScriptedModel([hangs]), [APPLES])
     task = asyncio.ensure_future(one.run("How many apples are there?", budget=Budget(latency=10)))
-    await asyncio.sleep(0.05)
+    await asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

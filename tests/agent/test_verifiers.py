@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -75,13 +76,16 @@ def test_trouble_with_a_verifier_costs_neither_the_answer_nor_the_deadline(verif
 def test_a_verifier_that_blocks_is_left_behind():
     """A plain one runs in a thread: it holds up neither the loop nor the answer."""
 
+    over = threading.Event()
+
     def blocks(answered):
-        time.sleep(5)
+        over.wait(5)
 
     agent = Agent(ScriptedModel([ask(("apples", {})), GOOD]), [APPLES], verify=[blocks])
     began = time.monotonic()
     result = agent.run_sync("How many apples are there?", budget=Budget(latency=0.5))
     assert time.monotonic() - began <= 0.55
+    over.set()
     assert result.answer == GOOD
 
 

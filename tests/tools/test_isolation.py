@@ -120,6 +120,7 @@ async def test_an_async_tool_that_is_given_up_is_cancelled_and_has_then_ended(is
 
     async def waits() -> None:
         """Waits."""
+        order.append("begun")
         try:
             await asyncio.sleep(60)
         finally:
@@ -127,10 +128,10 @@ async def test_an_async_tool_that_is_given_up_is_cancelled_and_has_then_ended(is
 
     attempt, ends = flight(waits, isolation)
     future = start(attempt)
-    await asyncio.sleep(0.02)
+    await turn(lambda: order)
     abandon(future)
     await turn(ends.told.is_set)
-    assert order == ["cleaned up"]
+    assert order == ["begun", "cleaned up"]
     assert ends.count == 1
 
 

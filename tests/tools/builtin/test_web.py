@@ -223,15 +223,19 @@ async def test_private_addresses_are_refused_in_every_spelling(url: str) -> None
 
 async def test_the_strict_tool_does_not_even_connect(site: Site) -> None:
     """To a private address no connection is opened, since that alone would tell what listens there."""
-    connected = []
-    server = await asyncio.start_server(lambda _, writer: connected.append(writer), "127.0.0.1", 0)
+    connected = asyncio.Queue()
+    server = await asyncio.start_server(lambda _, writer: connected.put_nowait(writer), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     for host in ("127.0.0.1", "localhost", "0x7f.1"):
         with pytest.raises(ToolError, match="private or local"):
             await fetch_url(f"http://{host}:{port}/")
-    await asyncio.sleep(0.05)
+    # Connections are taken in their order: where ours is the first, there was none before it.
+    _, ours = await asyncio.open_connection("127.0.0.1", port)
+    first = await connected.get()
+    assert first.get_extra_info("peername") == ours.get_extra_info("sockname")
+    first.close()
+    ours.close()
     server.close()
-    assert connected == []
 
 
 @pytest.mark.parametrize(
