@@ -8,17 +8,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Protocol
 
 from .anchors import Anchor, Kind
-from .lexicon import CARDINALS
 from .names import WORD, Name, codes, names_in, senses_of
-from .quantities import anything, number_in_words, same, scan
+from .quantities import anything, same, scan
 from .records import Cell, Record
 from .senses import LIGHT, RELATED, ROLES, sense
 from .spans import Fact
+from .values import values_of
 
 BETWEEN, BREAK = 0.5, 0.5
 """What is left of the link to a word that comes after, for each value and each end of a clause between."""
@@ -47,7 +46,6 @@ OTHER_NAME, OTHER_NAME_APART = 0.3, 0.6
 _BREAK = re.compile(r"[,;()|](?=\D|$)|\s[-–—]\s|:\s|\b(?:but|and|while|whereas|although|or|which|who)\b|\.\s")
 _CAPS = re.compile(r"\b[A-Z]{2,5} $")
 _HEAD = re.compile(r"(?:[,;()|:\s]|\b(?:but|and|while|whereas|although|or|the|a|an|in|on)\b)*([^\W\d_]{3,})")
-_NUMBER_WORD = re.compile(r"\b(?:" + "|".join(CARDINALS[1:]) + r"|no|none|nothing|once|twice)\b", re.IGNORECASE)
 
 
 _LED = tuple([each] for each in ["in", "on", "at", "of", "for", "from", "to", "by", "with"])
@@ -76,7 +74,7 @@ class View:
         self._same: dict[int, tuple[Fact, list[int]]] = {}  # by identity: quicker than to compare them
 
     @cached_property
-    def _parts(self) -> list[tuple[int, str]]:
+    def parts(self) -> list[tuple[int, str]]:
         """What stands between the larger records within it, with some of the blanks around it, and where; else all.
 
         The array around the rows of a source has little more than commas of its own.
@@ -110,7 +108,7 @@ class View:
     @cached_property
     def codes(self) -> list[tuple[int, str]]:
         """Its tokens of letters and digits, with their places in its own text."""
-        return [(low + at, code) for low, part in self._parts for at, code in codes(part)]
+        return [(low + at, code) for low, part in self.parts for at, code in codes(part)]
 
     @cached_property
     def breaks(self) -> list[int]:
@@ -130,47 +128,16 @@ class View:
     @cached_property
     def facts(self) -> list[Fact]:
         """Its numbers, dates and times, `no` as a zero; by place."""
-        is_row = self.record is not None and self.record.header is not None
-        found = list(self._of_cells()) if is_row else []
-        for low, part in self._parts:
-            inside = [*(scan(part, anything) if not is_row else ()), *map(_in_words, _NUMBER_WORD.finditer(part))]
-            found += (replace(each, start=each.start + low, end=each.end + low) for each in inside) if low else inside
-        moved = (replace(each, start=each.start + self.start, end=each.end + self.start) for each in found)
-        return sorted((each for each in moved if not self._is_other(each)), key=lambda each: each.start)
+        return values_of(self)
 
     @cached_property
     def _fact_starts(self) -> list[int]:
         return [each.start for each in self.facts]
 
-    def _of_cells(self) -> Iterator[Fact]:
-        """The values of a row, cell by cell: `120,300` are two."""
-        for cell in self.cells:
-            text = self.text[cell.start - self.start : cell.end - self.start]
-            label = f"{cell.labels[-1]}: " if cell.labels else ""
-            shift = cell.start - self.start - len(label)
-            for each in scan(label + text, anything) if any(map(str.isdigit, text)) else ():
-                if each.start >= len(label):
-                    yield replace(each, start=each.start + shift, end=each.end + shift)
-
-    def _is_other(self, fact: Fact) -> bool:
-        """Whether a value stands in a key, or is no value at all."""
-        return self._is_mark(fact) or (self.is_data and self.cell_at(fact.start) is None)
-
     def is_called(self, fact: Fact) -> bool:
         """Whether a number is a part of a name, as in `TGV 6173`."""
         start = fact.start - self.start
         return fact.kind == "number" and _CAPS.search(self.text[max(0, start - 7) : start]) is not None
-
-    def _is_mark(self, fact: Fact) -> bool:
-        """Whether a number is a list's, a footnote's or a part of a name: `[2]`, `3.`, `Voyager 2`."""
-        start, end = fact.start - self.start, fact.end - self.start
-        if fact.kind == "time":
-            return self.text[start - 1 : start] in ("+", "-", "−")  # the offset of a time zone
-        if fact.kind != "number" or not fact.text.isdigit():
-            return False
-        before = self.text[max(0, start - 12) : start]
-        after = self.text[end : end + 2]
-        return (before[-1:] == "[" and after[:1] == "]") or (not before.strip(" \n") and after in (". ", ") "))
 
     @cached_property
     def names(self) -> list[Name]:
@@ -191,7 +158,7 @@ class View:
         return list(self._each_word())
 
     def _each_word(self) -> Iterator[tuple[int, str]]:
-        for low, part in self._parts:
+        for low, part in self.parts:
             for match in WORD.finditer(part):
                 yield self.start + low + match.start(), match[0].casefold()
 
@@ -423,14 +390,6 @@ class View:
 
 
 _NO_SENSES: frozenset[str] = frozenset()
-
-
-def _in_words(match: re.Match[str]) -> Fact:
-    word = match[0].lower()
-    times = {"once": 1, "twice": 2}.get(word)
-    value = times if times else CARDINALS.index(word) if word in CARDINALS else 0
-    found = number_in_words(match.string, match.start(), match.end(), value)
-    return replace(found, unit="times", end=match.end(), text=match[0]) if times else found
 
 
 def _labelled(cell: Cell, fact: Fact) -> bool:
