@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from .agent.forecasts import load_forecasts, save_forecasts
     from .agent.judge import judge
     from .agent.models.base import Model
+    from .agent.priced import costly
     from .agent.quality import load_quality, save_quality
     from .agent.result import Result
     from .agent.trace.provider import local_tracing
-    from .agent.verifiers import Answered, costly
+    from .agent.verifiers import Answered
     from .policies.budget import Budget, Spend
     from .policies.errors import ShotclockError, ToolError, UsageError
     from .policies.outcome import Verdict
@@ -93,7 +94,7 @@ _HOMES = {
     "Warned": ".agent.events",
     "arriving": ".tools.scope",
     "builtin_tools": ".tools.builtin",
-    "costly": ".agent.verifiers",
+    "costly": ".agent.priced",
     "deadline_headers": ".tools.scope",
     "deadline_hook": ".tools.scope",
     "entailment": ".agent.entailment",

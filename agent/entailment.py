@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 from ..policies.errors import InvalidPath, MissingExtra, UsageError
 from ..policies.outcome import Verdict
 from ..policies.sentences import split, stems
-from .verifiers import Answered, Priced, costly
+from .priced import Priced, costly
+from .verifiers import Answered
 
 PREMISE: Final = 1_200
 """Characters of evidence that a sentence is held against at once: some 300 tokens, beside the sentence within 512."""

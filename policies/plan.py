@@ -1,29 +1,22 @@
 """A plan of calls: which step waits for which, and where one's result goes into another's arguments.
 
-A text that is exactly `$ID`, or `$ID` with a path such as `$ID.items[0].name`, stands for the result of the step of
-that id, or that part of it. `$x` where no step is called `x`, and amounts such as `$5.00`, are texts like any other.
 The plans are those of LLMCompiler (arXiv 2312.04511): a step runs as soon as what it waits for is there.
 """
 
 from __future__ import annotations
 
 import difflib
-import json
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json
 
-from .drifted import near
 from .nesting import Nesting
+from .references import ID, MOST_JSON, NoSuchPart, as_it_is, filled, reference, short, texts
 
 DEEPEST = 40
 """Levels of nesting that arguments may have."""
-
-MOST_JSON = 1_000_000
-"""Characters of a text that is read as JSON where a reference names a part of it."""
 
 _STEP_DEPTH = 2
 """Open brackets around a step: of the arguments and of the list of steps."""
@@ -31,10 +24,6 @@ _STEP_DEPTH = 2
 _SHOWN = 3
 """Problems that one message names; the rest is found when these are mended."""
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_REFERENCE = re.compile(rf"\$({_ID.pattern})((?:\.[^.\[\]]+|\[[0-9]{{1,9}}\])*)")
-_PART = re.compile(r"\.([^.\[\]]+)|\[([0-9]+)\]")
-_AMOUNT = re.compile(r"\$[0-9]+\.[0-9]+")
 _KEYS = ("id", "tool", "arguments", "after")
 
 
@@ -138,7 +127,7 @@ def settled(rows: Sequence[Any], tools: Collection[str], most: int) -> CallPlan:
     for number, row in enumerate(rows, 1):
         if len(kept) == most or any(_problems(row, number, tools)) or str(row["id"]) in kept:
             break
-        named = {reference[0] for text in _texts(row.get("arguments")) if (reference := _reference(text))}
+        named = {found[0] for text in texts(row.get("arguments")) if (found := reference(text))}
         if named | {str(each) for each in row.get("after") or ()} <= kept.keys():
             kept[str(row["id"])] = _step(row, kept)
     return CallPlan(steps=tuple(kept.values()))
@@ -170,16 +159,12 @@ class PlanText:
         return steps if isinstance(steps, list) else []
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
 def resolve(
     step: Step,
     results: Mapping[str, Any],
     *,
-    level: Callable[[Any], Any] = _as_it_is,
-    whole: Callable[[Any], Any] = _as_it_is,
+    level: Callable[[Any], Any] = as_it_is,
+    whole: Callable[[Any], Any] = as_it_is,
     drifted: Callable[[str, str], None] | None = None,
 ) -> dict[str, Any] | Flaw:
     """The arguments of a step with each reference replaced by the value it names.
@@ -192,20 +177,9 @@ def resolve(
         drifted: told of a reference and of the part that is taken in its place, where the part it names is not there
             and only one other can be meant (see `drifted.near`). Default: nothing is taken in its place.
     """
-
-    def fill(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: fill(item) for name, item in value.items()}
-        if isinstance(value, list):
-            return [fill(item) for item in value]
-        reference = _reference(value) if isinstance(value, str) else None
-        if reference is None or reference[0] not in results:
-            return value
-        return whole(_follow(value, reference, results[reference[0]], level, drifted))
-
     try:
-        return {name: fill(value) for name, value in step.arguments.items()}
-    except _NoSuchPart as missing:
+        return filled(step.arguments, results, level=level, whole=whole, drifted=drifted)
+    except NoSuchPart as missing:
         return Flaw(f"step {step.id}: {missing}")
 
 
@@ -216,23 +190,23 @@ def _flaw(problems: Sequence[str]) -> Flaw:
 def _problems(row: Any, number: int, tools: Collection[str]) -> Iterator[str]:
     """What is wrong with one step by itself."""
     if not isinstance(row, dict):
-        yield f"step {number} must be an object with id, tool and arguments, got {_short(row)}"
+        yield f"step {number} must be an object with id, tool and arguments, got {short(row)}"
         return
-    where = f"step {_short(row['id'])}" if "id" in row else f"step {number}"
+    where = f"step {short(row['id'])}" if "id" in row else f"step {number}"
     identity, tool, arguments, after = (row.get(key) for key in _KEYS)
-    if isinstance(identity, bool) or not isinstance(identity, (str, int)) or not _ID.fullmatch(str(identity)):
-        yield f"{where}: id must be 1 to 64 letters, digits, _ or -, got {_short(identity)}"
+    if isinstance(identity, bool) or not isinstance(identity, (str, int)) or not ID.fullmatch(str(identity)):
+        yield f"{where}: id must be 1 to 64 letters, digits, _ or -, got {short(identity)}"
     if not isinstance(tool, str) or tool not in tools:
-        yield f"{where}: there is no tool named {_short(tool)}{_hint(tool, tools)}"
+        yield f"{where}: there is no tool named {short(tool)}{_hint(tool, tools)}"
     if not isinstance(arguments, (dict, type(None))):
-        yield f"{where}: arguments must be an object, got {_short(arguments)}"
+        yield f"{where}: arguments must be an object, got {short(arguments)}"
     elif _too_deep(arguments):
         yield f"{where}: its arguments are nested deeper than {DEEPEST} levels"
     if after is not None and not (isinstance(after, list) and all(isinstance(each, (str, int)) for each in after)):
-        yield f"{where}: after must be a list of ids, got {_short(after)}"
+        yield f"{where}: after must be a list of ids, got {short(after)}"
     unknown = [key for key in row if key not in _KEYS]
     if unknown:
-        yield f"{where}: unknown {', '.join(map(_short, unknown[:_SHOWN]))}; a step has {', '.join(_KEYS)}"
+        yield f"{where}: unknown {', '.join(map(short, unknown[:_SHOWN]))}; a step has {', '.join(_KEYS)}"
 
 
 def _hint(tool: Any, tools: Collection[str]) -> str:
@@ -242,8 +216,8 @@ def _hint(tool: Any, tools: Collection[str]) -> str:
 
 def _step(row: Mapping[str, Any], ids: Collection[str]) -> Step:
     arguments = row.get("arguments") or {}
-    found = (_reference(text) for text in _texts(arguments))
-    takes = dict.fromkeys(reference[0] for reference in found if reference is not None and reference[0] in ids)
+    found = (reference(text) for text in texts(arguments))
+    takes = dict.fromkeys(each[0] for each in found if each is not None and each[0] in ids)
     after = tuple(str(each) for each in row.get("after") or ())
     return Step(id=str(row["id"]), tool=row["tool"], arguments=arguments, takes=tuple(takes), after=after)
 
@@ -276,23 +250,6 @@ def _circle(plan: CallPlan) -> list[str]:
     return [f"{each} needs {stuck[each]}" for each in way[way.index(stuck[way[-1]]) :]]
 
 
-def _reference(text: str) -> tuple[str, str] | None:
-    """The step's id and the path of a text that could be a reference."""
-    found = None if _AMOUNT.fullmatch(text) else _REFERENCE.fullmatch(text)
-    return (found[1], found[2]) if found else None
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in a JSON value, at any depth; keys are none."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, (dict, list)):
-            waiting += reversed(list(item.values()) if isinstance(item, dict) else item)
-
-
 def _too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(DEEPEST + 1):
@@ -303,66 +260,3 @@ def _too_deep(value: Any) -> bool:
             for inner in (item.values() if isinstance(item, dict) else item)
         ]
     return bool(level)
-
-
-class _NoSuchPart(Exception):
-    """A result has no such part; the message says what it has."""
-
-
-def _follow(
-    text: str,
-    reference: tuple[str, str],
-    result: Any,
-    level: Callable[[Any], Any],
-    drifted: Callable[[str, str], None] | None,
-) -> Any:
-    """The part of a result that a reference names."""
-    at, path = reference
-    for part in _PART.finditer(path):
-        result = _opened(level(result))
-        key: str | int = part[1] if part[1] is not None else int(part[2])
-        if not _has(result, key):
-            meant = near(result, key) if drifted is not None and isinstance(key, str) else None
-            if meant is not None and drifted is not None and part.end() == len(path):
-                drifted(text, f"{at}.{meant[0]}")
-                return meant[1]
-            of = "the result of " if at == reference[0] else ""
-            raise _NoSuchPart(f"{text}: {of}{at} {_lack(result, key)}")
-        result = result[key]
-        at += part[0]
-    return result
-
-
-def _opened(result: Any) -> Any:
-    """A text that is a JSON object or list is one: many tools write their results so."""
-    if isinstance(result, str) and len(result) <= MOST_JSON and result.lstrip()[:1] in ("{", "["):
-        try:
-            return json.loads(result)
-        except (ValueError, RecursionError):
-            return result
-    return result
-
-
-def _has(result: Any, key: str | int) -> bool:
-    if isinstance(key, int):
-        return isinstance(result, list) and key < len(result)
-    return isinstance(result, dict) and key in result
-
-
-def _lack(result: Any, key: str | int) -> str:
-    """That a result has no such part, and what it has."""
-    if isinstance(result, dict):
-        names = ", ".join(str(name)[:64] for name in list(result)[:20]) or "nothing"
-        return f"has no {_short(key)}; it has: {names}"
-    if isinstance(result, list):
-        has = f"it has [0] to [{len(result) - 1}]" if result else "it is empty"
-        return f"is a list and has no {f'[{key}]' if isinstance(key, int) else _short(key)}; {has}"
-    kind = {str: "a text", bool: "true or false", type(None): "nothing"}.get(type(result), "a number")
-    return f"is {kind} and has no parts"
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, (dict, list)):
-        return "an object" if isinstance(value, dict) else "a list"
-    text = repr(value[:60]) if isinstance(value, str) else repr(value)
-    return text if len(text) <= 64 else text[:61] + "..."

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from .errors import InvalidPolicy
-from .outcome import Verdict, VerdictOutcome
+from .outcome import VerdictOutcome
 
 MOST_RESAMPLES = 5
 """Answers that may be asked for again: further ones bring little (resampling limits, arXiv 2411.17501)."""
@@ -324,30 +323,3 @@ def _results(number: int) -> str:
 def _beside(s: RungSituation) -> str:
     """How long the check takes beside what it checks, in words; empty where that takes no time."""
     return f"; it takes {s.expected / s.generate:.2g} times as long as making what it checks" if s.generate else ""
-
-
-def together(grounding: Verdict, said: Sequence[tuple[Verdict, bool]]) -> Verdict:
-    """The verdict of an answer, from the check against the evidence and what the product's verifiers said.
-
-    Each comes with whether it counts for more than that there is no objection: a `Verdict` of the author's own and not
-    a mere `True`, or the silence of one that is always asked and could not answer.
-
-    | evidence        | verifiers                       | together                   |
-    |-----------------|---------------------------------|----------------------------|
-    | fail            | not asked                       | fail                       |
-    | pass or unsure  | one fails                       | fail, with its reason      |
-    | pass            | one could not answer            | unsure, with its reason    |
-    | pass            | none fails                      | pass                       |
-    | unsure          | one passes and vouches          | pass, with its reason      |
-    | unsure          | none does                       | unsure, as the evidence is |
-    """
-    if grounding.outcome == "fail":
-        return grounding
-    failed = next((verdict for verdict, _ in said if verdict.outcome == "fail"), None)
-    if failed is not None:
-        return failed
-    open_ = next((verdict for verdict, counts in said if counts and verdict.outcome == "unsure"), None)
-    if grounding.outcome == "pass" and open_ is not None:
-        return open_
-    vouching = next((verdict for verdict, vouches in said if vouches and verdict.outcome == "pass"), None)
-    return vouching if grounding.outcome == "unsure" and vouching is not None else grounding

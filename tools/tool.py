@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import os
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import update_wrapper
@@ -14,28 +12,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 from ..policies.budget import amount, count, seconds
 from ..policies.errors import InvalidBudget, InvalidTool
 from .checking import is_costly
-from .reference import unreachable
+from .options import (
+    WRAPPERS,
+    Isolation,
+    check_callable,
+    checks_of,
+    concurrency_of,
+    flag_of,
+    is_async,
+    isolation_of,
+    name_of,
+    refuse_repeats,
+    refuse_streams,
+)
 from .schema import Schema
 
 if TYPE_CHECKING:
     from .declared import DeclaredSchema
     from .langchain.schema import ModelSchema
-
-Isolation = Literal["auto", "loop", "thread", "process"]
-"""Where a tool's code runs.
-
-| | plain function | async function | when its time is up |
-|---|---|---|---|
-| `auto` | `thread` | `loop` | |
-| `loop` | in the caller's event loop, which it blocks | in the caller's event loop | it is cancelled, if it obeys |
-| `thread` | in a bounded daemon thread | in the tool's own event loop, on a daemon thread | it runs on for nobody |
-| `process` | in a worker process | in a worker process | the process is killed |
-"""
-
-# What stands between a class and a function and cannot be called before it is read from the class.
-_WRAPPERS = (classmethod, property)
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Tool:
@@ -89,10 +83,10 @@ class Tool:
         fallback: Tool | None = None,
         schema: Schema | DeclaredSchema | ModelSchema | None = None,
     ) -> None:
-        _check_callable(function)
+        check_callable(function)
         self.function: Callable[..., Any] = function.function if isinstance(function, Tool) else function
-        self.name = _name(function, name)
-        _refuse_streams(self.name, self.function)
+        self.name = name_of(function, name)
+        refuse_streams(self.name, self.function)
         # One that is written down, as a server's is, comes from `from_schema`; LangChain's tools have theirs.
         self.schema: Schema | DeclaredSchema | ModelSchema = (
             Schema(self.name, self.function) if schema is None else schema
@@ -106,16 +100,16 @@ class Tool:
             self.cache = seconds(f"cache of tool {self.name!r}", cache)
         except InvalidBudget as error:
             raise InvalidTool(str(error)) from error
-        self.is_async = _is_async(self.function)
-        self.isolation = _isolation(self.name, isolation, self.function, self.is_async)
+        self.is_async = is_async(self.function)
+        self.isolation = isolation_of(self.name, isolation, self.function, self.is_async)
         self.hedge = hedge
-        self.concurrency = _concurrency(self.name, concurrency)
-        _twice(self.name, read_only, idempotent, retry=retry, hedge=hedge, cache=cache)
-        self.approval = _flag(self.name, "approval", approval)
+        self.concurrency = concurrency_of(self.name, concurrency)
+        refuse_repeats(self.name, read_only, idempotent, retry=retry, hedge=hedge, cache=cache)
+        self.approval = flag_of(self.name, "approval", approval)
         self.read_only = read_only
         self.idempotent = idempotent
         self.trusted = trusted
-        given = _checks(self.name, checks)
+        given = checks_of(self.name, checks)
         self.checks = tuple(each for each in given if not is_costly(each))
         self.judges = tuple(each for each in given if is_costly(each))
         self.fallback = _fallback(self, fallback)
@@ -228,7 +222,7 @@ def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool |
     Raises:
         InvalidTool: no docstring, a parameter without annotation, a name that models do not accept, a bad option.
     """
-    if callable(name) or isinstance(name, _WRAPPERS):
+    if callable(name) or isinstance(name, WRAPPERS):
         return Tool(name, **options)  # a wrapper is refused there, in one sentence
     if name is not None and not isinstance(name, str):
         raise InvalidTool(f"@tool takes a function or a name, got {name!r}; write @tool or @tool('look_up')")
@@ -244,75 +238,6 @@ def _known(options: Iterable[str]) -> None:
             close = difflib.get_close_matches(option, offered, n=1)
             meant = f"write {close[0]}=" if close else f"it takes {', '.join(offered)}"
             raise InvalidTool(f"@tool has no option {option!r}; {meant}")
-
-
-def _name(function: Callable[..., Any], name: str | None) -> str:
-    chosen = name if name is not None else getattr(function, "__name__", type(function).__name__)
-    if not isinstance(chosen, str) or not _NAME.fullmatch(chosen):
-        raise InvalidTool(
-            f"tool name {chosen!r} must be 1 to 64 letters, digits, '_' or '-'; give one: @tool('look_up')"
-        )
-    return chosen
-
-
-def _check_callable(function: object) -> None:
-    if isinstance(function, _WRAPPERS):
-        raise InvalidTool(
-            f"@tool cannot stand over @{type(function).__name__}; leave @tool off and give the agent the bound method, "
-            "such as tools=[Shop.find]"
-        )
-    if not callable(function):
-        raise InvalidTool(f"a tool must be a function or another callable, got {function!r}; write @tool above a def")
-
-
-def _refuse_streams(name: str, function: Callable[..., Any]) -> None:
-    # Not unwrapped: a decorator may well collect what the generator below it yields.
-    for part in (function, getattr(function, "__call__", None)):  # noqa: B004  # an object's method is wanted
-        if inspect.isgeneratorfunction(part) or inspect.isasyncgenfunction(part):
-            raise InvalidTool(f"tool {name!r} returns a stream, as it has a 'yield'; return a value, such as a list")
-
-
-def _flag(name: str, option: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidTool(f"tool {name!r}: {option} must be True or False, got {value!r}")
-    return value
-
-
-def _concurrency(name: str, limit: object) -> int | Literal["adaptive"] | None:
-    if limit is None or limit == "adaptive":
-        return limit
-    if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1:
-        return limit
-    raise InvalidTool(f"tool {name!r}: concurrency must be a number of 1 or more, or 'adaptive', got {limit!r}")
-
-
-def _twice(name: str, read_only: bool, idempotent: bool, *, retry: int | None, hedge: object, cache: object) -> None:
-    """Refuse what runs a tool twice where its author did not say that this does no harm."""
-    if hedge not in (None, True, False):
-        raise InvalidTool(f"tool {name!r}: hedge must be True, False or left out, got {hedge!r}")
-    if not (read_only or idempotent) and (retry or hedge):
-        asked = f"retry={retry}" if retry else "hedge=True"
-        raise InvalidTool(
-            f"tool {name!r}: {asked} needs read_only=True or idempotent=True, "
-            "because an attempt that timed out may still have had its effect"
-        )
-    if cache is not None and not read_only:
-        raise InvalidTool(
-            f"tool {name!r}: cache={cache!r} needs read_only=True, because a kept result leaves its effect out"
-        )
-
-
-def _checks(name: str, checks: object) -> tuple[Callable[..., Any], ...]:
-    if callable(checks):
-        given = getattr(checks, "__name__", type(checks).__name__)
-        raise InvalidTool(f"tool {name!r}: checks must be a list of functions; write checks=[{given}]")
-    if not isinstance(checks, Iterable):
-        raise InvalidTool(f"tool {name!r}: checks must be a list of functions of the result, got {checks!r}")
-    read = tuple(checks)
-    for check in read:
-        if not callable(check):
-            raise InvalidTool(f"tool {name!r}: checks must hold functions of the result, got {check!r}")
-    return read
 
 
 def _fallback(of: Tool, fallback: object) -> Tool | None:
@@ -337,30 +262,3 @@ def _fallback(of: Tool, fallback: object) -> Tool | None:
         lacks = f"does not take {', '.join(unknown)}" if unknown else f"needs {', '.join(missing)}"
         raise InvalidTool(f"tool {of.name!r}: fallback {fallback.name!r} must take the same parameters, but it {lacks}")
     return fallback
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004  # not a test for being callable: an object's method is wanted
-    )
-
-
-def _isolation(
-    name: str, isolation: str, function: Callable[..., Any], is_async: bool
-) -> Literal["loop", "thread", "process"]:
-    if isolation == "auto":
-        return "loop" if is_async else "thread"
-    if isolation == "loop":
-        return "loop"
-    if isolation == "thread":
-        return "thread"
-    if isolation != "process":
-        raise InvalidTool(f"tool {name!r}: isolation must be 'auto', 'loop', 'thread' or 'process', got {isolation!r}")
-    if os.name != "posix":
-        raise InvalidTool(f"tool {name!r}: isolation='process' needs Linux or macOS; write isolation='thread'")
-    if (problem := unreachable(function)) is not None:
-        raise InvalidTool(
-            f"tool {name!r}: isolation='process' needs a function that another process can import, and {problem}; "
-            "define it at the top of a module"
-        )
-    return "process"

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...policies.outcome import Verdict
 from ...tools.tool import Tool
-from ..verifiers import Answered, costly
+from ..priced import costly
+from ..verifiers import Answered
 from .learnt import Habit, Learnt
 from .model import RecordedModel
 from .scene import Scene

@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Literal
 
 from .lexicon import ANAPHORA, ASKING, AUXILIARY, EFFECTS, QUESTION
-from .spans import Span, find_spans
+from .span import Span
+from .spans import find_spans
 from .words import Word, word_set, words
 
 MAX_READ = 16_000

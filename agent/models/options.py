@@ -10,7 +10,7 @@ from typing import Any
 from .clauses import Clause
 from .lexicon import LANGUAGES
 from .profiles import Parameter, Profile, Role
-from .spans import Kind, Span
+from .span import Kind, Span
 from .units import Unit, unit_of
 from .words import Word, word_set
 

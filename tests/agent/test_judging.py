@@ -10,7 +10,7 @@ from shotclock import Agent, Budget, Policy, judge, tool
 from shotclock.agent.judge import RESULT_RUBRIC
 from shotclock.agent.lab.replay import replay
 from shotclock.agent.models.base import Pace
-from shotclock.agent.verifiers import costly
+from shotclock.agent.priced import costly
 from shotclock.policies.errors import ModelError
 from shotclock.policies.verification import Verification
 from shotclock.testing import Fail, Hang, Say, ScriptedModel, VirtualClock, ask

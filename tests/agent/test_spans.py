@@ -8,7 +8,8 @@ from time import process_time
 import pytest
 
 from shotclock.agent.models.arithmetic import expressions
-from shotclock.agent.models.spans import Kind, find_spans
+from shotclock.agent.models.span import Kind
+from shotclock.agent.models.spans import find_spans
 from shotclock.agent.models.units import Unit, unit_of
 from shotclock.agent.models.words import stem
 

@@ -11,7 +11,7 @@ import pytest
 from shotclock import Agent, Budget, Policy, UsageError, Verdict, tool
 from shotclock.agent.lab.replay import replay
 from shotclock.agent.models.base import Pace
-from shotclock.agent.verifiers import costly
+from shotclock.agent.priced import costly
 from shotclock.policies.verification import Verification
 from shotclock.testing import Say, ScriptedModel, VirtualClock, ask, fake_tool
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from shotclock.policies.errors import InvalidPolicy
 from shotclock.policies.outcome import Verdict
+from shotclock.policies.verdicts import together
 from shotclock.policies.verification import (
     Again,
     AgainSituation,
@@ -19,7 +20,6 @@ from shotclock.policies.verification import (
     NotBought,
     RungSituation,
     Verification,
-    together,
 )
 
 

@@ -11,9 +11,9 @@ from shotclock import Agent, Budget, Policy, local_tracing
 from shotclock.agent.cli import main
 from shotclock.agent.cli.check_costs import check_costs
 from shotclock.agent.models.base import Pace
+from shotclock.agent.priced import costly
 from shotclock.agent.tally import Tally
 from shotclock.agent.trace.store import TraceStore
-from shotclock.agent.verifiers import costly
 from shotclock.policies.verification import Verification
 from shotclock.testing import Say, ScriptedModel, VirtualClock
 
