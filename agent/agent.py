@@ -61,19 +61,19 @@ class Agent:
             object with the `Model` protocol. Or a list of these, cheapest first: the first one is asked, a stronger one
             goes on where there is doubt, and another one where one fails (`policy.routing`).
         tools: what the model may call: `@tool` functions, plain functions with annotations and a docstring, or
-            LangChain's tools (`langchain_tool` says what they promise).
+            LangChain's tools (`langchain_tool` says what they promise). Default: none.
         name: what traces call the agent. Default `"agent"`.
-        instructions: what the model is told beside the question, after the built-in instructions.
+        instructions: what the model is told beside the question, after the built-in instructions. Default: nothing.
         output_type: what `result.answer` is: text, or a type with a JSON Schema, such as a pydantic model. The model is
             asked for JSON of it, and what does not fit is refused like any other answer. Default `str`.
         budget: the limits of a run that gives none. Default ten seconds, nothing else limited.
-        policy: what decides admission, reserve, stopping and sizes.
+        policy: what decides admission, reserve, stopping, sizes and the rest. Default `Policy()`.
         verify: the product's own checks of answers, asked in their order after the check against the evidence:
             functions of what was `Answered`, plain or async; those that take time or money, such as a `judge`, come
             last and are asked where that pays. An answer that is refused is asked for again where that fits
-            (`policy.verification`), and else marked.
+            (`policy.verification`), and else marked. Default: none.
         checkpointer: a LangGraph checkpointer; runs of one `thread_id` then share a conversation, and a run is
-            suspended for calls that a person has to approve, until `resume` goes on with it.
+            suspended for calls that a person has to approve, until `resume` goes on with it. Default: none.
         approve: who asks a person to approve a call: a function of the `PendingCall`, plain or async, that returns
             `True`, `False`, a text that says why not, or other arguments as a mapping; `None` leaves it open. It is
             waited for until the deadline. What is left open suspends the run where there is a checkpointer, and is

@@ -163,7 +163,7 @@ def entailment(
         refuse: from which likelihood on a sentence contradicts the piece of evidence that is nearest to it. Default
             0.9, likewise.
         latency: seconds a verdict usually takes, before anything was measured. Default 0.3.
-        name: what traces, reasons and forecasts call it.
+        name: what traces, reasons and forecasts call it. Default `entailment`.
 
     Raises:
         MissingExtra: the extra `entailment` is not installed.

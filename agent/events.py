@@ -42,8 +42,14 @@ class _Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(_Told):
-    """The run began. `latency` is its budget in seconds, or `None`; `soft` the seconds after which calls are
-    interrupted."""
+    """The run began.
+
+    Attributes:
+        trace_id: 32 hexadecimal digits, as the result has them.
+        latency: its budget in seconds; `None` without a deadline.
+        soft: seconds until an answer is begun of what there is (the soft deadline); `None` likewise.
+        at: when it began: 0.
+    """
 
     type: ClassVar[str] = "run_started"
     trace_id: str
@@ -80,7 +86,13 @@ class TextDelta(_Told):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextWithdrawn(_Told):
     """The text of a draft does not stand as an answer any more; take it off the screen, or show it as thinking. Its
-    sound does not either: stop playing it."""
+    sound does not either: stop playing it.
+
+    Attributes:
+        draft: the number of the draft.
+        why: `calls`, `superseded`, `refused` or `replaced`; see `Why`.
+        at: when that was so.
+    """
 
     type: ClassVar[str] = "text_withdrawn"
     draft: int
@@ -90,7 +102,12 @@ class TextWithdrawn(_Told):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallStarted(_Told):
-    """A call entered the pipeline."""
+    """A call entered the pipeline.
+
+    Attributes:
+        call: the call, as the model asked for it.
+        at: when it did.
+    """
 
     type: ClassVar[str] = "call_started"
     call: Call
@@ -122,7 +139,12 @@ class CallProgress(_Told):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFinished(_Told):
-    """A call ended; its evidence says how."""
+    """A call ended.
+
+    Attributes:
+        evidence: what it gave: outcome, content, verdict and origin.
+        at: when it ended.
+    """
 
     type: ClassVar[str] = "call_finished"
     evidence: Evidence
@@ -249,7 +271,12 @@ class BudgetTick(_Told):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warned(_Told):
-    """Something the user should be told."""
+    """Something the user should be told.
+
+    Attributes:
+        message: one sentence, as in `Result.warnings`.
+        at: when it was known.
+    """
 
     type: ClassVar[str] = "warned"
     message: str

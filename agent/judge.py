@@ -250,8 +250,9 @@ def judge(model: str | Model, *, rubric: str = RUBRIC, name: str = "judge", max_
 
     Args:
         model: `"openai:NAME"` or an object with the `Model` protocol; best another one than the agent's.
-        rubric: what passes and what fails, in words.
-        name: what traces and reasons call it.
+        rubric: what passes and what fails, in words. By default an answer fails that states what the evidence
+            contradicts or does not hold.
+        name: what traces and reasons call it. Default `judge`.
         max_tokens: tokens of a verdict, at most. Default 200.
 
     Raises:

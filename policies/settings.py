@@ -90,6 +90,9 @@ class Policy:
         """Read a policy from a TOML file whose tables and keys are named like the attributes; the rest keeps its
         default. TOML has no `None`: write `"none"`, such as `failures = "none"` for a breaker that never opens.
 
+        Args:
+            path: the file.
+
         Raises:
             InvalidPolicy: the file cannot be read, a key is unknown, or a value is out of range.
         """
@@ -103,7 +106,15 @@ class Policy:
 
     @classmethod
     def from_dict(cls, tables: dict[str, Any], *, source: str = "policy") -> Policy:
-        """The same from nested dicts; `source` names them in messages."""
+        """The same from nested dicts.
+
+        Args:
+            tables: the settings that differ from their defaults, by table and name: `{"attempts": {"retries": 1}}`.
+            source: what messages call them. Default `"policy"`.
+
+        Raises:
+            InvalidPolicy: a key is unknown, or a value is out of range.
+        """
         parts: dict[str, Any] = {}
         kinds = _kinds()
         for name, table in tables.items():

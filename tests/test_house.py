@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 import subprocess
 import sys
 import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import shotclock
+from shotclock.tools.media.parts import Attachment
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ("policies", "tools", "agent", "testing")
 SOURCES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
+
+NAMED = re.compile(r"`(\w+)`")
+"""A name in a docstring."""
 
 PUBLIC = {
     "Agent",
@@ -159,6 +166,27 @@ def test_every_public_name_has_a_docstring(path):
             if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and node.name[0] != "_":
                 overloads = [ast.unparse(d) for d in node.decorator_list]
                 assert ast.get_docstring(node) or "overload" in overloads, f"{path.name}: {node.name} has no docstring"
+
+
+def public_callables() -> list[Any]:
+    """The public names that take something, the methods of an agent, and how policies are read."""
+    found = {name: getattr(shotclock, name) for name in PUBLIC}
+    found |= {f"Agent.{name}": each for name, each in vars(shotclock.Agent).items() if name[0] != "_"}
+    found |= {f"Policy.{name}": getattr(shotclock.Policy, name) for name in ("from_toml", "from_dict")}
+    errors = {name for name, each in found.items() if inspect.isclass(each) and issubclass(each, Exception)}
+    return [pytest.param(found[name], id=name) for name in sorted(found.keys() - errors) if callable(found[name])]
+
+
+@pytest.mark.parametrize("thing", public_callables())
+def test_every_parameter_of_a_public_name_is_explained(thing):
+    """The docstring says what each parameter means, or names another public one that does: `run`, `Attachment`."""
+    own = inspect.getdoc(thing) or ""
+    others = [vars(shotclock.Agent).get(name) or {"Attachment": Attachment}.get(name) for name in NAMED.findall(own)]
+    said = "\n".join([own, *(inspect.getdoc(each) or "" for each in others if each)])
+    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    for name, parameter in inspect.signature(thing).parameters.items():
+        explained = re.search(rf"^\s*{name}:|`{name}`", said, re.MULTILINE)
+        assert explained or name == "self" or parameter.kind not in plain, name
 
 
 def modules_after(code: str) -> set[str]:

@@ -197,8 +197,9 @@ def tool(name: Callable[..., Any] | str | None = None, **options: Any) -> Tool |
         idempotent: running it twice does what running it once does, so it may be retried and hedged.
         latency: seconds it usually takes; a call that cannot end in the time left is not begun.
         cost_usd: US dollars an attempt costs at most; reserved before it starts. Default 0.
-        retry: further attempts after a failure that may pass; needs `read_only` or `idempotent`. Default: what
-            `policy.attempts.retries` says for such tools, which is 0.
+        retry: further attempts after a failure that may pass; needs `read_only` or `idempotent`. Default: after what is
+            known to pass, such as a 503 or a connection that broke, as many as `policy.attempts.retries` says for such
+            tools, which is 2.
         hedge: whether a second attempt may race one that is slow; needs `read_only` or `idempotent`. Default: where
             history says that it pays (`policy.hedging`); `False` never.
         cache: how long a result answers equal calls, in this run and others of the agent; needs `read_only`, and a

@@ -49,7 +49,7 @@ def langchain_tool(
             `RunnableConfig` and callbacks are supplied by themselves.
         trusted: whether results may be read as more than data. By default they are fenced as untrusted content.
         options: what `@tool` takes: `read_only`, `idempotent`, `timeout`, `latency`, `cost_usd`, `retry`, `hedge`,
-            `cache`, `concurrency`, `isolation`, `checks`, `fallback`.
+            `cache`, `concurrency`, `isolation`, `approval`, `checks`, `fallback`.
 
     Raises:
         InvalidTool: it is no LangChain tool, has no description or schema, or needs what only LangChain's agent has,

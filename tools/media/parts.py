@@ -107,7 +107,8 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Image(Attachment):
-    """A still picture: PNG, JPEG, GIF (its first frame), WebP, BMP or TIFF; `Image("cat.png")`, see `Attachment`."""
+    """A still picture: PNG, JPEG, GIF (its first frame), WebP, BMP, TIFF or AVIF; `Image("cat.png")`, see
+    `Attachment`."""
 
     kind: ClassVar[Kind] = "image"
 
