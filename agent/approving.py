@@ -19,7 +19,7 @@ from ..policies.approval import Ask, Unasked
 from ..policies.errors import UsageError
 from ..policies.outcome import Skipped, Verdict
 from ..tools.call import Call, Evidence, PendingCall
-from ..tools.isolation import abandon, spawn
+from ..tools.isolation import in_time, spawn
 from ..tools.landing import message_of
 from ..tools.pipeline import APPROVAL
 from ..tools.threads import ThreadPool
@@ -187,11 +187,7 @@ async def _heard(run: Run, approver: Approver, pending: PendingCall) -> Decided 
     left = until.remaining(run.now())
     future = _begun(approver, pending)
     run.own(future)
-    try:
-        await asyncio.wait((future,), timeout=None if until.never else left)
-    finally:
-        abandon(future)
-    if not future.done() or future.cancelled():
+    if not await in_time(future, None if until.never else left):
         return Unasked(f"it needs approval, and nobody had answered after {left:.2f} s")
     if (error := future.exception()) is not None:
         return Unasked(f"it needs approval, and asking for it failed: {type(error).__name__}: {message_of(error)}")

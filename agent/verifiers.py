@@ -27,7 +27,7 @@ from ..policies.verdicts import together
 from ..policies.verification import Buy, RungSituation
 from ..tools.call import Evidence
 from ..tools.checking import CheckResult, check_name, verdict_of
-from ..tools.isolation import POOL, abandon, spawn
+from ..tools.isolation import POOL, in_time, spawn
 from ..tools.landing import message_of
 from ..tools.scope import ENCLOSING
 from .run import Answer, Run
@@ -257,11 +257,7 @@ async def _said(run: Run, begin: Callable[[], asyncio.Future[Any]], until: Deadl
     finally:
         ENCLOSING.reset(token)
     run.own(future)
-    try:
-        await asyncio.wait((future,), timeout=None if until.never else left)
-    finally:
-        abandon(future)
-    if not future.done() or future.cancelled():
+    if not await in_time(future, None if until.never else left):
         return _Trouble(f"had not answered after {left:.2f} s")
     error = future.exception()
     if error is not None:

@@ -153,7 +153,7 @@ class Stopping:
     money an average turn of this run took. A result without checks never passes, so give the tools some.
 
     Attributes:
-        enough: results that passed their checks after which reasoning ends; `None` leaves it to the model.
+        enough: results that passed their checks after which reasoning ends; `None` (default) leaves it to the model.
         agree: different sources that must say the same, in results that passed, for reasoning to end; `None` (default)
             never. A source is a tool with an origin it named, else with its arguments. Meant for tools that look the
             same thing up in several places: two different questions may have the same answer by chance. Whole numbers
@@ -162,13 +162,15 @@ class Stopping:
             0.01.
         fruitless: turns in a row in which no call gave anything usable (all failed, timed out, were skipped or failed
             their checks) after which reasoning ends; `None` never. Default 3.
-        value_usd: what one more new result that passes is worth, US dollars. Only together with `second_usd`.
-        second_usd: what a second of the user's waiting costs, US dollars. Only together with `value_usd`.
+        value_usd: what one more new result that passes is worth, US dollars; only together with `second_usd`. `None`
+            (default) looks at no price.
+        second_usd: what a second of the user's waiting costs, US dollars; only together with `value_usd`. Default
+            `None`.
         prior: the two parameters of the Beta before the first turn, as if so many turns had brought something and so
             many nothing. Default (1, 1): every chance is as likely as another.
         rules: functions of your own, in code only. They run in the event loop after each turn and must be quick: no
             I/O, no waiting. One that raises, or gives something else than a text or `None`, costs a warning in the
-            result and stops nothing.
+            result and stops nothing. Default: none.
 
     Raises:
         InvalidPolicy: a setting is out of range, one of `value_usd` and `second_usd` is missing, or a rule is no

@@ -125,6 +125,15 @@ def abandon(future: asyncio.Future[Any]) -> None:
         _linger(future)
 
 
+async def in_time(future: asyncio.Future[Any], seconds: float | None) -> bool:
+    """Whether it gives a result or an error within so many seconds, `None` without limit; what does not is given up."""
+    try:
+        await asyncio.wait((future,), timeout=seconds)
+    finally:
+        abandon(future)
+    return future.done() and not future.cancelled()
+
+
 def _linger(future: asyncio.Future[Any]) -> None:
     """Hold a future until it ends, since its loop holds it only weakly; those of closed loops never will."""
     global _sweep_at

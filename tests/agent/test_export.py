@@ -15,7 +15,6 @@ import jsonschema
 import pytest
 
 from shotclock import Agent, Budget, Policy, local_tracing
-from shotclock.agent.cli import main
 from shotclock.agent.export import MOST_PAIRS, Selection, lines
 from shotclock.agent.quality import QualityStore
 from shotclock.policies.errors import StoreError, UsageError
@@ -160,17 +159,9 @@ def captured(monkeypatch):
 
 
 @pytest.fixture
-def command(shop, monkeypatch, capsys):
+def command(shop, shotclock):
     """Runs `shotclock export`: its exit status, output and errors."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["shotclock", "export", *arguments, "--db", str(shop.path)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        said = capsys.readouterr()
-        return end.value.code, said.out, said.err
-
-    return run
+    return lambda *arguments: shotclock("export", *arguments, "--db", str(shop.path))
 
 
 # Trajectories.

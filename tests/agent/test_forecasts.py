@@ -14,11 +14,11 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from functools import partial
 
 import pytest
 
 from shotclock import Agent, tool
-from shotclock.agent.cli import main
 from shotclock.agent.cli.forecast_view import Known, histogram
 from shotclock.agent.forecasts import KEEP_SECONDS, ForecastStore, load_forecasts, save_forecasts
 from shotclock.agent.trace.store import TraceStore
@@ -46,18 +46,9 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def shown(store, monkeypatch, capsys):
+def shown(store, shotclock):
     """Runs `shotclock forecast` on the store: its exit status, output and errors."""
-
-    def run(*arguments, width=140):
-        monkeypatch.setenv("COLUMNS", str(width))
-        monkeypatch.setattr(sys, "argv", ["shotclock", "forecast", "--db", str(store.path), *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        said = capsys.readouterr()
-        return end.value.code, said.out, said.err
-
-    return run
+    return partial(shotclock, "forecast", "--db", str(store.path))
 
 
 def learnt(n, p50=0.3, seed=1, size=None):

@@ -19,7 +19,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shotclock import Agent, Budget, Policy, UsageError, local_tracing
-from shotclock.agent.cli import main
 from shotclock.agent.lab.replay import replay
 from shotclock.agent.quality import QualityStore, load_quality, save_quality
 from shotclock.agent.trace.store import KEEP_SECONDS, TraceStore
@@ -41,18 +40,9 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def command(store, monkeypatch, capsys):
+def command(store, shotclock):
     """Runs `shotclock` on the store: its exit status, output and errors."""
-
-    def run(*arguments, width=140):
-        monkeypatch.setenv("COLUMNS", str(width))
-        monkeypatch.setattr(sys, "argv", ["shotclock", *arguments, "--db", str(store.path)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        said = capsys.readouterr()
-        return end.value.code, said.out, said.err
-
-    return run
+    return lambda *arguments, **options: shotclock(*arguments, "--db", str(store.path), **options)
 
 
 def agent(answer=GOOD, *, policy=None, provider=None, runs=1):

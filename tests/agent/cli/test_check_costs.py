@@ -8,7 +8,6 @@ import json
 import pytest
 
 from shotclock import Agent, Budget, Policy, local_tracing
-from shotclock.agent.cli import main
 from shotclock.agent.cli.check_costs import check_costs
 from shotclock.agent.models.base import Pace
 from shotclock.agent.priced import costly
@@ -59,16 +58,13 @@ def test_the_ratio_is_measured_from_the_spans_of_checks(store):
     assert (second.verifier, len(second.took), second.not_asked, second.ratio) == ("slow", 0, 1, None)
 
 
-def test_a_person_sees_it(store, capsys, monkeypatch):
+def test_a_person_sees_it(store, shotclock):
     """`shotclock calibration --checks` says it in a table, and as JSON for programs; an empty store is no error."""
     said = []
-    monkeypatch.setenv("COLUMNS", "140")
     for arguments in (["--db", str(store.path)], ["--db", str(store.path), "--json"], ["--db", f"{store.path}.none"]):
-        monkeypatch.setattr("sys.argv", ["shotclock", "calibration", "--checks", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code in (0, None)
-        said.append(capsys.readouterr().out)
+        status, out, _ = shotclock("calibration", "--checks", *arguments)
+        assert status in (0, None)
+        said.append(out)
     header, first = said[0].splitlines()[:2]
     assert header.split() == ["check", "of", "asked", "refused", "not", "asked", "takes", "making", "ratio"]
     assert first.split()[:5] == ["careful", "small", "2", "1", "0"]
