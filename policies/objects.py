@@ -39,6 +39,12 @@ class _Frame:
         """The keys that lead to what comes next in it, the last few of them."""
         return (*self.labels[-3:], self.key) if self.key is not None else self.labels
 
+    def name(self, text: str, place: tuple[int, int]) -> None:
+        """What stands at a place is the key of what comes next, and no value."""
+        self.key = text[place[0] : place[1]].strip('"')
+        if self.record.read and self.record.read[-1].start == place[0]:
+            self.record.read.pop()
+
 
 def objects_of(text: str, start: int, end: int) -> Iterator[Record]:
     """The records of a stretch of JSON, outer ones before the ones within them; the first is the whole of it."""
@@ -53,36 +59,38 @@ def objects_of(text: str, start: int, end: int) -> Iterator[Record]:
             frame.record.inner.append(match.span())
             frame.key, pending = None, None
         elif token in "{[":
-            nested = not frame.is_object and len(stack) > 1 and token == "["
-            record = (
-                Record(match.start(), end, parent=frame.record, data=True) if token == "{" or nested else frame.record
-            )
-            if record is not frame.record:
+            record = frame.record
+            if token == "{" or (not frame.is_object and len(stack) > 1):  # a list in a list is a row of its own
+                record = Record(match.start(), end, parent=frame.record, data=True)
                 yield record
             stack.append(_Frame(record, frame.path(), is_object=token == "{"))
             pending = None
         elif token in "}]":
-            if len(stack) > 1:
-                closed = stack.pop()
-                if closed.record is not stack[-1].record:
-                    closed.record.end = match.end()
-                    stack[-1].record.inner.append((closed.record.start, match.end()))
-                stack[-1].key = None
+            _close(stack, match.end())
             pending = None
         elif token == ":":
             if frame.is_object and pending is not None:
-                frame.key = text[pending[0] : pending[1]].strip('"')
-                if frame.record.read and frame.record.read[-1].start == pending[0]:
-                    frame.record.read.pop()
+                frame.name(text, pending)
         elif token == ",":
             frame.key, pending = None, None
         else:
             pending = match.span()
             if len(token) > _PROSE and token.count(" ") > _TOLD:
                 yield from _told(text, match.start() + 1, match.end() - 1, frame.record)
-                frame.record.inner.append(match.span())
-                continue
-            frame.record.read.append(Cell(match.start(), match.end(), frame.path()))
+                frame.record.inner.append(pending)
+            else:
+                frame.record.read.append(Cell(*pending, frame.path()))
+
+
+def _close(stack: list[_Frame], end: int) -> None:
+    """The innermost object or array ends; what closes nothing is passed over."""
+    if len(stack) == 1:
+        return
+    closed, around = stack.pop(), stack[-1]
+    if closed.record is not around.record:
+        closed.record.end = end
+        around.record.inner.append((closed.record.start, end))
+    around.key = None
 
 
 def _members(text: str, start: int, end: int, path: tuple[str, ...]) -> list[Cell]:
