@@ -8,9 +8,9 @@ QUESTION ?= What is the mean amount of the orders in the North?
 FILES ?= examples/data/orders.csv
 LATENCY ?= 2s
 
-QUICK := not slow and not browser and not viewers and not servers
+QUICK := not slow and not browser and not viewers and not servers and not postgres
 
-.PHONY: ask test test-slow test-browser test-viewers test-servers lint types check dev bench peers clean
+.PHONY: ask test test-slow test-browser test-viewers test-servers test-postgres lint types check dev bench peers clean
 
 ask: .venv/.ask ## answer a question over real files, then show where the time went
 	@$(BIN)/shotclock ask "$(QUESTION)" $(FILES) --latency $(LATENCY)
@@ -34,6 +34,10 @@ test-viewers: .venv/.test .venv-phoenix/.ready .venv-mlflow/.ready ## traces in 
 
 test-servers: .venv/.test ## published MCP servers and OpenAPI documents, from npm and PyPI in a temporary folder
 	$(BIN)/python -m pytest -q -m servers -p no:cacheprovider
+
+test-postgres: .venv/.test ## runs that wait for a person, in the database that SHOTCLOCK_POSTGRES names
+	$(BIN)/pip install -q -c constraints.txt "langgraph-checkpoint-postgres>=3,<4" "psycopg[binary]>=3.2,<4"
+	$(BIN)/python -m pytest -q -m postgres -p no:cacheprovider tests/contract
 
 lint: .venv/.check
 	$(BIN)/ruff check .

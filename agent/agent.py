@@ -343,6 +343,7 @@ class Agent:
         query_from: Callable[[Any], str] | None = None,
         update: Callable[[Result], Mapping[str, Any]] | None = None,
         budget: Budget | None = None,
+        stream: bool = False,
     ) -> Node:
         """This agent as a node of your own LangGraph graph: `graph.add_node("agent", agent.as_node())`.
 
@@ -355,10 +356,12 @@ class Agent:
             query_from: the question, from your graph's state; by default the last message of a user in `messages`.
             update: what your graph's state is to take from the `Result`; by default the answer as a message.
             budget: the limits of each run; the agent's by default.
+            stream: whether your graph's `custom` stream is told of each event but budget ticks and the result, as it
+                happens: `async for event in graph.astream(..., stream_mode="custom")`. Default `False`.
 
         Raises:
             InvalidBudget: `budget` is of another type.
         """
         from .node import last_user_message, node_of
 
-        return node_of(self, query_from or last_user_message, update, read_budget(budget))
+        return node_of(self, query_from or last_user_message, update, read_budget(budget), stream=stream)

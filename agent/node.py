@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_stream_writer
 
 from ..policies.budget import Budget
 from ..policies.errors import InvalidQuery
@@ -29,6 +30,8 @@ def node_of(
     query_from: Callable[[Any], str],
     update: Callable[[Result], Mapping[str, Any]] | None,
     budget: Budget | None,
+    *,
+    stream: bool,
 ) -> Node:
     """The node; see `Agent.as_node`."""
     # Without a checkpointer of its own, the graph keeps its state in that of the graph around it.
@@ -40,12 +43,13 @@ def node_of(
             waiting, suspends = await waiting_in(graph, config), True
         except ValueError:  # nothing keeps the state of the graph around it
             waiting, suspends = None, False
+        emit = get_stream_writer() if stream else None
         if waiting is None:
-            run = begin(agent, Asked(query=query_from(state), budget=budget), suspends=suspends)
+            run = begin(agent, Asked(query=query_from(state), budget=budget), emit=emit, suspends=suspends)
         else:
             carried = Carried.of(waiting.kept, waiting.state, None)
             asked = Asked(query=waiting.kept["query"], budget=carried.budget)
-            run = begin(agent, asked, carried=carried, suspends=suspends)
+            run = begin(agent, asked, emit=emit, carried=carried, suspends=suspends)
         result = await supervise(run, graph, config_of(agent.policy.limits.turns))
         return dict(write(result))
 

@@ -14,7 +14,7 @@ import pytest
 from mcp import Client
 
 import shotclock
-from shotclock import Agent, tool
+from shotclock import Agent, progress, tool
 from shotclock.agent.mcp_server import mcp_server
 from shotclock.agent.trial import try_call
 from shotclock.testing import ScriptedModel, ask
@@ -100,6 +100,29 @@ async def test_a_client_that_cancels_ends_the_run():
         await asyncio.wait_for(begun.wait(), 5)
         call.cancel()
         await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_a_client_that_asks_for_it_is_told_how_far_the_run_is():
+    """The seconds that are over grow towards those it may take, and calls are named with their own progress."""
+    told = []
+
+    @tool(read_only=True)
+    async def count() -> str:
+        """Count apples."""
+        progress(0.5, "half of them")
+        await asyncio.sleep(1.2)
+        return "There are 7 apples."
+
+    async def note(done, total, message):
+        told.append((done, total, message))
+
+    async with Client(mcp_server(agent_with(count))) as client:
+        answer = await client.call_tool("ask", {"question": "?", "latency": 5}, progress_callback=note)
+        assert answer.structured_content["answer"] == "There are 7 apples."
+        assert (await client.call_tool("ask", {"question": ""})).is_error
+    assert [message for _, _, message in told] == ["count is called", "count 50% half of them", None]
+    assert [done for done, _, _ in told] == sorted({done for done, _, _ in told})
+    assert {total for _, total, _ in told} == {5.0}
 
 
 async def test_the_clients_span_is_the_runs_parent():

@@ -250,3 +250,23 @@ def test_the_bare_graph_says_what_to_do():
     for graph in (agent.graph, graph_of(agent.graph)):
         with pytest.raises(UsageError, match=r"agent\.as_node"):
             run(graph.ainvoke(ASKED))
+
+
+def test_the_graphs_stream_is_told_what_happens_where_that_is_asked_for():
+    """Events come out of the `custom` stream as they happen, also of a run that goes on; by default nothing does."""
+    agent, _, _ = world(ask(("look", {"after": 1.0}), ("send_mail", {"to": "ann"})))
+    graph = graph_of(agent.as_node(stream=True), saver=InMemorySaver())
+
+    async def told(graph, asked):
+        loop = asyncio.get_running_loop()
+        return [(event, loop.time()) async for event in graph.astream(asked, CONFIG, stream_mode="custom")]
+
+    first = VirtualClock().run(told(graph, ASKED))
+    kinds = [event.type for event, _ in first]
+    assert kinds[:2] == ["run_started", "call_started"]
+    (finished,) = [at - first[0][1] for event, at in first if event.type == "call_finished"]
+    assert finished == pytest.approx(1.0, abs=0.01)
+    again = VirtualClock().run(told(graph, Command(resume=True)))
+    assert "".join(event.text for event, _ in again if event.type == "text_delta") == APPLES
+    silent, _, _ = world(ask(("look", {})))
+    assert VirtualClock().run(told(graph_of(silent.as_node()), ASKED)) == []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -16,12 +18,19 @@ pytest.importorskip("langgraph.checkpoint.sqlite.aio", reason="langgraph-checkpo
 PROGRAM = '''
 import asyncio, json, os, sys, time
 from dataclasses import dataclass
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from shotclock import Agent, Budget, tool
 from shotclock.agent import threads
 from shotclock.testing import ScriptedModel, ask
 
 command, folder = sys.argv[1:3]
+thread, postgres = os.path.basename(folder), os.environ.get("STORE", "")
+
+def checkpointer():
+    if postgres:
+        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+        return AsyncPostgresSaver.from_conn_string(postgres)
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    return AsyncSqliteSaver.from_conn_string(os.path.join(folder, "state.sqlite"))
 
 def note(what):
     with open(os.path.join(folder, "done.txt"), "a") as file:
@@ -46,7 +55,9 @@ async def send_mail(to: str) -> str:
     return f"sent to {to}"
 
 async def main():
-    async with AsyncSqliteSaver.from_conn_string(os.path.join(folder, "state.sqlite")) as saver:
+    async with checkpointer() as saver:
+        if command == "begin":
+            await saver.setup()
         first = [ask(("stock", {}), ("send_mail", {"to": "ann"}))] if command == "begin" else []
         if command == "claim":  # it dies when the answer is to be kept, after the run was taken up
             threads.LEASE = 1.0
@@ -55,11 +66,11 @@ async def main():
         try:
             if command == "begin":
                 budget = Budget(latency=5, tool_calls=2)
-                result = await agent.run("How many apples? Tell Ann.", budget=budget, thread_id="t")
+                result = await agent.run("How many apples? Tell Ann.", budget=budget, thread_id=thread)
             else:
                 if command == "at":
                     await asyncio.sleep(max(0.0, float(sys.argv[3]) - time.time()))
-                result = await agent.resume("t", True)
+                result = await agent.resume(thread, True)
             print(json.dumps({"status": result.status, "spend": result.spend.to_dict(), "answer": result.answer,
                               "verified": result.verified, "evidence": [item.to_dict() for item in result.evidence],
                               "pending": [call.to_dict() for call in result.pending],
@@ -71,9 +82,14 @@ asyncio.run(main())
 '''
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A folder with the program, and nothing done yet."""
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def folder(request, tmp_path_factory, monkeypatch):
+    """A folder with the program, and nothing done yet; its name is the thread's, in SQLite there or in Postgres."""
+    tmp_path = tmp_path_factory.mktemp(uuid.uuid4().hex)
+    if request.param == "postgres":
+        if not os.environ.get("SHOTCLOCK_POSTGRES"):
+            pytest.skip("SHOTCLOCK_POSTGRES names no database, such as postgresql://user@localhost/test")
+        monkeypatch.setenv("STORE", os.environ["SHOTCLOCK_POSTGRES"])
     (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM), encoding="utf-8")
     return tmp_path
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from shotclock import Agent, Budget, CallProgress, Passage, UsageError, local_tracing
+from shotclock import Agent, Budget, CallProgress, Passage, UsageError, local_tracing, tool
 from shotclock.agent.trial import try_call
 from shotclock.policies.errors import InvalidTool
 from shotclock.testing import ScriptedModel, ask
+from shotclock.tools.mcp.server import McpServer
 from shotclock.tools.mcp_servers import mcp_tools
 
 HOSTILE = Path(__file__).with_name("hostile.py")
@@ -127,13 +128,25 @@ def test_what_a_server_does_wrong_is_said_in_one_sentence(kind, said):
 
 @pytest.mark.parametrize("kind", ["hang", "flood", "die", "endless", "nonsense"])
 async def test_a_run_is_on_time_whatever_its_server_does(kind):
-    """The run answers by its deadline from what its other tools gave."""
-    async with mcp_tools(server(kind)) as tools:
-        agent = Agent(ScriptedModel([ask(("echo", {"text": "hi"})), "There is nothing."]), [*tools])
+    """The run answers by its deadline from what its other tools gave, another server's among them."""
+
+    @tool(read_only=True)
+    async def count() -> str:
+        """Count apples."""
+        return "There are 7 apples."
+
+    asked = ask(("bad_echo", {"text": "hi"}), ("good_echo", {"text": "7 apples"}), ("count", {}))
+    servers = [
+        McpServer(command=(sys.executable, str(HOSTILE), each), name=name)
+        for each, name in ((kind, "bad"), ("good", "good"))
+    ]
+    async with mcp_tools(*servers) as tools:
+        agent = Agent(ScriptedModel([asked, "There are 7 apples."]), [*tools, count])
         began = time.monotonic()
-        result = await agent.run("?", budget=Budget(latency=1.0))
+        result = await agent.run("How many apples are there?", budget=Budget(latency=1.0))
         assert time.monotonic() - began < 1.3
-    assert not result.evidence[0].usable
+    assert {item.tool: item.usable for item in result.evidence} == {"bad_echo": False, "good_echo": True, "count": True}
+    assert "7" in result.answer
 
 
 def test_words_that_are_no_message_are_passed_over(caplog):
