@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -27,21 +27,26 @@ from .run import Run
 _MARGIN: Final = 0.01
 """Seconds that a worker gets less than is waited for it, so that it can say itself how far it got."""
 
+_LOOKING: Final = 0.7
+"""Share of the time in which files are fetched and measured: one that hangs leaves the others the rest to be read."""
+
 
 async def make_ready(run: Run, media: Attachments) -> None:
     """Decide on every file that is waiting, and read what the run's model is to be shown of it."""
     waiting = media.waiting
     if not waiting:
         return
-    until = run.now() + _seconds(run)
+    began, seconds = run.now(), _seconds(run)
+    until, looked = began + seconds, began + _LOOKING * seconds
     try:
-        await asyncio.gather(*(_guarded(run, item, _look(run, item, until)) for item in waiting))
+        await asyncio.gather(*(_guarded(run, item, _look(run, item, looked)) for item in waiting))
         _route(run, media)
         _divide(run, media)
         await asyncio.gather(*(_guarded(run, item, _read(run, item, until)) for item in waiting if not item.ready))
     finally:
         for item in waiting:
             item.spool.drop()
+    _afford(run, waiting)
     for item in waiting:
         item.ready = True
         _enter(run, item)
@@ -131,6 +136,7 @@ def _situation(run: Run, item: Attached, model: Model, problem: str = "") -> Par
         pixels=sized.pixels,
         pages=sized.pages,
         seconds=sized.seconds,
+        sound=sized.sound,
         problem=problem or sized.problem,
         model=model.name,
         takes=takes,
@@ -213,6 +219,17 @@ async def _read(run: Run, item: Attached, until: float) -> None:
         run.warn(f"{item.name}: {said}.")
     if not item.pieces and not item.passages:
         _leave_out(run, item, said or "there is nothing in it that can be shown")
+
+
+def _afford(run: Run, waiting: Sequence[Attached]) -> None:
+    """What all together costs more tokens than are left is left out, from the first that does not fit on."""
+    left = run.ledger.left().get("tokens", math.inf)
+    for item in waiting:
+        cost = sum(priced(piece, run.model).tokens for piece in item.pieces)
+        if cost > left:
+            _leave_out(run, item, f"it costs about {cost:,} tokens, and {left:,.0f} are left")
+        else:
+            left -= cost
 
 
 def _enter(run: Run, item: Attached) -> None:

@@ -173,7 +173,7 @@ class Attachments:
             return f"[{ref['kind']} {ref['name']}: attached earlier, and not at hand any more]", ()
         pieces = tuple(priced(piece, model) for piece in item.pieces if piece.kind in takes)
         note = f" ({item.note})" if item.note else ""
-        if pieces and len(pieces) == len(item.pieces):
+        if pieces:
             return f"[{item.kind} {item.name} is attached{note}]", pieces
         if item.passages:
             text = item.text if item.part.trusted else fence(item.name, item.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -115,11 +116,24 @@ class Reading:
         return Read((piece,) if given else (), said=said if given < seconds - _NEARLY else "")
 
     async def _video(self, treatment: Treatment) -> Read:
-        count, pixels = int(treatment.limit), decode.PAGE_PIXELS // 2
+        """Pictures and sound, side by side; where one of them cannot be read the other is handed over."""
+        reads = [*([self._pictures(int(treatment.limit))] if treatment.limit else []),
+                 *([self._sound(treatment.sound)] if treatment.sound else [])]  # fmt: skip
+        found = await asyncio.gather(*reads, return_exceptions=True)
+        read = [each for each in found if isinstance(each, Read)]
+        failed = [each for each in found if isinstance(each, BaseException)]
+        if failed and not (any(each.pieces for each in read) and all(isinstance(each, Unread) for each in failed)):
+            raise failed[0]
+        said = [each.said for each in read if each.said] + [f"a part of it is left out: {each}" for each in failed]
+        return Read(tuple(piece for each in read for piece in each.pieces), said="; ".join(said))
+
+    async def _pictures(self, count: int) -> Read:
+        pixels = decode.PAGE_PIXELS // 2
         found = await self._in_process(decode.frames, count=count, pixels=pixels)
         said = "" if len(found) == count else f"{len(found)} of {count} pictures could be taken from it"
+        scale = min(1.0, (pixels / max(1, self.sized.pixels or pixels)) ** 0.5)
         side = int(pixels**0.5)
-        width, height = self.sized.width or side, self.sized.height or side
+        width, height = int(scale * (self.sized.width or side)), int(scale * (self.sized.height or side))
         named = ((f"{self.name} at {at:.1f} s", data) for at, data in found)
         return Read(tuple(self._jpeg(data, width, height, name) for name, data in named), said=said)
 

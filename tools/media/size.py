@@ -33,6 +33,7 @@ class Sized:
         pages: of a PDF.
         seconds: of a sound or a video.
         fps: pictures a second, of a video.
+        sound: whether a video has sound.
         problem: why nothing more is known of it, as the end of a sentence; empty where nothing is wrong.
     """
 
@@ -44,6 +45,7 @@ class Sized:
     pages: int | None = None
     seconds: float | None = None
     fps: float | None = None
+    sound: bool = False
     problem: str = ""
 
     @property
@@ -156,13 +158,13 @@ def _video(where: Where, known: Sized) -> Sized:
             return replace(known, problem=f"it is damaged ({_said(error)})")
         with container:
             seconds = None if container.duration is None else container.duration / 1_000_000
+            sound = bool(container.streams.audio)
             if not container.streams.video:
-                sound = bool(container.streams.audio)
                 kind: Kind | None = "audio" if sound else None
                 return replace(known, kind=kind, seconds=seconds, problem="" if sound else "it has no picture")
             stream = container.streams.video[0]
             rate = float(stream.average_rate) if stream.average_rate else None
-            return replace(known, width=stream.width, height=stream.height, seconds=seconds, fps=rate)
+            return replace(known, width=stream.width, height=stream.height, seconds=seconds, fps=rate, sound=sound)
 
 
 def _said(error: BaseException) -> str:
