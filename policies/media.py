@@ -65,7 +65,7 @@ class PartSituation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Treatment:
     """How a file is shown; `limit` is what it is made to fit in: pixels, pages, seconds or pictures; `sound` how many
-    seconds of a video's sound are handed over. `warns` says that the user is told, since less is shown than was given."""
+    seconds of a video's sound are handed over. `warns`: the user is told, since less is shown than was given."""
 
     how: How
     reason: str
