@@ -100,12 +100,13 @@ class Reading:
         return Read((self._jpeg(data, width, height),))
 
     async def _audio(self, treatment: Treatment) -> Read:
-        seconds = min(self.sized.seconds or 0.0, treatment.limit or self.policy.audio_seconds)
-        if treatment.how == "pass" and self.sized.media_type in ("audio/wav", "audio/mpeg"):
-            piece = MediaPiece(kind="audio", media_type=self.sized.media_type, data=await self._bytes(),
-                               name=self.name, seconds=seconds)  # fmt: skip
-            return Read((piece,))
-        return await self._sound(seconds)
+        long, wanted = self.sized.seconds or 0.0, treatment.limit or treatment.sound or self.policy.audio_seconds
+        whole = treatment.how != "fit" and long <= wanted and self.sized.bytes <= self.policy.bytes
+        if not (whole and self.sized.media_type in ("audio/wav", "audio/mpeg")):
+            return await self._sound(min(long, wanted))
+        piece = MediaPiece(kind="audio", media_type=self.sized.media_type, data=await self._bytes(), name=self.name,
+                           seconds=long)  # fmt: skip
+        return Read((piece,))
 
     async def _sound(self, seconds: float) -> Read:
         """The first seconds of a sound, and what is said where there are fewer than were to be."""
@@ -142,6 +143,14 @@ class Reading:
             text = await self._in_process(decode.paragraphs, most=MOST_READ)
         else:
             text = decoded(await in_thread(partial(self.source.read, MOST_READ), self.left()))
+        return await self.fitting(text)
+
+    async def fitting(self, text: str) -> Read:
+        """A text, or those pieces of a long one that fit the question best.
+
+        Raises:
+            Unread: there was no time.
+        """
         if len(text) <= self.portion:
             return Read(passages=(Passage(text=text, origin=self.origin),) if text.strip() else ())
         kept = await self._elsewhere(shown, pages=[(text, None)], question=self.question, most=math.inf,

@@ -42,6 +42,7 @@ class PartSituation:
         problem: why it cannot be read; empty where it can.
         model: who is to be shown it.
         takes: the kinds that the model takes, joined by `+`.
+        scribe: who writes down what is said in sounds; empty where nobody does.
         tokens: what it is estimated to cost as it is.
         left: tokens that are left to the run; infinite where they are not limited.
     """
@@ -58,6 +59,7 @@ class PartSituation:
     problem: str = ""
     model: str
     takes: str
+    scribe: str = ""
     tokens: int = 0
     left: float = math.inf
 
@@ -258,14 +260,15 @@ class Media:
         seconds = self.audio_seconds if s.seconds is None else s.seconds
         if not s.sound:
             return 0.0, ""
-        if "audio" not in s.takes.split("+"):
+        if "audio" not in s.takes.split("+") and not s.scribe:
             return 0.0, f", without its sound, which {s.model} does not take"
+        its = "its sound" if "audio" in s.takes.split("+") else f"a transcript of its sound by {s.scribe}"
         if seconds <= self.audio_seconds:
-            return seconds, ", with its sound"
+            return seconds, f", with {its}"
         limit = f"media.audio_seconds={self.audio_seconds:,.0f}"
         if self.audio == "refuse":
             return 0.0, f", without its sound, as it has {seconds:,.0f} s, and {limit}"
-        return self.audio_seconds, f", with the beginning of its sound ({limit})"
+        return self.audio_seconds, f", with the beginning of {its} ({limit})"
 
     def _large_image(self, s: PartSituation) -> Treatment | None:
         if (s.pixels or 0) > self.unpacked_pixels:
@@ -292,8 +295,19 @@ class Media:
     def _untaken(self, s: PartSituation) -> Treatment:
         if s.kind == "document":
             return Treatment(how="text", reason=f"{s.name} is shown to {s.model} as its text")
+        if s.kind == "audio" and s.scribe:
+            return self._transcript(s)
         reason = f"{s.name} is left out: {s.model} does not take {s.kind}, and nothing stands for it as text"
         return Treatment(how="refuse", reason=reason, warns=True)
+
+    def _transcript(self, s: PartSituation) -> Treatment:
+        """A sound as the text of what is said in it, as much of it as would be handed over."""
+        seconds, longest = s.seconds or 0.0, self.audio_seconds
+        if seconds > longest and self.audio == "refuse":
+            return self._refused(s, f"{seconds:,.0f} s", "audio_seconds", longest)
+        of = f" of its first {longest:,.0f} s (media.audio_seconds)" if seconds > longest else ""
+        reason = f"{s.name} is shown to {s.model} as a transcript{of} by {s.scribe}"
+        return Treatment(how="text", reason=reason, sound=min(seconds, longest), warns=bool(of))
 
     def _refused(self, s: PartSituation, has: str, limit: str, allowed: float | str) -> Treatment:
         shown = allowed if isinstance(allowed, str) else f"{allowed:,.0f}"

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
+from ...policies.errors import MissingExtra
 from ..scope import remaining
 from .pages import Page, shown
 
@@ -150,8 +151,7 @@ def sound(where: Where, seconds: float) -> tuple[bytes, float]:
     """
     import wave
 
-    import av
-
+    av = _av()
     end, most = _end(), int(seconds * SAMPLES)
     samples, out = 0, io.BytesIO()
     try:
@@ -169,10 +169,16 @@ def sound(where: Where, seconds: float) -> tuple[bytes, float]:
     return out.getvalue(), samples / SAMPLES
 
 
-def _resampled(container: Any) -> Iterator[Any]:
-    import av
+def _av() -> Any:
+    try:
+        import av
+    except ImportError:
+        raise MissingExtra("cutting a sound, or one that is neither WAV nor MP3,", "video") from None
+    return av
 
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLES)
+
+def _resampled(container: Any) -> Iterator[Any]:
+    resampler = _av().AudioResampler(format="s16", layout="mono", rate=SAMPLES)
     for frame in container.decode(audio=0):
         yield from resampler.resample(frame)
 
