@@ -30,6 +30,7 @@ from .query import Labels, Query, read_budget, read_query
 from .replies import Replies
 from .result import Result
 from .run import Run
+from .scribe import Scribe
 from .streamed import TICK, streamed
 from .tally import Tally
 from .threads import Claims
@@ -78,13 +79,17 @@ class Agent:
             `True`, `False`, a text that says why not, or other arguments as a mapping; `None` leaves it open. It is
             waited for until the deadline. What is left open suspends the run where there is a checkpointer, and is
             refused otherwise. Default: nobody.
+        transcribe: what writes down what is said in sounds, for models that take none: a read-only tool, or a function,
+            of an `Audio` that returns its text. It is called in the time that `policy.media.share` gives to files, as a
+            call under the budget, and never offered to a model; its text is untrusted evidence. Default: nothing.
         tracer_provider: where spans go; by default the process's global provider, and nowhere if there is none.
         meter_provider: where metrics go; likewise.
 
     Raises:
         UnknownModel: nobody serves the model, or its key is missing.
         InvalidTool: a tool has no schema, or two share a name.
-        UsageError: `output_type` has no JSON Schema, `verify` is no list of functions, or `approve` is no function.
+        UsageError: `output_type` has no JSON Schema, `verify` is no list of functions, `approve` is no function, or
+            `transcribe` takes something else than an `Audio`.
         InvalidBudget, InvalidPolicy: `budget` or `policy` is of another type.
     """
 
@@ -101,6 +106,7 @@ class Agent:
         verify: Iterable[Verifier] = (),
         checkpointer: Any = None,
         approve: Approver | None = None,
+        transcribe: Tool | Callable[..., Any] | None = None,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
     ) -> None:
@@ -117,12 +123,13 @@ class Agent:
         if approve is not None and not callable(approve):
             raise UsageError(f"approve must be a function of the PendingCall, got {approve!r}")
         self._approver = approve
+        self._scribe = None if transcribe is None else Scribe(transcribe)
         self.claims = Claims()
         """The suspended runs that it has taken up."""
         self._graph: Graph | None = None
         if not MAIN.importing:
             _ = self.graph  # compiled here, so that no run waits for it
-        for each in self.toolbox:
+        for each in (*self.toolbox, *(self._scribe.toolbox if self._scribe else ())):
             warm(each, self.policy.limits.process)
         self.instructions = instructions
         """What the product tells its model beside the question."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -27,21 +27,26 @@ from .run import Run
 _MARGIN: Final = 0.01
 """Seconds that a worker gets less than is waited for it, so that it can say itself how far it got."""
 
+_LOOKING: Final = 0.7
+"""Share of the time in which files are fetched and measured: one that hangs leaves the others the rest to be read."""
+
 
 async def make_ready(run: Run, media: Attachments) -> None:
     """Decide on every file that is waiting, and read what the run's model is to be shown of it."""
     waiting = media.waiting
     if not waiting:
         return
-    until = run.now() + _seconds(run)
+    began, seconds = run.now(), _seconds(run)
+    until, looked = began + seconds, began + _LOOKING * seconds
     try:
-        await asyncio.gather(*(_guarded(run, item, _look(run, item, until)) for item in waiting))
+        await asyncio.gather(*(_guarded(run, item, _look(run, item, looked)) for item in waiting))
         _route(run, media)
         _divide(run, media)
         await asyncio.gather(*(_guarded(run, item, _read(run, item, until)) for item in waiting if not item.ready))
     finally:
         for item in waiting:
             item.spool.drop()
+    _afford(run, waiting)
     for item in waiting:
         item.ready = True
         _enter(run, item)
@@ -131,9 +136,11 @@ def _situation(run: Run, item: Attached, model: Model, problem: str = "") -> Par
         pixels=sized.pixels,
         pages=sized.pages,
         seconds=sized.seconds,
+        sound=sized.sound,
         problem=problem or sized.problem,
         model=model.name,
         takes=takes,
+        scribe="" if run.scribe is None else run.scribe.name,
         tokens=_tokens(sized, model),
         left=run.ledger.left().get("tokens", math.inf),
     )
@@ -174,9 +181,13 @@ def _route(run: Run, media: Attachments) -> None:
 
 def _divide(run: Run, media: Attachments) -> None:
     """What is shown of documents' text in all is divided among those that wait to be read."""
-    documents = [item for item in media.waiting if item.kind == "document"]
-    # A text has no more characters than bytes; how many a PDF has, nobody knows yet.
-    lengths = [math.inf if item.sized is None or item.sized.pages else item.sized.bytes for item in documents]
+    written = ("document",) if run.scribe is None else ("document", "audio", "video")
+    documents = [item for item in media.waiting if item.kind in written]
+    # A text has no more characters than bytes; how many a PDF or a transcript has, nobody knows yet.
+    lengths = [
+        item.sized.bytes if item.sized and item.kind == "document" and not item.sized.pages else math.inf
+        for item in documents
+    ]
     shown = sum(len(item.text) for item in media.items.values())
     for item, portion in zip(documents, run.policy.media.portions(lengths, shown), strict=True):
         item.portion = portion
@@ -208,11 +219,39 @@ async def _read(run: Run, item: Attached, until: float) -> None:
         left=lambda: until - run.now() - _MARGIN,
     )
     item.pieces, item.passages, said = await reading.read(treatment)
+    if treatment.sound and "audio" not in reading.takes:
+        said = await _write_down(run, item, reading, said, until)
     if said:
         item.note = f"{item.note}; {said}" if item.note else said
         run.warn(f"{item.name}: {said}.")
     if not item.pieces and not item.passages:
         _leave_out(run, item, said or "there is nothing in it that can be shown")
+
+
+async def _write_down(run: Run, item: Attached, reading: Reading, said: str, until: float) -> str:
+    """What is said in the sound of a file takes its place; returns what has to be said of the file."""
+    sounds = [piece for piece in item.pieces if piece.kind == "audio"]
+    item.pieces = tuple(piece for piece in item.pieces if piece.kind != "audio")
+    try:
+        texts = [await run.scribe.text(run, item.key, sound, until) for sound in sounds if run.scribe is not None]
+        read = await reading.fitting("\n\n".join(texts))
+    except Unread as error:
+        if not item.pieces:
+            raise
+        return f"{said}; {error}" if said else str(error)
+    item.passages, item.scribe = read.passages, "" if run.scribe is None else run.scribe.name
+    return "; ".join(each for each in (said, read.said) if each)
+
+
+def _afford(run: Run, waiting: Sequence[Attached]) -> None:
+    """What all together costs more tokens than are left is left out, from the first that does not fit on."""
+    left = run.ledger.left().get("tokens", math.inf)
+    for item in waiting:
+        cost = sum(priced(piece, run.model).tokens for piece in item.pieces)
+        if cost > left:
+            _leave_out(run, item, f"it costs about {cost:,} tokens, and {left:,.0f} are left")
+        else:
+            left -= cost
 
 
 def _enter(run: Run, item: Attached) -> None:

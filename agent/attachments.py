@@ -41,6 +41,7 @@ class Attached:
         portion: characters of its text that are shown at most.
         pieces: what a model is handed of it.
         passages: its text.
+        scribe: who wrote its text down, where it is a transcript of its sound.
         note: why it is not shown, or only in part; empty where it is shown as it is.
         ready: whether all of this has been decided.
     """
@@ -54,6 +55,7 @@ class Attached:
     portion: int = 0
     pieces: tuple[MediaPiece, ...] = ()
     passages: tuple[Passage, ...] = ()
+    scribe: str = ""
     note: str = ""
     ready: bool = False
 
@@ -85,6 +87,7 @@ class Attached:
 
     def evidence(self) -> Evidence:
         """Its text as evidence: answers are checked against it, and it is data where nobody vouches for it."""
+        was = f"it is a transcript by {self.scribe}" if self.scribe else "it was attached"
         return Evidence(
             id=self.key,
             tool=ATTACHMENT,
@@ -92,9 +95,9 @@ class Attached:
             outcome=Ok(None),
             content=self.text,
             passages=self.passages,
-            verdict=Verdict.unsure(ATTACHMENT, "it was attached, and nothing has checked it"),
+            verdict=Verdict.unsure(ATTACHMENT, f"{was}, and nothing has checked it"),
             origin=self.part.origin,
-            trusted=self.part.trusted,
+            trusted=self.part.trusted and not self.scribe,
         )
 
 
@@ -173,11 +176,12 @@ class Attachments:
             return f"[{ref['kind']} {ref['name']}: attached earlier, and not at hand any more]", ()
         pieces = tuple(priced(piece, model) for piece in item.pieces if piece.kind in takes)
         note = f" ({item.note})" if item.note else ""
-        if pieces and len(pieces) == len(item.pieces):
+        if pieces and not item.scribe:
             return f"[{item.kind} {item.name} is attached{note}]", pieces
         if item.passages:
-            text = item.text if item.part.trusted else fence(item.name, item.text)
-            return f"[{item.kind} {item.name}{note}]\n{text}", ()
+            by = f", a transcript by {item.scribe}" if item.scribe else ""
+            text = item.text if item.part.trusted and not item.scribe else fence(item.name, item.text)
+            return f"[{item.kind} {item.name}{by}{note}]\n{text}", pieces if item.scribe else ()
         said = note or " (it cannot be shown to you)"
         return f"[{item.kind} {item.name} is not shown{said}]", ()
 

@@ -133,6 +133,7 @@ def begin(
         ladder=Ladder(agent.models),
         output=agent._output,
         approver=agent._approver,
+        scribe=agent._scribe,
         suspends=agent.resumable if suspends is None else suspends,
         thread_id=thread,
         named=asked.thread_id is not None,

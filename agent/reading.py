@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -99,12 +100,13 @@ class Reading:
         return Read((self._jpeg(data, width, height),))
 
     async def _audio(self, treatment: Treatment) -> Read:
-        seconds = min(self.sized.seconds or 0.0, treatment.limit or self.policy.audio_seconds)
-        if treatment.how == "pass" and self.sized.media_type in ("audio/wav", "audio/mpeg"):
-            piece = MediaPiece(kind="audio", media_type=self.sized.media_type, data=await self._bytes(),
-                               name=self.name, seconds=seconds)  # fmt: skip
-            return Read((piece,))
-        return await self._sound(seconds)
+        long, wanted = self.sized.seconds or 0.0, treatment.limit or treatment.sound or self.policy.audio_seconds
+        whole = treatment.how != "fit" and long <= wanted and self.sized.bytes <= self.policy.bytes
+        if not (whole and self.sized.media_type in ("audio/wav", "audio/mpeg")):
+            return await self._sound(min(long, wanted))
+        piece = MediaPiece(kind="audio", media_type=self.sized.media_type, data=await self._bytes(), name=self.name,
+                           seconds=long)  # fmt: skip
+        return Read((piece,))
 
     async def _sound(self, seconds: float) -> Read:
         """The first seconds of a sound, and what is said where there are fewer than were to be."""
@@ -115,11 +117,24 @@ class Reading:
         return Read((piece,) if given else (), said=said if given < seconds - _NEARLY else "")
 
     async def _video(self, treatment: Treatment) -> Read:
-        count, pixels = int(treatment.limit), decode.PAGE_PIXELS // 2
+        """Pictures and sound, side by side; where one of them cannot be read the other is handed over."""
+        reads = [*([self._pictures(int(treatment.limit))] if treatment.limit else []),
+                 *([self._sound(treatment.sound)] if treatment.sound else [])]  # fmt: skip
+        found = await asyncio.gather(*reads, return_exceptions=True)
+        read = [each for each in found if isinstance(each, Read)]
+        failed = [each for each in found if isinstance(each, BaseException)]
+        if failed and not (any(each.pieces for each in read) and all(isinstance(each, Unread) for each in failed)):
+            raise failed[0]
+        said = [each.said for each in read if each.said] + [f"a part of it is left out: {each}" for each in failed]
+        return Read(tuple(piece for each in read for piece in each.pieces), said="; ".join(said))
+
+    async def _pictures(self, count: int) -> Read:
+        pixels = decode.PAGE_PIXELS // 2
         found = await self._in_process(decode.frames, count=count, pixels=pixels)
         said = "" if len(found) == count else f"{len(found)} of {count} pictures could be taken from it"
+        scale = min(1.0, (pixels / max(1, self.sized.pixels or pixels)) ** 0.5)
         side = int(pixels**0.5)
-        width, height = self.sized.width or side, self.sized.height or side
+        width, height = int(scale * (self.sized.width or side)), int(scale * (self.sized.height or side))
         named = ((f"{self.name} at {at:.1f} s", data) for at, data in found)
         return Read(tuple(self._jpeg(data, width, height, name) for name, data in named), said=said)
 
@@ -128,6 +143,14 @@ class Reading:
             text = await self._in_process(decode.paragraphs, most=MOST_READ)
         else:
             text = decoded(await in_thread(partial(self.source.read, MOST_READ), self.left()))
+        return await self.fitting(text)
+
+    async def fitting(self, text: str) -> Read:
+        """A text, or those pieces of a long one that fit the question best.
+
+        Raises:
+            Unread: there was no time.
+        """
         if len(text) <= self.portion:
             return Read(passages=(Passage(text=text, origin=self.origin),) if text.strip() else ())
         kept = await self._elsewhere(shown, pages=[(text, None)], question=self.question, most=math.inf,

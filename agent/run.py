@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from .approving import Approver
     from .attachments import Attachments
+    from .scribe import Scribe
     from .stream import Turn
     from .writer import Writer
 
@@ -131,6 +132,8 @@ class Run:
         turn: what the model gives now, or gave last, to the question what to do next.
         writer: who writes the final answer beside what still runs.
         media: the files of the query and of results; `None` where there are none.
+        scribe: who writes down what is said in sounds; `None` where nobody does.
+        scribing: what the scribe is called through.
         finds_calls: whether the embedded model finds a call to make; `None` until somebody asks.
         approver: the product's function that asks a person to approve a call.
         suspends: whether the run can wait for a person: its state is kept, and it may be resumed.
@@ -192,6 +195,8 @@ class Run:
     turn: Turn | None = None
     writer: Writer | None = None
     media: Attachments | None = None
+    scribe: Scribe | None = None
+    scribing: Pipeline | None = field(init=False)
     finds_calls: bool | None = None
     approver: Approver | None = None
     suspends: bool = False
@@ -231,6 +236,7 @@ class Run:
             asker="callback" if self.approver is not None else "suspension" if self.suspends else "nobody",
         )
         self.pipeline = Pipeline(self.toolbox, scope)
+        self.scribing = None if self.scribe is None else Pipeline(self.scribe.toolbox, scope)
         stopping = self.policy.stopping
         compared = stopping.agree is not None or stopping.rules
         self.turns = Turns(tolerance=stopping.tolerance if compared else None, text=self.trace.rule.capture)

@@ -38,9 +38,11 @@ class PartSituation:
         pixels: of an image.
         pages: of a PDF.
         seconds: of a sound or a video.
+        sound: whether a video has sound.
         problem: why it cannot be read; empty where it can.
         model: who is to be shown it.
         takes: the kinds that the model takes, joined by `+`.
+        scribe: who writes down what is said in sounds; empty where nobody does.
         tokens: what it is estimated to cost as it is.
         left: tokens that are left to the run; infinite where they are not limited.
     """
@@ -53,21 +55,24 @@ class PartSituation:
     pixels: int | None = None
     pages: int | None = None
     seconds: float | None = None
+    sound: bool = False
     problem: str = ""
     model: str
     takes: str
+    scribe: str = ""
     tokens: int = 0
     left: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Treatment:
-    """How a file is shown; `limit` is what it is made to fit in: pixels, pages, seconds or pictures. `warns` says that
-    the user is told, since less is shown than was given."""
+    """How a file is shown; `limit` is what it is made to fit in: pixels, pages, seconds or pictures; `sound` how many
+    seconds of a video's sound are handed over. `warns`: the user is told, since less is shown than was given."""
 
     how: How
     reason: str
     limit: float = 0.0
+    sound: float = 0.0
     warns: bool = False
 
 
@@ -120,7 +125,8 @@ class Media:
         image: what becomes of an image over a limit: `fit` (shrunk) or `refuse`. Default `fit`.
         document: of a document: `fit` (paged) or `refuse`. Default `fit`.
         audio: of a sound: `fit` (cut) or `refuse`. Default `fit`.
-        video: of a video: `fit` (sampled) or `refuse`; no model is handed a whole one. Default `fit`.
+        video: of a video: `fit` (sampled, with its sound where the model takes sound) or `refuse`; no model is handed
+            a whole one. Default `fit`.
         share: share of the time that reading may take, from 0 to 1. Default 0.3.
         longest: seconds that reading may take where there is no deadline. Default 30.
         extra_image: seconds that an image adds to the agent's latency; see above. Default 1.
@@ -232,12 +238,37 @@ class Media:
                     return self._fit(s, f"{s.seconds:,.0f} s", "audio_seconds", self.audio_seconds)
                 return self._fit(s, f"{s.bytes:,} bytes", "bytes", self.bytes, self.audio_seconds)
             case "video":
-                if self.video == "refuse" or "image" not in s.takes.split("+"):
-                    return None if self.video == "fit" else self._refused(s, "a video", "video", "refuse")
-                length = "its whole" if s.seconds is None else f"{s.seconds:,.1f} s"
-                reason = f"{s.name} is shown by {self.frames} pictures of {length} (media.frames), without its sound"
-                return Treatment(how="fit", reason=reason, limit=self.frames, warns=True)
+                return self._film(s)
         return None
+
+    def _film(self, s: PartSituation) -> Treatment | None:
+        """A video as pictures and sound, as far as the model takes them; `None` where it takes neither."""
+        takes = s.takes.split("+")
+        if self.video == "refuse":
+            return self._refused(s, "a video", "video", "refuse")
+        pictures = self.frames if "image" in takes else 0
+        sound, heard = self._heard(s)
+        if not pictures and not sound:
+            return None
+        length = "its whole" if s.seconds is None else f"{s.seconds:,.1f} s"
+        seen = f"{pictures} pictures of {length} (media.frames)" if pictures else f"no picture, as {s.model} takes none"
+        reason = f"{s.name} is shown by {seen}{heard}"
+        return Treatment(how="fit", reason=reason, limit=pictures, sound=sound, warns=True)
+
+    def _heard(self, s: PartSituation) -> tuple[float, str]:
+        """Seconds of a video's sound that are handed over, and what is said of it."""
+        seconds = self.audio_seconds if s.seconds is None else s.seconds
+        if not s.sound:
+            return 0.0, ""
+        if "audio" not in s.takes.split("+") and not s.scribe:
+            return 0.0, f", without its sound, which {s.model} does not take"
+        its = "its sound" if "audio" in s.takes.split("+") else f"a transcript of its sound by {s.scribe}"
+        if seconds <= self.audio_seconds:
+            return seconds, f", with {its}"
+        limit = f"media.audio_seconds={self.audio_seconds:,.0f}"
+        if self.audio == "refuse":
+            return 0.0, f", without its sound, as it has {seconds:,.0f} s, and {limit}"
+        return self.audio_seconds, f", with the beginning of {its} ({limit})"
 
     def _large_image(self, s: PartSituation) -> Treatment | None:
         if (s.pixels or 0) > self.unpacked_pixels:
@@ -264,8 +295,19 @@ class Media:
     def _untaken(self, s: PartSituation) -> Treatment:
         if s.kind == "document":
             return Treatment(how="text", reason=f"{s.name} is shown to {s.model} as its text")
+        if s.kind == "audio" and s.scribe:
+            return self._transcript(s)
         reason = f"{s.name} is left out: {s.model} does not take {s.kind}, and nothing stands for it as text"
         return Treatment(how="refuse", reason=reason, warns=True)
+
+    def _transcript(self, s: PartSituation) -> Treatment:
+        """A sound as the text of what is said in it, as much of it as would be handed over."""
+        seconds, longest = s.seconds or 0.0, self.audio_seconds
+        if seconds > longest and self.audio == "refuse":
+            return self._refused(s, f"{seconds:,.0f} s", "audio_seconds", longest)
+        of = f" of its first {longest:,.0f} s (media.audio_seconds)" if seconds > longest else ""
+        reason = f"{s.name} is shown to {s.model} as a transcript{of} by {s.scribe}"
+        return Treatment(how="text", reason=reason, sound=min(seconds, longest), warns=bool(of))
 
     def _refused(self, s: PartSituation, has: str, limit: str, allowed: float | str) -> Treatment:
         shown = allowed if isinstance(allowed, str) else f"{allowed:,.0f}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from ssl import SSLContext
 from weakref import WeakKeyDictionary
 
@@ -89,3 +91,6 @@ def _certificates() -> SSLContext:
 def prepare() -> None:
     """Do once, off any run's clock, what the first request would wait for: certificates and late imports."""
     httpx.AsyncClient(verify=_certificates())  # never used, so nothing to close; making it imports the transport
+    with suppress(ImportError, AttributeError):  # what connects is imported when it is first asked for
+        _ = import_module("anyio").connect_tcp
+        import_module("anyio._backends._asyncio")

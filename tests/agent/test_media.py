@@ -185,6 +185,67 @@ async def test_a_sound_that_takes_long_to_read_is_handed_over_as_far_as_it_was_r
     assert any("its first 10 s are handed over (media.bytes)" in warning for warning in result.warnings)
 
 
+class Hearing(ScriptedModel):
+    """A scripted model that takes sound alone."""
+
+    modalities = frozenset({"audio"})
+
+
+class Sighted(ScriptedModel):
+    """A scripted model that takes images alone."""
+
+    modalities = frozenset({"image"})
+
+
+@pytest.mark.parametrize(
+    ("model", "pictures", "seconds", "says"),
+    [
+        (Seeing, True, 2.0, "with its sound"),
+        (Sighted, True, None, "without its sound, which scripted does not take"),
+        (Hearing, False, 2.0, "by no picture, as scripted takes none, with its sound"),
+    ],
+)
+async def test_a_video_is_handed_over_with_its_sound(tmp_path, model, pictures, seconds, says):
+    """Pictures and sound of a video reach a model that takes them, and what is left out is said."""
+    film = Video(mp4(tmp_path / "a.mp4", sound=True))
+    result, asked_model = await asked(["What happens?", film], model(["Fine."]))
+    pieces = shown(asked_model)
+    assert any(piece.kind == "image" for piece in pieces) == pictures
+    sounds = [piece.seconds for piece in pieces if piece.kind == "audio"]
+    assert sounds == ([] if seconds is None else [pytest.approx(seconds, abs=0.1)])
+    assert any(says in warning for warning in result.warnings), result.warnings
+
+
+def mute(film):
+    """A video whose sound is overwritten."""
+    import av
+
+    with av.open(str(film)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(audio=0) if packet.size]
+    data = bytearray(film.read_bytes())
+    for place, size in places:
+        data[place : place + size] = b"\xff" * size
+    film.write_bytes(data)
+    return film
+
+
+async def test_a_sound_track_that_is_broken_leaves_the_pictures(tmp_path):
+    """Where the sound of a video cannot be read its pictures are handed over, and it is said."""
+    film = mute(mp4(tmp_path / "a.mp4", sound=True))
+    result, model = await asked(["What happens?", Video(film)])
+    assert {piece.kind for piece in shown(model)} == {"image"}
+    assert any("a part of it is left out: it is damaged" in warning for warning in result.warnings), result.warnings
+
+
+async def test_files_that_together_cost_too_many_tokens_are_left_out():
+    """Each of two images fits the tokens that are left, and both do not: the second is left out."""
+    model = Seeing(["Fine."])
+    parts = [Image(data=png(1_000, 1_000), name=name) for name in ("a", "b")]
+    result = await Agent(model).run(["What?", *parts], budget=Budget(latency=5, tokens=2_500))
+    assert [piece.name for piece in shown(model)] == ["a"]
+    assert any("B is left out: it costs about 1,334 tokens" in warning for warning in result.warnings), result.warnings
+
+
 async def test_oversize_is_refused_where_the_policy_says_so():
     """With `refuse` an image over the limit is left out, and the limit is named."""
     result, model = await asked(["What?", Image(data=png(200, 100))], image="refuse", image_pixels=10_000)

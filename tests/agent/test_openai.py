@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import subprocess
+import sys
 import time
 import traceback
 import warnings
@@ -903,3 +905,28 @@ def test_an_effort_is_sent_only_where_it_is_known_to_be_taken(name, settings, ta
     assert made.takes_effort("low") is takes
     assert "reasoning_effort" not in OpenAI("gpt-5", api_key=KEY).body(REQUEST)
     assert made.body(replace(REQUEST, effort="low"))["reasoning_effort"] == "low"
+
+
+FIRST_REQUEST = """
+import asyncio, sys
+from shotclock.agent.models.base import ModelRequest
+from shotclock.agent.models.openai import OpenAI
+
+model = OpenAI("tiny", base_url=sys.argv[1])
+
+async def first():
+    before = set(sys.modules)
+    events = [event async for event in model.stream(ModelRequest(query="?", messages=()))]
+    return events, set(sys.modules) - before
+
+events, imported = asyncio.run(first())
+assert len(events) == 2, events
+assert not imported, sorted(imported)
+"""
+
+
+def test_the_first_request_imports_nothing(server: OpenAIServer) -> None:
+    """What a request needs is imported when the model is made: an import would hold up the loop of a first run."""
+    server.script(Answer(steps=(sse(chunk({"content": "It rains."}), chunk(finish="stop")),)))
+    done = subprocess.run([sys.executable, "-c", FIRST_REQUEST, server.base_url], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

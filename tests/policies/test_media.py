@@ -42,6 +42,8 @@ FILM = replace(PICTURE, name="d.mp4", kind="video", media_type="video/mp4", seco
         (replace(SOUND, takes="audio"), "pass", 0, False),
         (replace(SOUND, takes="audio", seconds=3_600.0), "fit", 600, True),
         (FILM, "fit", 12, True),
+        (replace(FILM, sound=True, takes="audio"), "fit", 0, True),
+        (replace(FILM, takes="audio"), "refuse", 0, True),
         (replace(FILM, takes="text"), "refuse", 0, True),
     ],
 )
@@ -49,6 +51,31 @@ def test_what_becomes_of_a_file(situation, how, limit, warns):
     """A file is passed, made to fit, shown as text or refused by its kind, its size and what the model takes."""
     treatment = Media().treat(situation)
     assert (treatment.how, treatment.limit, treatment.warns) == (how, limit, warns)
+
+
+@pytest.mark.parametrize(
+    ("situation", "media", "sound", "says"),
+    [
+        (FILM, Media(), 0, "by 12 pictures of 60.0 s (media.frames)"),
+        (replace(FILM, sound=True), Media(), 0, "without its sound, which m does not take"),
+        (replace(FILM, sound=True, takes="audio+image"), Media(), 60, "with its sound"),
+        (replace(FILM, sound=True, takes="audio"), Media(), 60, "by no picture, as m takes none, with its sound"),
+        (replace(FILM, sound=True, takes="audio+image"), Media(audio_seconds=9.0), 9, "(media.audio_seconds=9)"),
+        (
+            replace(FILM, sound=True, takes="audio+image"),
+            Media(audio_seconds=9.0, audio="refuse"),
+            0,
+            "without its sound",
+        ),
+        (replace(FILM, sound=True, seconds=None, takes="audio+image"), Media(), 600, "with its sound"),
+    ],
+)
+def test_what_is_handed_over_of_a_video(situation, media, sound, says):
+    """A video is shown by pictures and by its sound, as far as the model takes each, under the limits of sounds; what
+    is missing is said."""
+    treatment = media.treat(situation)
+    assert treatment.sound == sound
+    assert says in treatment.reason
 
 
 @pytest.mark.parametrize("situation", [PICTURE, BOOK, replace(SOUND, takes="audio"), FILM])

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import io
 import math
+import os
+import sys
 import time
-from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
+from ...policies.errors import MissingExtra
 from ..scope import remaining
 from .pages import Page, shown
+
+T = TypeVar("T")
 
 QUALITY = 85
 """Of the JPEGs that are made."""
@@ -50,7 +56,7 @@ def shrink(where: Where, pixels: int) -> tuple[bytes, int, int]:
             out = _jpeg(turned)
             return out, turned.width, turned.height
     except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise ValueError(f"it is damaged ({type(error).__name__})") from None
+        raise ValueError(f"it is damaged ({said(error)})") from None
 
 
 def _jpeg(image: Any) -> bytes:
@@ -129,7 +135,7 @@ def _pages(where: Where) -> Iterator[Any]:
             yield page
             page.close()
     except pypdfium2.PdfiumError as error:
-        raise ValueError(f"it is damaged ({str(error)[:100]})") from None
+        raise ValueError(f"it is damaged ({said(error)})") from None
 
 
 def longest(size: int) -> float:
@@ -145,8 +151,7 @@ def sound(where: Where, seconds: float) -> tuple[bytes, float]:
     """
     import wave
 
-    import av
-
+    av = _av()
     end, most = _end(), int(seconds * SAMPLES)
     samples, out = 0, io.BytesIO()
     try:
@@ -160,14 +165,20 @@ def sound(where: Where, seconds: float) -> tuple[bytes, float]:
                     break
     except (av.FFmpegError, ValueError, IndexError) as error:
         if not samples:
-            raise ValueError(f"it is damaged ({type(error).__name__})") from None
+            raise ValueError(f"it is damaged ({said(error)})") from None
     return out.getvalue(), samples / SAMPLES
 
 
-def _resampled(container: Any) -> Iterator[Any]:
-    import av
+def _av() -> Any:
+    try:
+        import av
+    except ImportError:
+        raise MissingExtra("cutting a sound, or one that is neither WAV nor MP3,", "video") from None
+    return av
 
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLES)
+
+def _resampled(container: Any) -> Iterator[Any]:
+    resampler = _av().AudioResampler(format="s16", layout="mono", rate=SAMPLES)
     for frame in container.decode(audio=0):
         yield from resampler.resample(frame)
 
@@ -197,7 +208,7 @@ def frames(where: Where, count: int, pixels: int) -> list[tuple[float, bytes]]:
                     found[round(float(frame.time or 0.0), 3)] = _small(frame, pixels)
     except (av.FFmpegError, ValueError, IndexError) as error:
         if not found:
-            raise ValueError(f"it is damaged ({type(error).__name__})") from None
+            raise ValueError(f"it is damaged ({said(error)})") from None
     return sorted(found.items())
 
 
@@ -214,6 +225,28 @@ def _small(frame: Any, pixels: int) -> bytes:
     scale = min(1.0, math.sqrt(pixels / max(1, frame.width * frame.height)))
     size = {"width": max(2, int(frame.width * scale)), "height": max(2, int(frame.height * scale))}
     return _jpeg(frame.to_image(**size))
+
+
+def quietly(function: Callable[..., T], arguments: Mapping[str, Any]) -> T:
+    """What a function gives, without the complaints that native readers print about what is damaged: whoever attached
+    it is told in words. It is for a worker process, whose standard error is that of the program."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return function(**arguments)
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def said(error: BaseException) -> str:
+    """What a reader says, without what it quotes of the file or of this machine, on one line."""
+    text = " ".join(str(getattr(error, "strerror", None) or error).split())
+    return text[:150] if text and "/" not in text and "<" not in text else type(error).__name__
 
 
 def _end() -> float:

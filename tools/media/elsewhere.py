@@ -17,6 +17,7 @@ from ..processes import PROCESSES
 from ..promise import Promise
 from ..remote_ledger import LedgerDesk
 from ..scope import ENCLOSING
+from .decode import quietly
 
 T = TypeVar("T")
 
@@ -49,8 +50,8 @@ async def in_process(
     promise: Promise[Any] = Promise(asyncio.get_running_loop(), lambda: PROCESSES.give_up(job))
     job = Job(
         name="reading a file",
-        function=function,
-        arguments=arguments,
+        function=quietly,
+        arguments={"function": function, "arguments": arguments},
         limits=limits,
         until=math.inf if math.isinf(seconds) else time.monotonic() + seconds,
         trace={},

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ...policies.errors import MissingExtra
-from .decode import Where, opened
+from .decode import Where, opened, said
 from .parts import Kind
 
 LARGEST_PDF: Final = 1_000_000_000
@@ -33,6 +33,7 @@ class Sized:
         pages: of a PDF.
         seconds: of a sound or a video.
         fps: pictures a second, of a video.
+        sound: whether a video has sound.
         problem: why nothing more is known of it, as the end of a sentence; empty where nothing is wrong.
     """
 
@@ -44,6 +45,7 @@ class Sized:
     pages: int | None = None
     seconds: float | None = None
     fps: float | None = None
+    sound: bool = False
     problem: str = ""
 
     @property
@@ -87,7 +89,7 @@ def measured(where: Where, known: Sized) -> Sized:
     except (
         Exception
     ) as error:  # the readers are made for files of their kind, and damaged ones make them raise anything
-        return replace(known, problem=f"it is damaged ({_said(error)})")
+        return replace(known, problem=f"it is damaged ({type(error).__name__})")
 
 
 def _image(where: Where, known: Sized) -> Sized:
@@ -99,9 +101,9 @@ def _image(where: Where, known: Sized) -> Sized:
         with opened(where) as file, Image.open(file) as image:
             return replace(known, width=image.width, height=image.height)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        return replace(known, problem=f"it is too large to be unpacked ({_said(error)})")
+        return replace(known, problem=f"it is too large to be unpacked ({said(error)})")
     except (UnidentifiedImageError, OSError) as error:
-        return replace(known, problem=f"it is damaged ({_said(error)})")
+        return replace(known, problem=f"it is damaged ({said(error)})")
 
 
 def _pdf(where: Where, known: Sized) -> Sized:
@@ -119,7 +121,7 @@ def _pdf(where: Where, known: Sized) -> Sized:
         finally:
             document.close()
     except pypdfium2.PdfiumError as error:
-        return replace(known, problem=f"it is damaged or needs a password ({_said(error)})")
+        return replace(known, problem=f"it is damaged or needs a password ({said(error)})")
     return replace(known, pages=pages, problem="" if pages else "it has no pages")
 
 
@@ -132,7 +134,7 @@ def _audio(where: Where, known: Sized) -> Sized:
         with opened(where) as file:
             seconds = TinyTag.get(file_obj=file, filename=_named(known.media_type), tags=False).duration
     except TinyTagException as error:
-        return replace(known, problem=f"it is damaged ({_said(error)})")
+        return replace(known, problem=f"it is damaged ({said(error)})")
     if seconds is None or not 0 < seconds < math.inf:
         return replace(known, problem="its length cannot be read")
     return replace(known, seconds=float(seconds))
@@ -153,19 +155,13 @@ def _video(where: Where, known: Sized) -> Sized:
         try:
             container = av.open(file, "r", metadata_errors="replace")
         except (av.FFmpegError, ValueError) as error:
-            return replace(known, problem=f"it is damaged ({_said(error)})")
+            return replace(known, problem=f"it is damaged ({said(error)})")
         with container:
             seconds = None if container.duration is None else container.duration / 1_000_000
+            sound = bool(container.streams.audio)
             if not container.streams.video:
-                sound = bool(container.streams.audio)
                 kind: Kind | None = "audio" if sound else None
                 return replace(known, kind=kind, seconds=seconds, problem="" if sound else "it has no picture")
             stream = container.streams.video[0]
             rate = float(stream.average_rate) if stream.average_rate else None
-            return replace(known, width=stream.width, height=stream.height, seconds=seconds, fps=rate)
-
-
-def _said(error: BaseException) -> str:
-    """What a reader says, without what it quotes of the file or of this machine, on one line."""
-    text = " ".join(str(error).split())
-    return text[:150] if text and "/" not in text and "<" not in text else type(error).__name__
+            return replace(known, width=stream.width, height=stream.height, seconds=seconds, fps=rate, sound=sound)

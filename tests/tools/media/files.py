@@ -97,21 +97,27 @@ def sparse_wav(path: Path, seconds: int, rate: int = 16_000) -> Path:
     return path
 
 
-def mp4(path: Path, seconds: int = 2, size: tuple[int, int] = (64, 48), fps: int = 5) -> Path:
-    """A video that gets lighter."""
+def mp4(path: Path, seconds: int = 2, size: tuple[int, int] = (64, 48), fps: int = 5, *, sound: bool = False) -> Path:
+    """A video that gets lighter; its sound, where it has one, is silence."""
     import av
 
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=fps)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        voice = container.add_stream("aac", rate=16_000, layout="mono") if sound else None
         for number in range(seconds * fps):
             frame = av.VideoFrame(*size, "yuv420p")
             for plane in frame.planes:
                 plane.update(bytes([40 + 10 * (number % 20)]) * plane.buffer_size)
-            for packet in stream.encode(frame):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        for number in range(seconds * 16 if voice else 0):
+            silence = av.AudioFrame("fltp", "mono", 1_000)
+            silence.sample_rate, silence.pts = 16_000, 1_000 * number
+            silence.planes[0].update(bytes(silence.planes[0].buffer_size))
+            container.mux(voice.encode(silence))
+        if voice:
+            container.mux(voice.encode())
     return path
 
 
