@@ -23,7 +23,7 @@ from .models.base import Message, Model, ModelRequest, ToolSpec
 from .models.modalities import NO_MEDIA, tokens_of
 from .prompts import broken_note, budget_note, form_note
 from .race import Race
-from .routes import FirstToken, first_token, leaves, moved_on
+from .routes import FirstToken, at_once, first_token, leaves, moved_on
 from .run import Run
 from .stream import ENDPOINT, MOST_CHARACTERS, Turn, read
 from .watch import Watch, attend
@@ -160,10 +160,10 @@ async def _attempt(ask: _Ask, asked: Asked, number: int) -> Turn:
     lane = Lane.begin(run, asked, number)
     if isinstance(lane, Refusal):
         return Turn(refusal=lane)
-    turn, hedge = Turn(by=asked.model.name), _hedge(ask, asked)
+    turn, hedge = Turn(by=asked.model.name), _hedge(ask, asked, number)
     if ask.purpose == "reason":
         run.turn = turn
-    race = None if hedge is None else Race(run, lane, lambda: _second(ask, hedge, number), hedge.after)
+    race = None if hedge is None else Race(run, lane, lambda: _second(ask, asked, hedge, number), hedge.after)
     try:
         with lane.span.context():
             reads = read(run, race or asked.model, asked.request, turn, ask.on_call)
@@ -177,12 +177,12 @@ async def _attempt(ask: _Ask, asked: Asked, number: int) -> Turn:
         turn.limited = (asked.limit or ENDPOINT) if _ended_by_its_limit(turn) else None
     finally:
         abandon(task)
-        _over(run, lane, race, turn)
+        _over(run, lane, race, turn, urgent=hedge is not None and hedge.urgent)
         turn.took = run.now() - lane.started
     return turn
 
 
-def _over(run: Run, lane: Lane, race: Race | None, turn: Turn) -> None:
+def _over(run: Run, lane: Lane, race: Race | None, turn: Turn, *, urgent: bool) -> None:
     """End the call, or both where two were raced."""
     if race is None:
         lane.end(run, turn)
@@ -190,26 +190,29 @@ def _over(run: Run, lane: Lane, race: Race | None, turn: Turn) -> None:
     turn.by = race.winner.model.name
     turn.first = None if turn.first is None else turn.first - race.lead
     race.winner.end(run, turn)
-    for other, gave in race.rest():
-        other.end(run, gave)
-    run.tally.raced(run.policy.hedging, lane.model.name, hedged=race.raced, won=race.winner is not lane)
+    for other, gave, until in race.rest():
+        other.end(run, gave, until)
+    won = race.winner is not lane
+    run.tally.raced(run.policy.hedging, lane.model.name, hedged=race.raced, won=won, urgent=urgent)
 
 
 def _ended_by_its_limit(turn: Turn) -> bool:
     return turn.finish is not None and turn.finish.reason == "length" and turn.written <= MOST_CHARACTERS
 
 
-def _hedge(ask: _Ask, asked: Asked) -> FirstToken | None:
-    """When another model is asked beside this one; `None` where it is not."""
-    if len(ask.run.ladder) < 2 or timing.embedded(asked.model):
+def _hedge(ask: _Ask, asked: Asked, number: int) -> FirstToken | None:
+    """When another model, or the same once more, is asked beside this one; `None` where none is."""
+    if timing.embedded(asked.model):
         return None
-    return first_token(ask.run, asked, ask.until)
+    if ask.purpose == "reason" and number == 1 and (twice := at_once(ask.run, asked, ask.until)) is not None:
+        return twice  # not of a retry: an endpoint that refused is not asked twice as much
+    return first_token(ask.run, asked, ask.until) if len(ask.run.ladder) > 1 else None
 
 
-def _second(ask: _Ask, hedge: FirstToken, number: int) -> Lane | None:
-    """Begin the other model's call, where the ledger has room for it now."""
+def _second(ask: _Ask, asked: Asked, hedge: FirstToken, number: int) -> Lane | None:
+    """Begin the second call, where the ledger has room for it now."""
     run = ask.run
-    lane = Lane.begin(run, _asked(ask, hedge.model), number + 1)
+    lane = Lane.begin(run, asked if hedge.model is asked.model else _asked(ask, hedge.model), number + 1)
     if isinstance(lane, Refusal):
         run.trace.decision("hedge", "refused", lane.reason, tool=hedge.model.name)
         return None

@@ -64,10 +64,11 @@ class Lane:
         """Who is called."""
         return self.asked.model
 
-    def end(self, run: Run, turn: Turn) -> None:
-        """Settle it, learn from it and end its span; `turn` is what it gave."""
+    def end(self, run: Run, turn: Turn, until: float | None = None) -> None:
+        """Settle it, learn from it and end its span; `turn` is what it gave. It was under way `until` that instant;
+        `None` is now."""
         cost = self._settle(turn)
-        self._learn(run, turn)
+        self._learn(run, turn, run.now() if until is None else until)
         self._close(turn, cost)
 
     def _settle(self, turn: Turn) -> float | None:
@@ -83,10 +84,10 @@ class Lane:
         self.reservation.settle(input_tokens=used.input_tokens, output_tokens=used.output_tokens, cost_usd=cost)
         return cost
 
-    def _learn(self, run: Run, turn: Turn) -> None:
+    def _learn(self, run: Run, turn: Turn, until: float) -> None:
         """A call that was cut, or ended by its limit of tokens, would have taken longer; one that failed is no
         sample."""
-        seconds = run.now() - self.started
+        seconds = until - self.started
         if turn.error is None and seconds > 0:
             censored = turn.finish is None or turn.finish.reason == "length"
             timing.learn(run, self.model, seconds, turn.tokens, first=turn.first, kind=turn.kind, censored=censored)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 from ..policies.approval import Unasked
@@ -18,6 +19,9 @@ from .approving import Asking, Replied, asked_of, refused, replied
 from .passing import passed
 from .plan_text import PLAN, takes_plans
 from .run import Run
+
+_SHARES = (1 / 6, 1 / 2, 5 / 6)
+"""Shares of calls by whose times the steps ahead are reckoned: a third of the cases each."""
 
 
 def plan_of(run: Run, call: Call) -> CallPlan | Flaw | None:
@@ -186,8 +190,13 @@ class PlanRun:
         """The step as a call with its arguments as the model wrote them."""
         found = [self._found[need] for need in step.needs]
         drawn = {item.origin: item.tool for item in found if item.untrusted}
-        ahead = self._plan.ahead(step.id, self._usual)
-        return Call(id=f"{self._id}.{step.id}", tool=step.tool, arguments=step.arguments, drawn_from=drawn, ahead=ahead)
+        return Call(
+            id=f"{self._id}.{step.id}",
+            tool=step.tool,
+            arguments=step.arguments,
+            drawn_from=drawn,
+            ahead=self._ahead(step),
+        )
 
     async def _call(self, step: Step) -> Call | Evidence:
         """The step as a call with its arguments put together, or the evidence of why they cannot be."""
@@ -202,11 +211,17 @@ class PlanRun:
             return evidence
         return replace(call, arguments=arguments)
 
-    def _usual(self, tool: str) -> float:
-        """Seconds a call of the tool usually takes; 0 where nothing is known."""
+    def _ahead(self, step: Step) -> tuple[float, ...]:
+        """Seconds that the steps take which need this one, each as probable, ascending; none where none needs it."""
+        if not any(step.id in later.needs for later in self._plan.steps):
+            return ()
+        return tuple(self._plan.ahead(step.id, partial(self._takes, share=share)) for share in _SHARES)
+
+    def _takes(self, tool: str, share: float) -> float:
+        """Seconds within which a share of the calls of the tool end; 0 where nothing is known."""
         made = self._run.toolbox.get(tool)
         forecast = None if made is None else self._run.memory.history.forecast(made)
-        return 0.0 if forecast is None else forecast.median
+        return 0.0 if forecast is None else forecast.quantile(share)
 
     def _skipped(self, step: Step, lacking: str) -> Evidence:
         reason = f"needs {lacking}, which {_why(self._found[lacking])}"

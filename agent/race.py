@@ -1,4 +1,5 @@
-"""Two models asked the same: the second one where the first says nothing for too long; who speaks first goes on."""
+"""Two models asked the same, or one twice: at once, or where the first says nothing for too long; who speaks first goes
+on."""
 
 from __future__ import annotations
 
@@ -41,10 +42,12 @@ class Race:
 
     Attributes:
         winner: whose stream is read.
+        spoke: the instant at which it spoke, and the others were given up; `None` before.
     """
 
     def __init__(self, run: Run, first: Lane, second: Callable[[], Lane | None], after: float) -> None:
         self.winner = first
+        self.spoke: float | None = None
         self._run = run
         self._second = second
         self._after = after
@@ -62,10 +65,11 @@ class Race:
         """Whether the second one was begun."""
         return len(self._lanes) > 1
 
-    def rest(self) -> list[tuple[Lane, Turn]]:
-        """The calls that were begun and are not the winner's, and what they gave: an error, or nothing."""
+    def rest(self) -> list[tuple[Lane, Turn, float | None]]:
+        """The calls that were begun and are not the winner's, what they gave, an error or nothing, and the instant at
+        which they were given up."""
         losers = [each for each in self._runners if each.lane is not self.winner]
-        return [(each.lane, _failed(each)) for each in losers]
+        return [(each.lane, _failed(each), self.spoke) for each in losers]
 
     @property
     def lead(self) -> float:
@@ -77,7 +81,7 @@ class Race:
         self._begin(self._lanes[0])
         try:
             winner, event = await self._first_word()
-            self.winner = winner.lane
+            self.winner, self.spoke = winner.lane, self._run.now()
             for loser in self._runners:
                 if loser is not winner:
                     abandon(loser.task)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from ..policies.deadline import Deadline
-from ..policies.hedging import Hedge, HedgeSituation
+from ..policies.hedging import Hedge, HedgeSituation, TwiceSituation
 from ..policies.ledger import Claim
 from ..policies.outcome import Verdict
 from ..policies.quality import Escalate
@@ -212,12 +213,46 @@ def _failure(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstToken:
-    """The hedge of a model call: who is asked beside it, after how many seconds of silence, and why."""
+    """The hedge of a model call: who is asked beside it, after how many seconds of silence, and why; `urgent` where
+    that is for the deadline at hand."""
 
     model: Model
     after: float
     reason: str
-    situation: HedgeSituation
+    situation: HedgeSituation | TwiceSituation
+    urgent: bool = False
+
+
+def at_once(run: Run, asked: Asked, until: Deadline) -> FirstToken | None:
+    """The same model asked twice at once, where a call of it takes much of the time left and the ledger has the money;
+    `None` where that does not pay."""
+    known = timing.of(run.memory.history, asked.model)
+    left = run.ledger.left()
+    situation = TwiceSituation(
+        model=asked.model.name,
+        n=known.n,
+        usual=known.forecast().median,
+        remaining=until.remaining(run.now()),
+        calls_left=left.get("model_calls", math.inf),
+        price=_share(asked, left),
+        urgent=run.tally.hedges(asked.model.name).urgent,
+    )
+    decided = run.policy.hedging.at_once(situation)
+    if not isinstance(decided, Hedge):
+        return None
+    return FirstToken(model=asked.model, after=decided.after, reason=decided.reason, situation=situation, urgent=True)
+
+
+def _share(asked: Asked, left: Mapping[str, float]) -> float:
+    """The share of the money, and of the tokens, left that another call like it takes at most; infinite where nobody
+    limits the money or the price is not known. What costs nothing mostly runs on a machine of the caller's own, where
+    two calls hold each other up."""
+    claim = asked.claim
+    if not claim.cost_usd or "cost_usd" not in left:
+        return math.inf
+    money = claim.cost_usd / max(left["cost_usd"], 1e-12)
+    tokens = (claim.input_tokens + claim.output_tokens) / max(left.get("tokens", math.inf), 1e-12)
+    return max(money, tokens)
 
 
 def first_token(run: Run, asked: Asked, until: Deadline) -> FirstToken | None:

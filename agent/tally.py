@@ -65,8 +65,17 @@ class Tally:
         with self._lock:
             return self._hedges.get(model, HedgeState())
 
-    def raced(self, policy: Hedging, model: str, *, hedged: bool, won: bool = False, losing: bool = False) -> None:
+    def raced(
+        self,
+        policy: Hedging,
+        model: str,
+        *,
+        hedged: bool,
+        won: bool = False,
+        losing: bool = False,
+        urgent: bool = False,
+    ) -> None:
         """Note a call of a model that could have been raced, as `Hedging.after` takes it."""
         with self._lock:
             state = self._hedges.get(model, HedgeState())
-            self._hedges[model] = policy.after(state, hedged=hedged, won=won, losing=losing)
+            self._hedges[model] = policy.after(state, hedged=hedged, won=won, losing=losing, urgent=urgent)

@@ -89,6 +89,30 @@ class HedgeSituation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TwiceSituation:
+    """What is known when a model is asked that could be asked twice at once.
+
+    Attributes:
+        model: the model's name.
+        n: calls its forecast rests on.
+        usual: seconds a call usually takes.
+        remaining: seconds until what it gives is of no use any more; infinite where there is no deadline.
+        calls_left: model calls the budget has left beside this one; infinite where they are not limited.
+        price: share of the money, and of the tokens, left in the budget that the second call takes at most; infinite
+            where the budget limits no money, the price is unknown or there is none.
+        urgent: calls that were made twice, a call, lately.
+    """
+
+    model: str
+    n: int
+    usual: float
+    remaining: float
+    calls_left: float = float("inf")
+    price: float = float("inf")
+    urgent: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hedge:
     """Begin a second attempt where the first still runs `after` seconds from its start; `urgent` says that it is for
     the deadline at hand and not for the tool's tail."""
@@ -123,9 +147,17 @@ class Hedging:
         smallest: seconds under which no hedge begins: timers of a busy loop are no finer. Default 0.005.
         urgent_gain: how likely a second attempt must end in time where the first does not for it to be begun, at the
             first moment at which that holds, whatever the tail; between 0 and 1. Only of tools that cost nothing.
-            Default 0.05. A choice of ours, on the training seeds of `bench/world`.
+            Default 0.03. A choice of ours, on the training seeds of `bench/world`.
+        urgent_from: attempts that must have been seen for one that is urgent, or calls of a model for one that is made
+            twice. Default 5: by then a forecast covers its quantiles, and a deadline does not wait for more.
         urgent_extra: largest share of such hedges among attempts, from 0 to 1; `0` makes none. Default 0.8: where all
             deadlines are tight, a service that grows slow is asked twice as much until its bucket is empty.
+        twice: share of the time left that a call of the model usually takes from which it is asked twice at once, and
+            who speaks first goes on; from 0 to 1, where `1` never does. Default 0.2. A choice of ours, on the training
+            seeds of `bench/world`.
+        twice_price: largest share of the money, and of the tokens, left in the budget that the second call may take at
+            its worst, from 0 to 1. Default 0.25. Where the budget limits no money nobody has said what the run may
+            cost, and no model is asked twice; nor one that costs nothing, as it mostly runs on the caller's machine.
 
     Raises:
         InvalidPolicy: a value is out of range.
@@ -140,18 +172,21 @@ class Hedging:
     probe: int = 20
     spare_calls: int = 1
     smallest: float = 0.005
-    urgent_gain: float = 0.05
+    urgent_gain: float = 0.03
+    urgent_from: int = 5
     urgent_extra: float = 0.8
+    twice: float = 0.2
+    twice_price: float = 0.25
 
     def __post_init__(self) -> None:
         if not 0 < self.urgent_gain < 1:
             raise InvalidPolicy(f"hedging.urgent_gain must be between 0 and 1, got {self.urgent_gain!r}")
         if not 0.5 <= self.quantile < 1:
             raise InvalidPolicy(f"hedging.quantile must be from 0.5 to below 1, got {self.quantile!r}")
-        for name in ("most_extra", "least_wins", "urgent_extra"):
+        for name in ("most_extra", "least_wins", "urgent_extra", "twice", "twice_price"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidPolicy(f"hedging.{name} must be a share from 0 to 1, got {getattr(self, name)!r}")
-        for name in ("learn_from", "probe"):
+        for name in ("learn_from", "urgent_from", "probe"):
             if not getattr(self, name) >= 1:
                 raise InvalidPolicy(f"hedging.{name} must be at least 1, got {getattr(self, name)!r}")
         for name in ("tail", "hangs", "spare_calls", "smallest"):
@@ -178,9 +213,37 @@ class Hedging:
         # The latest moment looked at is when 90 % have ended: one that still runs then is ten times as likely late.
         return chance is not None and self.urgent_extra > 0 and 10 * (1 - chance) >= self.urgent_gain
 
+    def at_once(self, s: TwiceSituation) -> Hedge | NoHedge:
+        """Whether a model is asked twice at once: where its call takes much of the time that is left, the quicker of
+        two leaves more of it to the tools."""
+        usual = f"a call of {s.model} usually takes {s.usual:.2f} s of the {max(0.0, s.remaining):.2f} s that are left"
+        against = self._against_twice(s)
+        if against is not None:
+            return NoHedge(reason=f"{usual}; {against}")
+        return Hedge(after=0.0, reason=f"{usual}; the quicker of two leaves more of it", urgent=True)
+
+    def _against_twice(self, s: TwiceSituation) -> str | None:
+        if s.n < self.urgent_from:
+            return f"{s.n} calls were seen, hedging.urgent_from={self.urgent_from}"
+        if self.twice >= 1 or s.usual < self.twice * s.remaining:
+            return f"hedging.twice={self.twice:g}"
+        if s.usual >= s.remaining:
+            return "it ends too late as often as not"
+        if s.price == float("inf"):
+            return "the budget limits no money, or the model has no price"
+        if s.price > self.twice_price:
+            return f"another one takes {s.price:.0%} of the money left, hedging.twice_price={self.twice_price:g}"
+        if s.calls_left <= self.spare_calls:
+            return f"{s.calls_left:g} model calls would be left, hedging.spare_calls={self.spare_calls}"
+        if s.urgent >= self.urgent_extra:
+            return f"{s.urgent:.1%} of the calls were made twice, hedging.urgent_extra={self.urgent_extra:g}"
+        return None
+
     def _urgent(self, s: HedgeSituation) -> Hedge | None:
         """The first moment at which a second attempt is likely enough to save the call."""
-        if s.urgent >= self.urgent_extra or s.cost_usd > 0 or not s.lends or s.calls_left <= self.spare_calls:
+        if s.n < self.urgent_from or s.urgent >= self.urgent_extra or s.cost_usd > 0:
+            return None
+        if not s.lends or s.calls_left <= self.spare_calls:
             return None
         pairs = zip(s.moments, s.gains, strict=True)
         found = next(((after, gain) for after, gain in pairs if gain >= self.urgent_gain), None)

@@ -31,7 +31,7 @@ class Job(NamedTuple):
         call: the call's id.
         size: characters of text among the arguments, for forecasts that tell sizes apart.
         drawn_from: untrusted content that a plan made the arguments from: tools by origin.
-        ahead: seconds that what needs its result is expected to take.
+        ahead: seconds that what needs its result takes, each as probable; empty where nothing does.
         approved: whether a person has approved the call.
     """
 
@@ -40,7 +40,7 @@ class Job(NamedTuple):
     call: str
     size: int
     drawn_from: Mapping[str, str]
-    ahead: float = 0.0
+    ahead: tuple[float, ...] = ()
     approved: bool = False
 
 

@@ -20,7 +20,7 @@ from .landing import Landed, ended, message_of
 from .lent import AttemptSpan, Scope
 from .progress import Reports
 from .prospect import Cut, Prospect
-from .race import Race
+from .race import Race, dues
 from .scope import ENCLOSING, Enclosing
 from .ticket import Ticket
 
@@ -72,7 +72,7 @@ class Attempts:
         leave = entry.admit(job, means)
         if isinstance(leave, Skipped):
             return ended(job.tool.name, leave), 0
-        ticket = means.gate.free_place() or await means.gate.enter(entry.latest(leave))
+        ticket = means.gate.free_place() or await means.gate.enter(entry.latest(leave, light=means.light))
         if isinstance(ticket, Skipped):
             return ended(job.tool.name, entry.skipped(job, ticket)), 0
         if ticket.queued:  # the wait for a place has used time that the attempt was admitted with
@@ -126,7 +126,9 @@ class Attempts:
         """Whether a hedge is thought of at all: the tool has been slow at times, or what needs it may be late."""
         if prospect.tailed or gate.hedges.fired > 0:
             return True
-        chance = leave.chance if job.ahead == 0 else prospect.forecast.probability(leave.timeout - job.ahead)
+        chance = leave.chance
+        if job.ahead:
+            chance = sum(map(prospect.forecast.probability, dues(leave, job))) / len(job.ahead)
         return self._scope.policy.hedging.pressing(chance)
 
     def _begin(

@@ -19,7 +19,7 @@ class Call:
         arguments: the arguments as the model wrote them; not yet validated.
         malformed: why the arguments could not be read as a JSON object, where they could not.
         drawn_from: untrusted content that a plan made it from, which the model has not seen: tools by origin.
-        ahead: seconds that the steps of its plan which need its result are expected to take.
+        ahead: seconds that the steps of its plan which need its result take, each as probable; empty where none does.
         approved: whether a person has approved it.
     """
 
@@ -28,7 +28,7 @@ class Call:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     malformed: str | None = None
     drawn_from: Mapping[str, str] = field(default_factory=dict)
-    ahead: float = 0.0
+    ahead: tuple[float, ...] = ()
     approved: bool = False
 
 

@@ -29,9 +29,10 @@ class Means:
         claim: what an attempt takes of the ledger at most.
         retries: attempts that may follow the first.
         hedges: whether a second attempt may race one.
+        light: whether it only reads, costs nothing and has no fallback.
     """
 
-    __slots__ = ("_prospect", "_scope", "claim", "gate", "hedges", "history", "retries")
+    __slots__ = ("_prospect", "_scope", "claim", "gate", "hedges", "history", "light", "retries")
 
     def __init__(self, tool: Tool, scope: Scope) -> None:
         self._scope = scope
@@ -39,6 +40,7 @@ class Means:
         self.gate: Gate = scope.memory.gates.of(tool.name, tool.concurrency)
         self.history: ToolHistory = scope.memory.history.tool(tool)
         self.claim = Claim(tool=tool.name, tool_calls=1, cost_usd=tool.cost_usd)
+        self.light = tool.read_only and not tool.cost_usd and tool.fallback is None
         self.hedges = tool.repeatable and tool.hedge is not False
         self.retries = tool.retry
         if self.retries is None:
@@ -93,7 +95,7 @@ class Entry:
         _, decided = self._weigh(job, means, record, UNDOUBTED if record is None else record.doubts)
         if isinstance(decided, Skipped):
             return decided
-        return means.gate.crowded(self.latest(self._leave(means, record, decided, None)))
+        return means.gate.crowded(self.latest(self._leave(means, record, decided, None), light=means.light))
 
     def passed_over(self, job: Job) -> None:
         """Another tool is called in its place: where that is for what was learnt, it counts as a call withheld."""
@@ -133,12 +135,13 @@ class Entry:
         forecast = None if record is None else record.asked
         if forecast is None:
             situation = CallSituation(tool.name, remaining, None, None, tool.timeout, tool.cost_usd, doubts.withheld,
-                                      0, *self._late(None, remaining))  # fmt: skip
+                                      0, *self._late(None, remaining), means.light)  # fmt: skip
         else:
             chance = None if remaining == math.inf else forecast.probability(remaining)
             expected = means.prospect(forecast).median
             situation = CallSituation(tool.name, remaining, expected, chance, tool.timeout, tool.cost_usd,
-                                      doubts.withheld, forecast.n, *self._late(forecast, remaining))  # fmt: skip
+                                      doubts.withheld, forecast.n, *self._late(forecast, remaining),
+                                      means.light)  # fmt: skip
         return situation, self._policy.admit(situation)
 
     def _late(self, forecast: Forecast | None, remaining: float) -> tuple[float, float | None]:
@@ -152,12 +155,12 @@ class Entry:
         before = forecast.probability(beside)
         return beside, (forecast.probability(remaining) - before) / (1 - before) if before < 1 else 0.0
 
-    def latest(self, leave: Leave) -> Deadline:
+    def latest(self, leave: Leave, *, light: bool) -> Deadline:
         """The instant from which on an attempt is not begun any more, so that nobody waits longer for a place."""
         soft, policy, prospect = self._scope.soft, self._policy, leave.prospect
         if soft.never or leave.probe is not None or prospect is None:
             return soft
-        return soft.less(max(policy.smallest, prospect.forecast.quantile(policy.least_chance)))
+        return soft.less(max(policy.smallest, prospect.forecast.quantile(policy.least(light=light))))
 
     def skipped(self, job: Job, skipped: Skipped, **figures: Any) -> Skipped:
         """Record that a call is not begun."""

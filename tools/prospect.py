@@ -48,8 +48,8 @@ class Prospect(NamedTuple):
     def of(cls, forecast: Forecast, policy: Policy) -> Prospect:
         """What it says under the policy."""
         median, hedging = forecast.median, policy.hedging
-        known = forecast.n >= hedging.learn_from
-        tailed = known and forecast.quantile(0.99) >= hedging.tail * median
+        known = forecast.n >= min(hedging.learn_from, hedging.urgent_from)
+        tailed = forecast.n >= hedging.learn_from and forecast.quantile(0.99) >= hedging.tail * median
         last, first = (_cut(forecast, policy.attempts, may_retry=may_retry) for may_retry in (False, True))
         return cls(forecast, median, known, tailed, last, first)
 

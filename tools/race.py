@@ -35,13 +35,24 @@ _MOMENTS = (0.25, 0.5, 0.75, 0.9)
 """Shares of attempts that have ended at the moments at which a second one is weighed, beside the beginning."""
 
 
-def _gains(forecast: Forecast, due: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Moments at which a second attempt could begin, and how likely each ends by `due` where the first does not."""
-    if math.isinf(due):
+def dues(leave: Leave, job: Job) -> tuple[float, ...]:
+    """Seconds in which the call has to end for what needs it to be there in time, each as probable."""
+    return tuple(leave.timeout - ahead for ahead in job.ahead) or (leave.timeout,)
+
+
+def _gains(forecast: Forecast, due: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Moments at which a second attempt could begin, and how likely each is in time where the first is not."""
+    if math.isinf(due[0]):
         return (), ()
-    late = 1 - forecast.probability(due)
+    late = [1 - forecast.probability(each) for each in due]
     ran = [(0.0, 1.0), *((forecast.quantile(share), 1 - share) for share in _MOMENTS)]
-    weighed = [(at, late / left * forecast.probability(due - at)) for at, left in ran if at < due]
+    weighed = []
+    for at, left in ran:
+        if at < due[0]:  # the shortest way ahead comes first
+            saved = sum(
+                min(1.0, each / left) * forecast.probability(by - at) for each, by in zip(late, due, strict=True)
+            )
+            weighed.append((at, saved / len(due)))
     return tuple(at for at, _ in weighed), tuple(gain for _, gain in weighed)
 
 
@@ -65,7 +76,7 @@ class Race:
         self._gate = gate
         assert leave.prospect is not None
         self._prospect = leave.prospect
-        self._due = leave.timeout - job.ahead
+        self._due = dues(leave, job)
         self._alone: Cut | None = None
         self._situation: HedgeSituation | None = None
         self._decided: Hedge | NoHedge | None = None

@@ -10,7 +10,7 @@ from ...policies.admission import CallSituation
 from ...policies.approval import ApprovalSituation
 from ...policies.attempts import RetrySituation, TimeoutSituation
 from ...policies.errors import UsageError
-from ...policies.hedging import HedgeSituation
+from ...policies.hedging import HedgeSituation, TwiceSituation
 from ...policies.interruption import BeginSituation, StreamSituation
 from ...policies.media import ModalitySituation, PartSituation
 from ...policies.quality import QualitySituation
@@ -53,6 +53,7 @@ SITUATIONS: Final[Mapping[str, tuple[type, Callable[[Policy, Any], Decided]]]] =
     "StreamSituation": (StreamSituation, lambda policy, s: policy.interruption.decide(s)),
     "TimeoutSituation": (TimeoutSituation, lambda policy, s: policy.attempts.timeout(s)),
     "TrustSituation": (TrustSituation, lambda policy, s: policy.trust.decide(s)),
+    "TwiceSituation": (TwiceSituation, lambda policy, s: policy.hedging.at_once(s)),
     "TurnSituation": (TurnSituation, lambda policy, s: policy.stopping.decide(s)),
 }
 """Every situation that policies decide on, and who decides on it."""

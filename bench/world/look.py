@@ -3,7 +3,7 @@
 ::
 
     python -m bench.world.look --fault bursts --multiple 3 --show 3
-    python -m bench.world.look --fault none --multiple 2 --system ours-compose
+    python -m bench.world.look --fault none --multiple 2 --seed 11 --system ours-compose
 
 The cause of a loss is the first that fits, from the answer back to the call; it is a place to look, no proof.
 """
@@ -16,15 +16,15 @@ from dataclasses import dataclass
 
 from shotclock import Result
 
-from .faults import FAULTS
+from .faults import FAULTS, Faults
 from .run import WARM_UP, Record, play
 from .stage import Reply, Stage
-from .systems.oracle import clairvoyant
+from .systems.oracle import clairvoyant, stream
 from .systems.ours import Ours
 from .systems.register import SYSTEMS
 from .table import SEEDS, Size, median
 from .tape import Tape
-from .task import Query, codes, make
+from .task import Node, Query, codes, make
 
 
 class Watched:
@@ -48,6 +48,7 @@ class Loss:
     """A query that the oracle had and ours had not."""
 
     query: Query
+    faults: Faults
     record: Record
     result: Result
     cause: str
@@ -73,7 +74,7 @@ def losses(fault: str, multiple: float, seed: int, queries: int, system: str) ->
         had = clairvoyant(query, Tape(seed, record.query, faults)).seconds <= record.deadline
         best += had
         if had and not record.good:
-            found.append(Loss(query, record, result, cause(query, record, result), other.good))
+            found.append(Loss(query, faults, record, result, cause(query, record, result), other.good))
     good, peer = (sum(record.good for record in rows) for rows in (own, theirs))
     return found, f"{fault} at {multiple:g}x: {system} {good}, loop {peer}, oracle {best} of {queries}"
 
@@ -149,8 +150,20 @@ def _show(loss: Loss) -> None:
     print(f"  {loss.query.text}\n  {record.text}")
     for each in loss.result.decisions:
         print(f"  {each['at']:7.3f}  {each['kind']:<12} {each['choice']:<10} {each['reason']}")
+    for node in loss.query.nodes:
+        print(f"  {_met(loss, node)}")
     for item in loss.result.evidence:
         print(f"  {item.duration:7.3f}  {item.tool} {dict(item.arguments)} {item.outcome.name}: {item.content[:100]}")
+
+
+def _met(loss: Loss, node: Node) -> str:
+    """What the tape holds for a look-up: when the model writes it, what its attempts take, and what it waits for."""
+    query, tape = loss.query, Tape(loss.query.seed, loss.query.index, loss.faults)
+    written = " or ".join(f"{stream(query, tape, j)[node.number]:.2f}" for j in (1, 2))
+    fates = [tape.attempt(node.tool, f"{node.key} {node.field}", j) for j in (1, 2, 3)]
+    takes = ", ".join(f"{fate.seconds:.2f} {fate.how}" for fate in fates)
+    after = "" if node.parent is None else f" after the {query.nodes[node.parent].field}"
+    return f"{node.field} from {node.tool}{after}: written at {written} s; attempts take {takes}"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -307,6 +309,37 @@ def test_no_second_model_is_asked_without_room(policy, limits, choice):
     models = [small(Say(GOOD, after=1.0), price=price), large(Say(GOOD, after=0.2), price=dear)]
     result = run(None, agent=taught(models, **policy), limits=limits)
     assert (result.model, result.spend.model_calls, hedged(result)) == ("small", 1, choice)
+
+
+PRICE = Price(input_per_million=1.0, output_per_million=1.0)
+
+
+def test_under_a_tight_deadline_the_same_model_is_asked_twice():
+    """Who speaks first goes on, nothing of the other is shown, and both are in the ledger."""
+    model = small(Say("I am slow.", after=1.5), Say(GOOD, after=0.2), price=PRICE)
+    result = run(None, agent=taught([model]), latency=2, limits={"cost_usd": 0.1})
+    assert (result.answer, hedged(result), result.spend.model_calls) == (GOOD, ["hedge"], 2)
+    assert result.elapsed == pytest.approx(0.2)
+
+
+def test_what_lost_was_under_way_until_the_other_spoke():
+    """Its time is a censored sample of how long it was waited for, not of how long the winner took."""
+    model = small(Hang(), Say(GOOD, after=0.2), price=PRICE)
+    agent = taught([model])
+    known = timing.of(agent.memory.history, model).record.state.totals
+    run(None, agent=agent, latency=2, limits={"cost_usd": 0.1})
+    assert [round(math.exp(log), 2) for log, censored in list(known._window)[-2:] if censored] == [0.2]
+
+
+@pytest.mark.parametrize(
+    ("latency", "limits", "price"),
+    [(20, {"cost_usd": 0.1}, PRICE), (2, {}, PRICE), (2, {"cost_usd": 0.1}, None), (2, {"cost_usd": 0.0004}, PRICE)],
+)
+def test_a_model_is_asked_once_where_nothing_presses_or_nobody_pays(latency, limits, price):
+    """Not where there is time, where the budget names no money, or where the model has no price or is too dear."""
+    model = small(Say(GOOD, after=0.4), Say(GOOD, after=0.2), price=price)
+    result = run(None, agent=taught([model]), latency=latency, limits=limits)
+    assert (result.answer, hedged(result), result.spend.model_calls) == (GOOD, [], 1)
 
 
 def test_where_both_fail_the_first_failure_counts_and_the_run_goes_on():

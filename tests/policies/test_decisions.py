@@ -38,6 +38,16 @@ def test_a_call_that_cannot_end_is_not_begun():
     assert isinstance(Admission().admit(CallSituation(tool="slow", remaining=0.5, expected=2.0, chance=0.4)), Admit)
 
 
+def test_a_slim_chance_is_taken_by_a_call_that_is_easily_cut():
+    """One that only reads, costs nothing and has no fallback is begun at 0.2, as a probe, and not at 0.05."""
+    slim = CallSituation(tool="slow", remaining=0.5, expected=2.0, chance=0.2, n=40)
+    assert isinstance(Admission().admit(slim), Skipped)
+    begun = Admission().admit(slim._replace(light=True))
+    assert begun == Admit(0.5, "it ends in time with probability 0.20", probe=True)
+    assert isinstance(Admission().admit(slim._replace(light=True, chance=0.05)), Skipped)
+    assert isinstance(Admission(slim_chance=1.0).admit(slim._replace(light=True, chance=0.4)), Admit)
+
+
 def test_an_attempt_is_cut_where_nearly_all_were_quicker():
     """An attempt may take its quantile and a quarter more, from 20 samples on, the last one from 200 on."""
     slow = {"tool": "t", "granted": 60.0, "likely": 1.2}
@@ -111,6 +121,7 @@ def test_enough_evidence_stops():
         (lambda: Reserve(largest_share=2), "reserve.largest_share"),
         (lambda: Admission(smallest=-1), "admission.smallest"),
         (lambda: Admission(least_chance=2), "admission.least_chance"),
+        (lambda: Admission(slim_chance=2), "admission.slim_chance"),
         (lambda: Attempts(false_last=1), "attempts.false_last"),
         (lambda: Attempts(learn_from=0), "attempts.learn_from"),
         (lambda: Stopping(enough=0), "stopping.enough"),

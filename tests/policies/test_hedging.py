@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shotclock.policies.errors import InvalidPolicy
-from shotclock.policies.hedging import RECENT, Hedge, HedgeSituation, HedgeState, Hedging, NoHedge
+from shotclock.policies.hedging import RECENT, Hedge, HedgeSituation, HedgeState, Hedging, NoHedge, TwiceSituation
 
 LONG_TAIL = HedgeSituation(tool="search", n=100, p50=0.1, p95=0.35, p99=100.0, remaining=10.0)
 POLICY = Hedging()
@@ -54,7 +54,7 @@ def test_losing_hedges_are_tried_again_now_and_then():
     assert isinstance(POLICY.decide(replace(losing, withheld=20)), Hedge)
 
 
-URGENT = replace(LONG_TAIL, p99=0.2, remaining=0.3, moments=(0.0, 0.1, 0.2), gains=(0.04, 0.15, 0.3))
+URGENT = replace(LONG_TAIL, p99=0.2, remaining=0.3, moments=(0.0, 0.1, 0.2), gains=(0.02, 0.15, 0.3))
 """A tool without a tail, and a deadline that it may miss."""
 
 
@@ -68,11 +68,63 @@ def test_a_call_that_may_be_late_is_raced_at_the_first_moment_that_saves_it():
 
 
 @pytest.mark.parametrize(
-    "change", [{"urgent": 0.8}, {"cost_usd": 0.001}, {"lends": False}, {"calls_left": 1}, {"gains": (0.0, 0.03, 0.049)}]
+    "change",
+    [
+        {"urgent": 0.8},
+        {"cost_usd": 0.001},
+        {"lends": False},
+        {"calls_left": 1},
+        {"gains": (0.0, 0.02, 0.029)},
+        {"n": 4},
+    ],
 )
 def test_what_speaks_against_an_urgent_second_attempt(change):
-    """Not for more than four attempts in five, nor of tools that cost something, fail, or leave the model no call."""
+    """Not for more than four attempts in five, nor of tools that cost something, fail, are not known, or leave the
+    model no call."""
     assert isinstance(POLICY.decide(replace(URGENT, **change)), NoHedge)
+
+
+def test_a_tool_that_is_hardly_known_may_be_urgent():
+    """A deadline does not wait until a tail is known: five attempts are enough for a second one that it asks for."""
+    assert isinstance(POLICY.decide(replace(URGENT, n=5)), Hedge)
+
+
+TWICE = TwiceSituation(model="m", n=100, usual=1.0, remaining=3.0, price=0.01)
+
+
+def test_a_model_whose_call_takes_much_of_the_time_is_asked_twice_at_once():
+    """The quicker of two leaves more of the time to the tools."""
+    assert POLICY.at_once(TWICE) == Hedge(
+        after=0.0,
+        urgent=True,
+        reason="a call of m usually takes 1.00 s of the 3.00 s that are left; the quicker of two leaves more of it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"n": 4}, "4 calls were seen, hedging.urgent_from=5"),
+        ({"remaining": 5.1}, "hedging.twice=0.2"),
+        ({"remaining": float("inf")}, "hedging.twice=0.2"),
+        ({"remaining": 0.9}, "it ends too late as often as not"),
+        ({"price": float("inf")}, "the budget limits no money, or the model has no price"),
+        ({"price": 0.3}, "another one takes 30% of the money left, hedging.twice_price=0.25"),
+        ({"calls_left": 1}, "1 model calls would be left, hedging.spare_calls=1"),
+        ({"urgent": 0.8}, "80.0% of the calls were made twice, hedging.urgent_extra=0.8"),
+    ],
+)
+def test_what_speaks_against_asking_a_model_twice(change, words):
+    """Not one that is unknown, quick beside what is left or too slow for it, of a price that nobody has granted, or
+    that is asked twice too often."""
+    decided = POLICY.at_once(replace(TWICE, **change))
+    assert isinstance(decided, NoHedge)
+    assert decided.reason.endswith(words)
+
+
+def test_a_policy_may_ask_no_model_twice():
+    """`twice = 1` is off, however little time is left."""
+    assert isinstance(Hedging(twice=1).at_once(replace(TWICE, remaining=1.01)), NoHedge)
 
 
 def test_urgent_hedges_are_counted_apart():
@@ -84,7 +136,7 @@ def test_urgent_hedges_are_counted_apart():
 def test_only_a_chance_that_matters_is_pressing():
     """An attempt that nearly surely ends in time is not thought about any further."""
     assert POLICY.pressing(0.98)
-    assert not POLICY.pressing(0.996)
+    assert not POLICY.pressing(0.998)
     assert not POLICY.pressing(None)
     assert not Hedging(urgent_extra=0).pressing(0.5)
 

@@ -97,7 +97,7 @@ def test_a_tool_is_served_again_soon_after_it_hung():
 def test_one_quick_probe_is_no_recovery():
     """Of a tool that ended in time once, the next call is a probe too, and one that does not ends the hope."""
     made = Changing()
-    bench = Bench(made.tool)
+    bench = Bench(made.tool, policy=Policy.from_dict({"admission": {"slim_chance": 1 / 3}}))
 
     async def main():
         made.seconds["small"] = 3.0

@@ -50,13 +50,13 @@ class Foreseen:
 
 def clairvoyant(query: Query, tape: Tape) -> Foreseen:
     """The best that could be had of a query."""
-    streams = [_stream(query, tape, j) for j in range(1, STREAMS + 1)]
+    streams = [stream(query, tape, j) for j in range(1, STREAMS + 1)]
     begins = {node.number: min(stream[node.number] for stream in streams) for node in query.nodes}
 
     def done(node: Node, start: float) -> tuple[float, bool, int]:
         return start + _best(tape, node), False, ATTEMPTS
 
-    return _followed(query, begins, done)
+    return followed(query, begins, done)
 
 
 def causal(query: Query, tape: Tape) -> Foreseen:
@@ -67,7 +67,7 @@ def causal(query: Query, tape: Tape) -> Foreseen:
     def done(node: Node, start: float) -> tuple[float, bool, int]:
         return _hedged(tape, node, start)
 
-    return _followed(query, begins, done)
+    return followed(query, begins, done)
 
 
 def _begun(query: Query, tape: Tape) -> list[dict[int, float]]:
@@ -75,7 +75,7 @@ def _begun(query: Query, tape: Tape) -> list[dict[int, float]]:
     later than 95 % are."""
     late, at, streams = MODEL_START * math.exp(1.645 * MODEL_SIGMA), 0.0, []
     for j in range(1, STREAMS + 1):
-        streams.append(_stream(query, tape, j, after=at))
+        streams.append(stream(query, tape, j, after=at))
         thought = tape.thought(FIRST_TURN, j)
         if not thought.refused and (at > 0 or thought.start <= late):
             break
@@ -83,9 +83,10 @@ def _begun(query: Query, tape: Tape) -> list[dict[int, float]]:
     return streams
 
 
-def _followed(
+def followed(
     query: Query, begins: dict[int, float], done: Callable[[Node, float], tuple[float, bool, int]]
 ) -> Foreseen:
+    """A query's look-ups, each begun once its text and its key are there, and ended as `done(node, start)` says."""
     known: dict[int, tuple[float, bool]] = {}
     attempts = 0
     for node in query.nodes:
@@ -126,7 +127,7 @@ def _hedged(tape: Tape, node: Node, start: float) -> tuple[float, bool, int]:
     return best, wrong, made
 
 
-def _stream(query: Query, tape: Tape, j: int, after: float = 0.0) -> dict[int, float]:
+def stream(query: Query, tape: Tape, j: int, after: float = 0.0) -> dict[int, float]:
     """When attempt `j` of the first model call, begun `after` seconds, holds each look-up."""
     thought = tape.thought(FIRST_TURN, j)
     if thought.refused:
