@@ -6,12 +6,13 @@ Two things that stand in one record belong together more or less: `View.link` sa
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import Protocol
 
 from .anchors import Anchor, Kind
+from .distance import nearest, within
 from .names import WORD, Name, codes, names_in, senses_of
 from .quantities import anything, same, scan
 from .records import Cell, Record
@@ -19,36 +20,18 @@ from .senses import LIGHT, RELATED, ROLES, sense
 from .spans import Fact
 from .values import values_of
 
-BETWEEN, BREAK = 0.5, 0.5
-"""What is left of the link to a word that comes after, for each value and each end of a clause between."""
-
-BETWEEN_BEFORE, BREAK_BEFORE = 0.75, 0.85
-"""The same for a word that comes before: what a sentence has said holds for all that follows, if less and less."""
-
-MAX_LOOKED = 12
-"""Places of one thing in one record that are looked at."""
-
 MARGIN = 16
 """Blanks that are read around what stands between the records within one: more than any pattern looks over."""
 
 MAX_SAME = 32
 """Values of claims whose places in one record are kept."""
 
-HEAD = 0.95
-"""The link to the first word of a sentence, which is what it speaks of."""
-
 RELATED_LINK = 0.5
 """The link to a key whose sense is only near to the word's."""
-
-OTHER_NAME, OTHER_NAME_APART = 0.3, 0.6
-"""What is left of a name's link, to a value and to a name, for another name that stands between."""
 
 _BREAK = re.compile(r"[,;()|](?=\D|$)|\s[-–—]\s|:\s|\b(?:but|and|while|whereas|although|or|which|who)\b|\.\s")
 _CAPS = re.compile(r"\b[A-Z]{2,5} $")
 _HEAD = re.compile(r"(?:[,;()|:\s]|\b(?:but|and|while|whereas|although|or|the|a|an|in|on)\b)*([^\W\d_]{3,})")
-
-
-_LED = tuple([each] for each in ["in", "on", "at", "of", "for", "from", "to", "by", "with"])
 
 
 class Span(Protocol):
@@ -131,7 +114,8 @@ class View:
         return values_of(self)
 
     @cached_property
-    def _fact_starts(self) -> list[int]:
+    def fact_starts(self) -> list[int]:
+        """Where its facts begin."""
         return [each.start for each in self.facts]
 
     def is_called(self, fact: Fact) -> bool:
@@ -145,7 +129,8 @@ class View:
         return names_in(self.text, self.start)
 
     @cached_property
-    def _name_starts(self) -> list[int]:
+    def name_starts(self) -> list[int]:
+        """Where its names begin."""
         return [each.start for each in self.names]
 
     def between(self, start: int, end: int) -> str:
@@ -205,13 +190,13 @@ class View:
         if self.is_data:
             return self._cell_link(start, anchor)
         if anchor.fact is not None:
-            return self._nearest(start, end, kind, self._equals(anchor.fact), "fact")
+            return nearest(self, start, end, kind, self._equals(anchor.fact), "fact")
         if anchor.role:
             return float(
                 any(0 <= start - place < 14 and self._leads(place, start) for place in self.words.get(anchor.role, ()))
             )
         places = self.words.get(anchor.senses[-1]) or self._called(anchor)
-        found = self._nearest(start, end, kind, places, anchor.kind)
+        found = nearest(self, start, end, kind, places, anchor.kind)
         if len(anchor.senses) == 1 or not found:
             return found
         return found * (0.4 + 0.6 * sum(each in self.words for each in anchor.senses) / len(anchor.senses))
@@ -279,69 +264,18 @@ class View:
                 return mark
         return ""
 
-    def _nearest(self, start: int, end: int, kind: Kind, places: Sequence[int], other: Kind) -> float:
-        best = 0.0
-        for place in places[:MAX_LOOKED]:
-            best = max(best, self._apart(start, end, kind, place, other))
-        return best
-
-    def _apart(self, start: int, end: int, kind: Kind, place: int, other: Kind) -> float:
-        """What distance leaves of a link: other values, names and ends of clauses that stand between."""
-        if start <= place < end:
-            return 0.0 if kind == other else 1.0
-        after = place >= end
-        low, high = (end, place) if after else (place, start)
-        if other == "name":
-            return self._name_apart(low, high, kind, after, place == self.head)
-        if not after and place == self.head:
-            return HEAD
-        broken = _within(self.breaks, low, high)
-        between = _within(self._fact_starts, low, high) if kind == "fact" else self._names_within(low, high)
-        if other == "fact" and kind == "fact":
-            between = max(0, between - 1)
-        if after:
-            return BETWEEN ** min(between, 2) * BREAK ** min(broken, 2)
-        return BETWEEN_BEFORE ** min(between, 2) * BREAK_BEFORE ** min(broken, 2)
-
-    def _name_apart(self, low: int, high: int, kind: Kind, after: bool, is_head: bool) -> float:
-        """The same for a name: other names beside it count for more than distance."""
-        broken = _within(self.breaks, low, high)
-        if kind == "name":
-            return OTHER_NAME_APART ** min(self._names_within(low, high), 3) * 0.9 ** min(broken, 2)
-        rivals = self._names_within(low, high)
-        if is_head and rivals:
-            at = bisect_right(self._name_starts, low)
-            rivals = sum(map(self._opens, self.names[at : at + rivals]))
-        left = OTHER_NAME ** min(rivals, 2)
-        return left * (0.4 if broken else 0.95) if after else left * (0.95 if broken else 1.0)
-
-    def _names_within(self, low: int, high: int) -> int:
-        """How many names stand whole between two places, of the first few."""
-        if high - low < 3:
-            return 0
-        at = bisect_right(self._name_starts, low)
-        return sum(each.end < high for each in self.names[at : at + MAX_LOOKED])
-
     def broken(self, target: Span, anchor: Anchor) -> bool:
         """Whether the end of a clause stands between two things."""
         low, high = (target.end, anchor.start) if anchor.start >= target.end else (anchor.end, target.start)
-        return _within(self.breaks, low, high) > 0
+        return within(self.breaks, low, high) > 0
 
     def beside(self, target: Span, anchor: Anchor) -> bool:
         """Whether a name is surely said of a thing: within one clause, or as what the sentence speaks of."""
         low, high = (target.end, anchor.start) if anchor.start >= target.end else (anchor.end, target.start)
-        if not _within(self.breaks, low, high):
+        if not within(self.breaks, low, high):
             return True
         inside = [*(each.start for each in self.names), *(each.start for each in self.facts)]
         return anchor.start == self.head and not any(low <= each < high for each in inside)
-
-    def _opens(self, name: Name) -> bool:
-        """Whether a name begins a clause, and may be what it speaks of."""
-        at = bisect_right(self.breaks, name.start) - 1
-        if at < 0:
-            return False
-        before = self.text[self.breaks[at] - self.start : name.start - self.start].casefold().split()
-        return len(before) <= 2 and before[-1:] not in _LED
 
     def cell_at(self, place: int) -> Cell | None:
         """The cell that holds a place."""
@@ -411,7 +345,3 @@ def _without(text: str, start: int, end: int, inner: Sequence[tuple[int, int]]) 
         parts += [text[at:first], " " * (last - first)]
         at = last
     return "".join([*parts, text[at:end]])
-
-
-def _within(places: Sequence[int], low: int, high: int) -> int:
-    return bisect_left(places, high) - bisect_left(places, low)
