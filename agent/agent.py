@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,24 +13,21 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from ..policies.budget import Budget, seconds
-from ..policies.errors import InvalidPolicy, UsageError
 from ..policies.settings import Policy
 from ..tools.isolation import warm
-from ..tools.loops import LOOPS
 from ..tools.memory import Memory
-from ..tools.reference import MAIN
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from .beginning import Asked, begin
+from .engine import ahead, compiled, supervised, waited
 from .events import Event
 from .models.base import Model
 from .models.resolve import resolve_all
 from .output import output_of
 from .prompts import BASE
-from .query import Labels, Query, read_budget, read_query
-from .replies import Replies
+from .query import Labels, Query, read_budget, read_policy, read_query
+from .replies import Replies, read_approver
 from .result import Result
-from .run import Run
 from .scribe import Scribe
 from .streamed import TICK, streamed
 from .tally import Tally
@@ -46,11 +44,6 @@ if TYPE_CHECKING:
     from .graph import Graph
     from .node import Node
     from .resumption import Resumption
-
-if not MAIN.importing:
-    # Imported ahead, so that no first run waits for LangGraph, which takes the longest; a worker process that only
-    # imports a script runs no agent.
-    from . import graph, supervisor  # noqa: F401  # for the methods that import from them
 
 
 class Agent:
@@ -116,19 +109,13 @@ class Agent:
         self.toolbox = Toolbox(tools)
         self.name = name
         self.budget = read_budget(budget) or Budget()
-        self.policy = Policy() if policy is None else policy
-        if not isinstance(self.policy, Policy):
-            raise InvalidPolicy(f"policy must be a Policy, got {policy!r} of type {type(policy).__name__}")
+        self.policy = read_policy(policy)
         self._checkpointer = checkpointer
-        if approve is not None and not callable(approve):
-            raise UsageError(f"approve must be a function of the PendingCall, got {approve!r}")
-        self._approver = approve
+        self._approver = read_approver(approve)
         self._scribe = None if transcribe is None else Scribe(transcribe)
         self.claims = Claims()
         """The suspended runs that it has taken up."""
-        self._graph: Graph | None = None
-        if not MAIN.importing:
-            _ = self.graph  # compiled here, so that no run waits for it
+        self._graph = ahead(self.name, checkpointer)
         for each in (*self.toolbox, *(self._scribe.toolbox if self._scribe else ())):
             warm(each, self.policy.limits.process)
         self.instructions = instructions
@@ -151,21 +138,13 @@ class Agent:
         """The compiled LangGraph graph, `reason → act → verify → (reason | answer)`. Its nodes need the run that `run`
         begins; in a graph of your own put `as_node`."""
         if self._graph is None:
-            from .graph import compile_graph
-
-            self._graph = compile_graph(self.name, self._checkpointer)
+            self._graph = compiled(self.name, self._checkpointer)
         return self._graph
 
     @property
     def resumable(self) -> bool:
         """Whether its runs can wait for a person, and be resumed."""
         return self._checkpointer is not None
-
-    def _supervised(self, run: Run) -> Coroutine[Any, Any, Result]:
-        from .graph import config_of
-        from .supervisor import supervise
-
-        return supervise(run, self.graph, config_of(self.policy.limits.turns, run.thread_id))
 
     async def run(
         self,
@@ -193,7 +172,7 @@ class Agent:
             asyncio.CancelledError: the caller cancelled; the run's work is cancelled too.
         """
         asked = Asked(query=query, budget=budget, metadata=metadata, thread_id=thread_id)
-        return await self._supervised(begin(self, asked))
+        return await supervised(self, begin(self, asked))
 
     def run_sync(
         self,
@@ -210,12 +189,8 @@ class Agent:
         Takes and raises what `run` does, and `on_event`: told of each event but budget ticks and the result, in the
         loop's thread, or at the deadline in the caller's where that loop is blocked. It must be quick.
         """
-        from .supervisor import wait
-
         asked = Asked(query=query, budget=budget, metadata=metadata, thread_id=thread_id)
-        run = begin(self, asked, time.monotonic, on_event)
-        with LOOPS.lent() as thread:
-            return wait(run, self._supervised(run), thread)
+        return waited(self, begin(self, asked, time.monotonic, on_event))
 
     def stream(
         self,
@@ -240,7 +215,7 @@ class Agent:
         every = seconds("tick", tick)
         read_query(query, self.policy)
         asked = Asked(query=query, budget=budget, metadata=metadata, thread_id=thread_id)
-        return streamed(lambda emit: begin(self, asked, emit=emit), self._supervised, every or None)
+        return streamed(lambda emit: begin(self, asked, emit=emit), partial(supervised, self), every or None)
 
     async def resume(
         self, thread_id: str, approve: Replies, *, budget: Budget | None = None, metadata: Labels | None = None

@@ -1,4 +1,4 @@
-"""What a run is asked, and within what, read."""
+"""What a run is asked, within what and by which rules, read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..policies.budget import Budget
-from ..policies.errors import InvalidBudget, InvalidQuery
+from ..policies.errors import InvalidBudget, InvalidPolicy, InvalidQuery
 from ..policies.settings import Policy
 from ..tools.media.parts import Attachment, Part
 from .attachments import question_of, read_parts
@@ -60,6 +60,17 @@ def read_budget(budget: Any) -> Budget | None:
     if budget is not None and not isinstance(budget, Budget):
         raise InvalidBudget(f"budget must be a Budget, got {budget!r} of type {type(budget).__name__}")
     return budget
+
+
+def read_policy(policy: Any) -> Policy:
+    """The policy of an agent; the default where none is given.
+
+    Raises:
+        InvalidPolicy: it is of another type.
+    """
+    if policy is not None and not isinstance(policy, Policy):
+        raise InvalidPolicy(f"policy must be a Policy, got {policy!r} of type {type(policy).__name__}")
+    return Policy() if policy is None else policy
 
 
 def read_metadata(metadata: Any) -> Labels | None:

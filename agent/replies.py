@@ -57,6 +57,17 @@ def decided(reply: Any) -> Decided:
     )
 
 
+def read_approver(approve: Any) -> Any:
+    """Who is asked to approve calls; `None` where nobody is.
+
+    Raises:
+        UsageError: it is no function.
+    """
+    if approve is not None and not callable(approve):
+        raise UsageError(f"approve must be a function of the PendingCall, got {approve!r}")
+    return approve
+
+
 def read_replies(approve: Any, calls: Sequence[PendingCall], toolbox: Toolbox) -> dict[str, Any]:
     """The reply to each call, by its id, as plain values; each has been checked.
 
