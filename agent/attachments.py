@@ -139,8 +139,10 @@ class Attachments:
 
     @property
     def opaque(self) -> str:
-        """Names of those that a model was handed and no check can read; empty where there are none."""
-        return ", ".join(item.name for item in self.items.values() if item.pieces and not item.passages)
+        """Names of those that a model was handed and no check can read, such as the pictures of a video beside a
+        transcript; empty where there are none."""
+        opaque = (item for item in self.items.values() if item.pieces and (item.scribe or not item.passages))
+        return ", ".join(item.name for item in opaque)
 
     def records(self) -> list[dict[str, Any]]:
         """Those of the query that were shown, for a later run of the conversation."""

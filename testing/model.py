@@ -9,18 +9,20 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..agent.models.base import CallReady, Finish, ModelEvent, ModelRequest, Pace, Price, TextDelta, Usage
+from ..agent.models.base import AudioDelta, CallReady, Finish, ModelEvent, ModelRequest, Pace, Price, TextDelta, Usage
 from ..policies.errors import ModelError
 from ..tools.call import Call
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Write `text`: the first piece after `after` seconds, then a word every `every` seconds."""
+    """Write `text`: the first piece after `after` seconds, then a word every `every` seconds; each word is spoken for
+    `sound` seconds, in silence."""
 
     text: str
     after: float = 0.0
     every: float = 0.0
+    sound: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,8 @@ class ScriptedModel:
         """Do the next step."""
         self.requests.append(request)
         match self._step(request):
-            case Say(text=text, after=after, every=every):
-                async for event in self._say(text, after, every):
+            case Say() as say:
+                async for event in self._say(say):
                     yield event
                 reason = "stop"
             case Ask(calls=calls, after=after, every=every):
@@ -132,12 +134,14 @@ class ScriptedModel:
         self._next[run] += 1
         return step
 
-    async def _say(self, text: str, after: float, every: float) -> AsyncIterator[ModelEvent]:
-        await asyncio.sleep(after)
-        for number, word in enumerate(text.split(" ")):
-            if number and every:
-                await asyncio.sleep(every)
+    async def _say(self, say: Say) -> AsyncIterator[ModelEvent]:
+        await asyncio.sleep(say.after)
+        for number, word in enumerate(say.text.split(" ")):
+            if number and say.every:
+                await asyncio.sleep(say.every)
             yield TextDelta(word if not number else f" {word}")
+            if say.sound:
+                yield AudioDelta(bytes(2 * int(24_000 * say.sound)), say.sound, "audio/pcm;rate=24000")
 
     async def _ask(
         self, calls: Sequence[tuple[str, Mapping[str, Any]]], after: float, every: float

@@ -84,6 +84,15 @@ async def test_a_video_is_shown_with_a_transcript_of_its_sound(tmp_path):
     assert any("with a transcript of its sound by transcribe" in warning for warning in result.warnings)
 
 
+async def test_what_the_pictures_of_a_video_show_stays_open(tmp_path):
+    """An answer about the pictures is left open and not refused for what the transcript does not say."""
+    parts = ["What colour is the door?", Video(mp4(tmp_path / "a.mp4", sound=True), name="a.mp4")]
+    result = await asked(parts, Sighted(["The sign at the door says 4711."]), scribe())
+    assert result.answer == "The sign at the door says 4711."
+    assert result.verdict.outcome == "unsure"
+    assert "a.mp4" in result.verdict.reason
+
+
 async def test_a_long_sound_is_written_down_as_far_as_it_would_be_handed_over():
     """Of a sound over the limit the beginning is heard, and it is said; with `refuse` nothing is."""
     heard = []

@@ -57,21 +57,23 @@ def sniff(head: bytes) -> Sniffed:
     """What a file is whose first bytes these are.
 
     Raises:
-        MissingExtra: the extra `media` is not installed.
+        MissingExtra: it is no text, and the extra `media` is not installed.
     """
-    found = _magic(head)
+    text = _TEXT.get(sniff_text(head)) if head.strip() else None
+    found = _magic(head, needed=text is None)
     if found in _DOCUMENTS or (found is None and b"%PDF-" in head[:1024]):
         return Sniffed("application/pdf", "document")
     if found is not None:
         return Sniffed(found, _kind_of(found))
-    text = _TEXT.get(sniff_text(head)) if head.strip() else None
     return Sniffed("application/octet-stream", None) if text is None else Sniffed(text, "document")
 
 
-def _magic(head: bytes) -> str | None:
+def _magic(head: bytes, *, needed: bool) -> str | None:
     try:
         import filetype
     except ImportError:
+        if not needed:
+            return None
         raise MissingExtra("telling what an attached file is", "media") from None
     guess: Any = filetype.guess_mime
     guessed = guess(head)

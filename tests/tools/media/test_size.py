@@ -11,6 +11,8 @@ import zlib
 import pytest
 
 from shotclock import Audio, Document, Image, Video
+from shotclock.policies.errors import MissingExtra
+from shotclock.tools.media import decode
 from shotclock.tools.media.sniff import sniff
 from shotclock.tools.media.source import Source
 
@@ -151,6 +153,17 @@ def test_text_is_told_from_binary():
     assert sniff(b"<!doctype html><html>").media_type == "text/html"
     assert sniff(b'{"a": 1}').media_type == "application/json"
     assert sniff(b"\x01\x00\x02\x00" * 30).kind is None
+
+
+def test_texts_need_no_extra(monkeypatch):
+    """Where the extra `media` is not installed texts are told all the same, and of anything else the extra is named."""
+    monkeypatch.setitem(sys.modules, "filetype", None)
+    assert sniff(b"# Notes\n\nThe total is 12 euros.\n").kind == "document"
+    with pytest.raises(MissingExtra, match=r"shotclock\[media\]"):
+        sniff(png(4, 4))
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingExtra, match=r"shotclock\[video\]"):
+        decode.sound(wav(1), 1.0)
 
 
 def test_parts_import_no_reader():
