@@ -147,7 +147,7 @@ class Hedging:
         smallest: seconds under which no hedge begins: timers of a busy loop are no finer. Default 0.005.
         urgent_gain: how likely a second attempt must end in time where the first does not for it to be begun, at the
             first moment at which that holds, whatever the tail; between 0 and 1. Only of tools that cost nothing.
-            Default 0.03. A choice of ours, on the training seeds of `bench/world`.
+            Default 0.04. A choice of ours, on the training seeds of `bench/world`.
         urgent_from: attempts that must have been seen for one that is urgent, or calls of a model for one that is made
             twice. Default 5: by then a forecast covers its quantiles, and a deadline does not wait for more.
         urgent_extra: largest share of such hedges among attempts, from 0 to 1; `0` makes none. Default 0.8: where all
@@ -172,7 +172,7 @@ class Hedging:
     probe: int = 20
     spare_calls: int = 1
     smallest: float = 0.005
-    urgent_gain: float = 0.03
+    urgent_gain: float = 0.04
     urgent_from: int = 5
     urgent_extra: float = 0.8
     twice: float = 0.2

@@ -104,6 +104,19 @@ def test_a_step_begins_the_moment_its_own_inputs_are_there():
     assert result.elapsed == pytest.approx(5.0)
 
 
+@pytest.mark.parametrize(("steps", "raced"), [(1, []), (2, ["a"])])
+def test_a_step_is_raced_where_what_waits_for_it_would_be_late(steps, raced):
+    """One that ends in time by itself gets a second attempt where the steps ahead leave it less time than it takes."""
+    chain = (step("a", "one", text="x"), step("b", "other", text="$a.text"))
+    agent = Agent(ScriptedModel([plan(*chain[:steps]), "Done."]), [ONE, OTHER])
+    for number in range(40):
+        agent.memory.history.observe(ONE, 0.8 + 0.02 * number)
+        agent.memory.history.observe(OTHER, 0.5)
+    result = VirtualClock().run(agent.run("?", budget=Budget(latency=2.1)))
+    hedges = [d["figures"]["call"].rpartition(".")[2] for d in result.decisions if d["kind"] == "hedge"]
+    assert [call for call in hedges if call == "a"] == raced
+
+
 def test_independent_steps_with_effects_run_side_by_side_and_after_orders_them():
     """As the calls of one turn do; `after` is how a model says that one is to follow the other."""
     write = takes(1, "write", read_only=False)
