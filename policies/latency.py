@@ -20,7 +20,6 @@ VERSION: Final = 1
 """Of the form of `to_dict`."""
 
 _SPREAD: Final = (0.125, 0.375, 0.625, 0.875)
-_REFRESH: Final = 16
 _FEWEST: Final = 3
 
 
@@ -104,7 +103,7 @@ class LatencyState:
                 self._count_in(self._sketches, log, censored)
             else:
                 self._sketches.add(log)
-            if self.count - self._asked >= _REFRESH:
+            if self.count - self._asked >= self._refresh:
                 self._cached = None
         self._watch(log, censored)
 
@@ -154,6 +153,11 @@ class LatencyState:
             self._drift = Drift()
 
     @property
+    def _refresh(self) -> int:
+        """Samples after which a forecast from sketches is made anew."""
+        return min(self.count, self.policy.window) // 8
+
+    @property
     def sketched(self) -> bool:
         """Whether it forecasts from sketches, so that single samples move little."""
         return self._sketches is not None
@@ -168,7 +172,8 @@ class LatencyState:
         return self._sorted[len(self._sorted) // 2] if self._sketches is None else self.forecast().shape.quantile(0.5)
 
     def forecast(self) -> Forecast:
-        """What is expected of the next one; kept until the next sample (sketches: for 16 samples)."""
+        """What is expected of the next one; kept until the next sample (sketches: until an eighth as many samples have
+        come as they rest on, which move it less than it is uncertain)."""
         if self._cached is None:
             self._asked = self.count
             self._cached = Forecast(self._shape(), self.count)
