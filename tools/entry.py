@@ -135,25 +135,26 @@ class Entry:
         forecast = None if record is None else record.asked
         if forecast is None:
             situation = CallSituation(tool.name, remaining, None, None, tool.timeout, tool.cost_usd, doubts.withheld,
-                                      0, *self._late(None, remaining), means.light)  # fmt: skip
+                                      0, *self._late(None, None), means.light)  # fmt: skip
         else:
             chance = None if remaining == math.inf else forecast.probability(remaining)
             expected = means.prospect(forecast).median
             situation = CallSituation(tool.name, remaining, expected, chance, tool.timeout, tool.cost_usd,
-                                      doubts.withheld, forecast.n, *self._late(forecast, remaining),
+                                      doubts.withheld, forecast.n, *self._late(forecast, chance),
                                       means.light)  # fmt: skip
         return situation, self._policy.admit(situation)
 
-    def _late(self, forecast: Forecast | None, remaining: float) -> tuple[float, float | None]:
-        """Seconds until an answer begins to be written beside the attempt, and how likely it ends later but in time."""
+    def _late(self, forecast: Forecast | None, chance: float | None) -> tuple[float, float | None]:
+        """Seconds until an answer begins to be written beside the attempt, and how likely it ends later but in time;
+        `chance` is how likely it ends in time at all."""
         scope = self._scope
         if scope.answer.at >= scope.soft.at:
             return math.inf, None
         beside = scope.answer.remaining(scope.now())
-        if forecast is None or beside <= 0:
+        if forecast is None or chance is None or beside <= 0:
             return beside, None
         before = forecast.probability(beside)
-        return beside, (forecast.probability(remaining) - before) / (1 - before) if before < 1 else 0.0
+        return beside, (chance - before) / (1 - before) if before < 1 else 0.0
 
     def latest(self, leave: Leave, *, light: bool) -> Deadline:
         """The instant from which on an attempt is not begun any more, so that nobody waits longer for a place."""

@@ -23,8 +23,14 @@ from .tool import Tool
 logger = logging.getLogger(__name__)
 
 BATCH = 16
-"""Attempts that are learnt together, once forecasts come from sketches: those are taken anew as rarely (see `latency`),
-and learning them one by one costs twice the time."""
+"""Attempts that are learnt together, once forecasts come from sketches: those are taken anew more rarely (see
+`latency`), and learning them one by one costs twice the time."""
+
+QUICK = 0.001
+"""Seconds under which an attempt is one of many: those are learnt `BATCH_OF_QUICK` together."""
+
+BATCH_OF_QUICK = 64
+"""Quick attempts that are learnt together: some sixteenth of a second's at most, and a sixteenth of a forecast's."""
 
 ENOUGH = 20
 """Samples a size class needs before it speaks for itself."""
@@ -199,7 +205,7 @@ class ToolHistory:
         """Learn from an attempt; see `History.observe`."""
         with self._lock:
             self._waiting.append((self.whole.asked, seconds, size, censored))
-            if len(self._waiting) >= BATCH or censored or not self.whole.state.sketched:
+            if _enough(len(self._waiting), seconds) or censored or not self.whole.state.sketched:
                 self.fold()
 
     def fold(self) -> None:
@@ -314,7 +320,7 @@ class ModelHistory:
         """
         with self._lock:
             self._waiting.append((seconds, tokens, censored))
-            if len(self._waiting) >= BATCH or censored or not self._state.totals.sketched:
+            if _enough(len(self._waiting), seconds) or censored or not self._state.totals.sketched:
                 self.fold()
 
     def fold(self) -> None:
@@ -337,3 +343,8 @@ class ModelHistory:
         `max_tokens`, `None` where there is none."""
         with self._lock:
             return self._state.remaining(tokens, elapsed, limit)
+
+
+def _enough(waiting: int, seconds: float) -> bool:
+    """Whether so many samples are learnt now, of which the last one took so long."""
+    return waiting >= BATCH_OF_QUICK or (waiting >= BATCH and seconds >= QUICK)
