@@ -32,7 +32,7 @@ test-viewers: .venv/.test .venv-phoenix/.ready .venv-mlflow/.ready ## traces in 
 	SHOTCLOCK_PHOENIX=.venv-phoenix/bin SHOTCLOCK_MLFLOW=.venv-mlflow/bin \
 		$(BIN)/python -m pytest -q -m viewers -p no:cacheprovider
 
-test-servers: .venv/.test ## published MCP servers and OpenAPI documents, from npm and PyPI in a temporary folder
+test-servers: .venv/.test ## MCP servers, OpenAPI documents and a chat model as they are published in npm and PyPI
 	$(BIN)/python -m pytest -q -m servers -p no:cacheprovider
 
 test-postgres: .venv/.test ## runs that wait for a person, in the database that SHOTCLOCK_POSTGRES names

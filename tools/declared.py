@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from ..policies.errors import InvalidTool, MissingExtra
@@ -125,6 +126,16 @@ class _Validator:
             return [_problem(error) for error, _ in zip(self._compiled.iter_errors(value), range(3), strict=False)]
         except ValueError as error:  # a value that JSON cannot say
             return [_first_line(error)]
+
+
+@lru_cache(maxsize=1_000)
+def is_pattern(text: str) -> bool:
+    """Whether a schema's `pattern` is one that values can be checked with; those of other languages may not be."""
+    try:
+        _library().validator_for({"pattern": text})
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _library() -> Any:

@@ -31,7 +31,8 @@ class McpTools(Collection[Tool]):
     threads of their own: they serve agents in any event loop, and `run_sync`.
 
     Attributes:
-        warnings: what was left out of what the servers offer, and why.
+        warnings: what was left out of what the servers offer, and why; and names of `only` and `flags` that no server
+            has.
     """
 
     def __init__(self, servers: Collection[McpServer], connect_timeout: float, options: _Options) -> None:
@@ -117,7 +118,7 @@ class McpTools(Collection[Tool]):
         return [connection.open() for connection in self._connections]
 
     def _take(self) -> None:
-        warnings: list[str] = []
+        warnings = self._options.misnamed([spec.name for c in self._connections for spec in c.tools])
         offered = [(c, spec) for c in self._connections for spec in self._wanted(c, warnings)]
         counts = Counter(tool_name(spec.name) for _, spec in offered)
         taken: dict[str, Tool] = {}
@@ -127,11 +128,11 @@ class McpTools(Collection[Tool]):
             try:
                 taken[name] = self._options.tool(connection, spec, name)
             except InvalidTool as error:
-                warnings.append(f"{connection.server.shown}: {error}")
+                warnings.append(f"{connection.server.shown}: a tool is left out: {error}")
         self._tools = tuple(taken.values())
         self.warnings = tuple(warnings)
         for warning in warnings:
-            _log.warning("a tool is left out: %s", warning)
+            _log.warning("MCP tools: %s", warning)
 
     def _wanted(self, connection: Connection, warnings: list[str]) -> list[Any]:
         wanted = [spec for spec in connection.tools if self._options.takes(spec.name)]
@@ -154,14 +155,26 @@ class _Options:
     def takes(self, name: str) -> bool:
         return self._only is None or name in self._only
 
+    def misnamed(self, known: Collection[str]) -> list[str]:
+        """What to warn of: names that no server has."""
+        named = {"only": self._only or (), "flags": self._flags}
+        return [
+            f"{parameter} names {each!r}, and the servers have {', '.join(sorted(known)) or 'no tools'}"
+            for parameter, names in named.items()
+            for each in names
+            if each not in known
+        ]
+
     def tool(self, connection: Connection, spec: Any, name: str) -> Tool:
         """The tool that calls the server's.
 
         Raises:
-            InvalidTool: its schema is too long or cannot be used.
+            InvalidTool: its schema is too long or cannot be used, or it can be called in another way only.
         """
         from .mcp.results import value_of
 
+        if spec.execution is not None and spec.execution.task_support == "required":
+            raise InvalidTool(f"tool {name!r} can only be called as a task, which is not done here")
         structured = spec.output_schema is not None
         for schema in (spec.input_schema, spec.output_schema or {}):
             if (size := len(json.dumps(schema))) > SCHEMA_CHARACTERS:
@@ -206,7 +219,8 @@ def mcp_tools(
 
     Args:
         servers: command lines, http or https URLs, or `McpServer` values.
-        only: the names of the tools to take, as the servers call them. Default: all.
+        only: the names of the tools to take, as the servers call them. Default: all. A name that no server has is
+            warned of.
         trust_annotations: whether to believe a server that calls a tool read-only or idempotent, so that it may be
             started early, retried and hedged. By default nothing of the kind is assumed.
         trusted: whether results may be read as more than data. By default they are fenced as untrusted content.

@@ -8,7 +8,8 @@ import json
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from shotclock import Agent, Budget, tool
+from shotclock import Agent, Budget, Passage, Policy, tool
+from shotclock.policies.trust import Trust
 from shotclock.testing import ScriptedModel, VirtualClock, ask
 
 DONE = "There are 7 apples."
@@ -192,3 +193,34 @@ def test_a_plan_goes_on_when_a_tool_that_it_needs_later_is_gone():
     result = other.resume(waiting.thread_id, True)
     assert other.done == ["mail ann@example.com"]
     assert ends(result) == {**ENDS, "file": "error"}
+
+
+def test_what_a_step_takes_from_untrusted_content_is_asked_about():
+    """Where the policy asks for people then, a step that would act on such content waits, and is made as it was put."""
+
+    @tool(read_only=True, trusted=False)
+    async def fetch() -> list[Passage]:
+        """Fetch a page."""
+        return [Passage(text="room 12", origin="https://stranger.example/")]
+
+    @tool
+    async def book(room: str) -> str:
+        """Book a room."""
+        done.append(room)
+        return f"There are 7 apples in {room}."
+
+    done: list[str] = []
+    steps = [
+        {"id": "page", "tool": "fetch", "arguments": {}},
+        {"id": "book", "tool": "book", "arguments": {"room": "$page[0].text"}},
+    ]
+    model = ScriptedModel([ask(("plan", {"steps": steps})), DONE])
+    policy = Policy(trust=Trust(effects_after_untrusted="ask"))
+    agent = Agent(model, [fetch, book], checkpointer=InMemorySaver(), policy=policy)
+    waiting = VirtualClock().run(agent.run("How many apples?"))
+    assert [(call.id, call.arguments) for call in waiting.pending] == [("call-1.book", {"room": "room 12"})]
+    assert "untrusted" in waiting.pending[0].reason
+    assert done == []
+    result = VirtualClock().run(agent.resume(waiting.thread_id, True))
+    assert (ends(result), done) == ({"page": "ok", "book": "ok"}, ["room 12"])
+    assert not result.evidence[-1].trusted

@@ -30,6 +30,7 @@ from .limits import (
     CONNECT_SECONDS,
     ERROR_CHARACTERS,
     FIRST_PAUSE,
+    LISTINGS,
     LONGEST_PAUSE,
     TOOLS,
 )
@@ -66,6 +67,7 @@ class Connection:
         self._lost = asyncio.Event()
         self._settled = asyncio.Event()
         self._closing = False
+        self._changed = False
         self._since: float | None = None
         self._probe: asyncio.Task[None] | None = None
         self._thread = LoopThread()
@@ -224,7 +226,11 @@ class Connection:
 
     async def _take_over(self, client: Client) -> None:
         if not self._listed.done():
-            self.tools = await _listed(client)
+            for _ in range(LISTINGS):
+                self._changed = False
+                self.tools = await _listed(client)
+                if not self._changed:
+                    break
             self.name = self.name or (client.server_info.name[:64] if client.server_info else "") or self.server.shown
             self._listed.set_result(None)
         self._session = client.session
@@ -259,7 +265,10 @@ class Connection:
         self._lose(self._session)
 
     async def _hear(self, message: Any) -> None:
-        if isinstance(message, types.ToolListChangedNotification):
+        if not isinstance(message, types.ToolListChangedNotification):
+            return
+        self._changed = True
+        if self._listed.done():
             _log.warning(
                 "%s has changed its tools; those that it listed when it was connected to stay in use, so that nothing "
                 "reaches a model that nobody has looked at; connect again to take the new ones", self.shown

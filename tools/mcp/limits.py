@@ -18,6 +18,8 @@ FIRST_PAUSE = 0.1
 """Seconds before a server that was lost is connected to again; doubled after each failure."""
 LONGEST_PAUSE = 30.0
 """Seconds between two attempts at most."""
+LISTINGS = 3
+"""How often a server's tools are listed before they are taken, where it says meanwhile that they have changed."""
 TOOLS = 500
 """Tools of one server; further ones are left out."""
 DESCRIPTION_CHARACTERS = 4_000

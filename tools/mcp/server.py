@@ -61,7 +61,9 @@ class McpServer:
         """What messages call it: its name, its program or its host."""
         if self.name:
             return self.name
-        return urlsplit(self.url).netloc.rpartition("@")[2] if self.url else " ".join(self.command)[:80]
+        if self.url:
+            return urlsplit(self.url).netloc.rpartition("@")[2]
+        return " ".join((Path(self.command[0]).name, *self.command[1:]))[:80]
 
 
 def _is_url(text: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ...policies.errors import UsageError
+from ...policies.errors import InvalidTool, UsageError
 from ..declared import from_schema
 from ..tool import Tool
 from .checks import ResponseCheck
@@ -95,7 +95,8 @@ def openapi_tools(
             sender = Sender(server, client, max_bytes)
             tools.append(_tool(name, operation, sender, timeout=timeout, trusted=trusted))
         except UsageError as error:
-            error.args = (f"the operation {found.id!r}: {error}",)
+            hint = f"; or leave it out: exclude=[{found.id!r}]" if isinstance(error, InvalidTool) else ""
+            error.args = (f"the operation {found.id!r}: {error}{hint}",)
             raise
     return tools
 

@@ -75,20 +75,22 @@ def body_of(document: Document, operation: Node) -> Body | None:
     if "requestBody" not in operation:
         return None
     node = document.resolved(operation["requestBody"])
-    content = node.get("content")
+    content, required = node.get("content"), node.get("required") is True
+    if content == {} and not required:
+        return None
     if not isinstance(content, Mapping) or not content:
         raise InvalidTool("the request body has no media type; write its content")
     media = min(content, key=_rank)
     described = document.resolved(content[media])
     schema = described.get("schema", {})
-    if node.get("required") is not True and _holds_nothing(document, schema):
+    if not required and _holds_nothing(document, schema):
         return None
     encoding = described.get("encoding")
     kind = _kind(media)
     return Body(
         kind=kind,
         media=_bare(media),
-        required=node.get("required") is True,
+        required=required,
         schema=schema,
         encoding=encoding if isinstance(encoding, Mapping) else {},
         files=frozenset(_files(document, schema, encoding)) if kind == "multipart" else frozenset(),

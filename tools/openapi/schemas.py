@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ...policies.errors import InvalidTool
+from ..declared import is_pattern
 from ..expansion import LARGEST
 from .document import Document
 from .texts import shortened
@@ -61,9 +62,7 @@ class Schemas:
         """
         self._places += 1
         if self._places > LARGEST:
-            raise InvalidTool(
-                f"a schema has more than {LARGEST:,} places with what it refers to; leave the operation out"
-            )
+            raise InvalidTool(f"a schema has more than {LARGEST:,} places with what it refers to")
         if isinstance(schema, bool):
             return schema
         if not isinstance(schema, Mapping):
@@ -112,6 +111,8 @@ class Schemas:
             if keyword in schema:
                 raise InvalidTool(f"a schema with {keyword!r} cannot be read; write a $ref to #/components/schemas")
         read = {key: value for key, value in schema.items() if key in _DATA} | self._note(schema)
+        if isinstance(pattern := read.get("pattern"), str) and not is_pattern(pattern):
+            del read["pattern"]  # written for another language's expressions: the API itself still checks it
         for key in _MAPS:
             if isinstance(inner := schema.get(key), Mapping):
                 read[key] = {name: self.read(each) for name, each in inner.items() if not self._hides(each)}

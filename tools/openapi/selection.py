@@ -52,6 +52,8 @@ def chosen(document: Document, include: str | Iterable[str] | None, exclude: str
         if (include is None or any(_matcher(entry)(each) for entry in wanted))
         and not any(_matcher(entry)(each) for entry in unwanted)
     ]
+    if not known:
+        raise UsageError(f"{document.name} has no operations under paths, so there is nothing to make tools of")
     if not left:
         raise UsageError(f"no operation of {document.name} is left; it has {len(known):,}, correct include and exclude")
     return left

@@ -30,6 +30,10 @@ def listing():
     if KIND == "schemas":
         loop = {"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:1/x"}}}
         return [ECHO, {**ECHO, "name": "reaching", "inputSchema": loop}]
+    if KIND == "task":
+        return [ECHO, {**ECHO, "name": "long", "execution": {"taskSupport": "required"}}]
+    if KIND == "late":
+        return [ECHO] if LISTED > 1 else []
     if KIND == "same":
         return [ECHO, {**ECHO, "name": "e:cho", "description": None}]
     if KIND == "copies":
@@ -87,7 +91,11 @@ def answer(number, params):
     return None
 
 
+LISTED = 0
+
+
 def main():
+    global LISTED
     if KIND == "mute":
         time.sleep(3600)
     if KIND == "absent":
@@ -102,6 +110,9 @@ def main():
             send({"id": number, "result": {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}},
                                            "serverInfo": info}})  # fmt: skip
         elif method == "tools/list":
+            LISTED += 1
+            if KIND == "late" and LISTED == 1:
+                send({"method": "notifications/tools/list_changed"})
             send({"id": number, "result": {"tools": listing()}})
         elif method == "tools/call":
             answer(number, message["params"])

@@ -158,6 +158,7 @@ def test_each_costs_one_call_when_it_hangs_and_one_when_it_dies(name, command, f
 def test_everything(command):
     """Texts, structure, images and resources arrive as what they are, and a long operation is cancelled."""
     with mcp_tools(command("npm", "mcp-server-everything"), trust_annotations=True) as tools:
+        assert any("simulate-research-query" in each and "as a task" in each for each in tools.warnings)
         assert call(tools, "echo", message="hi").content == "Echo: hi"
         assert call(tools, "get-structured-content", location="Chicago").verdict.verifier == "schema"
         assert call(tools, "get-tiny-image").value[1].data.startswith(b"\x89PNG")

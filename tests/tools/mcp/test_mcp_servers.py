@@ -181,6 +181,28 @@ def test_a_tool_with_a_schema_that_reaches_out_is_left_out():
         assert "refers outside of itself" in tools.warnings[0]
 
 
+def test_a_tool_that_can_only_be_called_as_a_task_is_left_out():
+    """A model is not offered what every call of would fail."""
+    with mcp_tools(server("task")) as tools:
+        assert [each.name for each in tools] == ["echo"]
+        assert "can only be called as a task" in tools.warnings[0]
+
+
+def test_a_server_that_changes_its_tools_while_they_are_listed_is_asked_again(caplog):
+    """What it had in the end is taken, and nobody is warned of it."""
+    with mcp_tools(server("late")) as tools:
+        assert [each.name for each in tools] == ["echo"]
+        assert caplog.text == ""
+
+
+def test_a_name_that_no_server_has_is_warned_of():
+    """A mistake in `only` or `flags` is said with what there is."""
+    with mcp_tools(server("good"), only=["echo", "ecko"], flags={"eco": {"timeout": 1}}) as tools:
+        assert tools.warnings == (
+            "only names 'ecko', and the servers have echo", "flags names 'eco', and the servers have echo",
+        )  # fmt: skip
+
+
 def test_names_that_collide_get_their_servers_in_front():
     """Two servers may have a tool of one name; an agent may not."""
     with mcp_tools(server("good"), server("same")) as tools:

@@ -181,7 +181,7 @@ def test_what_is_no_document_is_refused(document: Any, error: type[Exception], m
         ({"parameters": [{"$ref": "other.yaml#/a"}]}, "leads out of the OpenAPI document"),
         ({"parameters": [{"$ref": "#/components/no"}]}, "names nothing"),
         ({"parameters": [{"$ref": "#/components/parameters/loop"}]}, "leads in a circle"),
-        ({"requestBody": {"content": {}}}, "the request body has no media type"),
+        ({"requestBody": {"required": True, "content": {}}}, "the request body has no media type"),
         ({"parameters": [{"name": "a", "in": "query", "schema": {"$ref": "http://x/y"}}]}, "nothing is fetched"),
         ({"parameters": [{"name": "a", "in": "query", "schema": {"$dynamicRef": "#x"}}]}, "cannot be read"),
     ],
@@ -192,8 +192,29 @@ def test_an_operation_that_cannot_be_read_is_named(operation: dict[str, Any], me
     document["paths"]["/1"]["get"] |= operation
     document["components"] = {"parameters": {"loop": {"$ref": "#/components/parameters/loop"}}}
     assert names(document, include="good") == ["good"]
-    with pytest.raises(InvalidTool, match=f"the operation 'bad': .*{re.escape(message)}"):
+    with pytest.raises(
+        InvalidTool, match=f"the operation 'bad': .*{re.escape(message)}.*; or leave it out: exclude="
+    ) as said:
         openapi_tools(document)
+    assert str(said.value).endswith("exclude=['bad']")
+    assert names(document, exclude=["bad"]) == ["good"]
+
+
+def test_a_pattern_of_another_language_is_left_to_the_api() -> None:
+    """An expression that cannot be read here refuses nothing, and costs no tool."""
+    schema = of_schema({"type": "object", "properties": {
+        "ruby": {"type": "string", "pattern": "^(?:{[0-9]{4}})$"}, "plain": {"type": "string", "pattern": "^[0-9]{4}$"},
+    }})  # fmt: skip
+    assert not refused(schema, {"ruby": "{1234}", "plain": "1234"})
+    assert refused(schema, {"plain": "12345"})
+
+
+def test_a_document_without_operations_says_so() -> None:
+    """One of webhooks alone, say, is told apart from a choice of nothing."""
+    with pytest.raises(UsageError, match="Hooks has no operations under paths"):
+        openapi_tools(
+            {"openapi": "3.1.0", "info": {"title": "Hooks"}, "webhooks": {"new": {"post": {"responses": {}}}}}
+        )
 
 
 def test_aliases_of_yaml_do_not_multiply() -> None:
@@ -287,6 +308,9 @@ def test_a_body_that_can_hold_nothing_is_not_asked_for(more: Any, schema: Any, o
     body = {"content": {"application/x-www-form-urlencoded": {"schema": schema}}, **more}
     paths = {"/a": {"get": {"requestBody": body, "responses": {}}}}
     [made] = openapi_tools({"openapi": "3.0.3", "info": {}, "paths": paths}, base_url="https://example.org")
+    paths["/a"]["get"]["requestBody"] = {"content": {}}
+    [none] = openapi_tools({"openapi": "3.0.3", "info": {}, "paths": paths}, base_url="https://example.org")
+    assert "body" not in none.schema.parameters["properties"]
     assert ("body" in made.schema.parameters["properties"]) is offered
 
 
