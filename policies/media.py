@@ -118,8 +118,8 @@ class Media:
             100,000,000, some 400 MB.
         pages: most pages of a PDF that are shown. Default 40.
         characters: most characters of documents' text that are shown in a run, all of them together; of longer ones
-            those pages, or pieces, that have most of the question's words. Default 60,000, some 15,000 tokens: to look
-            through more for an answer would hold up the run at its deadline.
+            those pages, or pieces, that have most of the question's words. Default 40,000, some 10,000 tokens: to put
+            an answer together from more, and to check it, would take longer than `reserve` keeps back for that.
         audio_seconds: most seconds of a sound that are handed over, from its beginning. Default 600.
         frames: most pictures that a video is shown by, evenly spaced. Default 12.
         image: what becomes of an image over a limit: `fit` (shrunk) or `refuse`. Default `fit`.
@@ -146,7 +146,7 @@ class Media:
     image_pixels: int = 1_572_864
     unpacked_pixels: int = 100_000_000
     pages: int = 40
-    characters: int = 60_000
+    characters: int = 40_000
     audio_seconds: float = 600.0
     frames: int = 12
     image: Oversize = "fit"

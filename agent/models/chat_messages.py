@@ -86,7 +86,10 @@ class Reader:
     def read(self, message: Any) -> dict[str, Any]:
         """One chunk, or one whole answer where the model does not stream."""
         said = message.response_metadata
-        delta = {"content": text_in(message.content), "tool_calls": self._calls(message)}
+        audio = message.additional_kwargs.get("audio")
+        spoken = {"transcript": audio.get("transcript")} if isinstance(audio, Mapping) else {}
+        # Of what a model says only the words are taken: nothing tells what its bytes are.
+        delta = {"content": text_in(message.content), "tool_calls": self._calls(message), "audio": spoken}
         return {
             "choices": [{"delta": delta, "finish_reason": _end(message)}],
             "usage": self._usage(getattr(message, "usage_metadata", None)),

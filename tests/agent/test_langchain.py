@@ -218,6 +218,12 @@ def test_blocks_of_content() -> None:
     assert said(Chunks(chunks=chunks))[:2] == [TextDelta("12"), TextDelta(" degrees.")]
 
 
+def test_the_words_of_a_spoken_answer_are_its_text() -> None:
+    """Where a model has answered in sound its transcript is the text."""
+    spoken = AIMessageChunk("", additional_kwargs={"audio": {"id": "a", "data": "AAAA", "transcript": "12 degrees."}})
+    assert said(Chunks(chunks=[spoken, STOP])) == [TextDelta("12 degrees."), Finish()]
+
+
 def test_calls_are_handed_out_as_soon_as_they_are_complete() -> None:
     """Pieces of calls are put together by their index, and the first call is out when the second one begins."""
     chunks = [calling("", name="weather", id="c1", index=1), calling('{"city": "Os', index=1),

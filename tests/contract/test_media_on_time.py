@@ -158,6 +158,13 @@ def test_readers_of_files_are_never_loaded_in_the_program(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_program_without_a_standard_error_reads_files(tmp_path):
+    """A service that has closed its standard error reads files like any other program."""
+    code = ALL_KINDS.replace("import asyncio, sys", "import asyncio, os, sys; os.close(2)")
+    film = mp4(tmp_path / "door.mp4")
+    assert subprocess.run([sys.executable, "-c", code, film]).returncode == 0
+
+
 async def test_workers_that_never_begin_cost_the_files_alone(server, tmp_path, monkeypatch):
     """Where no worker process begins, files are left out with a warning, and the answer is there in time."""
     stuck = tmp_path / "python"

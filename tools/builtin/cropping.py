@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 1_024
 """Pixels of the longer side of what is shown, where nobody asks for more or less."""
+ORIENTATION: Final = 274
+"""The tag under which cameras write how they were held."""
+_SIDEWAYS: Final = frozenset("5678")
 MOST: Final = 2_048
 """Pixels of the longer side at most."""
 
@@ -52,17 +55,28 @@ class Cut:
         return self.left, self.top, right, bottom
 
 
+def upright(size: tuple[int, int], orientation: str) -> tuple[int, int]:
+    """Width and height of a picture as it is seen, by what its camera wrote of how it was held."""
+    return (size[1], size[0]) if orientation in _SIDEWAYS else size
+
+
 def cut_out(name: str, picture: Picture, cut: Cut) -> Image:
-    """The part of a picture as an image of its own, a PNG that is named after it.
+    """The part of a picture, held upright, as an image of its own, a PNG that is named after it.
 
     Raises:
         ToolError: the part lies outside of it.
     """
-    width, height = picture.size
-    box = cut.box(name, width, height)
-    whole = box == (0, 0, width, height)
+    from PIL import ImageOps
+
+    turned = picture.getexif().get(ORIENTATION, 1)
+    size = upright(picture.size, str(turned))
+    box = cut.box(name, *size)
+    whole = box == (0, 0, *size)
     if whole:
         picture.draft(None, (cut.longest, cut.longest))  # a JPEG is unpacked at a fraction of its size
+    if turned != 1:
+        ImageOps.exif_transpose(picture, in_place=True)
+    if whole:
         box = (0, 0, *picture.size)
     part = picture.crop(box)
     part = part if part.mode in ("1", "L", "LA", "RGB", "RGBA") else part.convert("RGBA")

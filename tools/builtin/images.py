@@ -16,7 +16,7 @@ from ...policies.errors import MissingExtra, ToolError
 from ..call import Passage
 from ..media.parts import Image as Part
 from ..tool import Tool
-from .cropping import LONGEST, MOST, Cut, cut_out
+from .cropping import LONGEST, MOST, ORIENTATION, Cut, cut_out, upright
 from .named import Named
 from .ocr import PROGRAM, prepared, text_in
 from .page import passages, plain_paragraphs
@@ -43,7 +43,7 @@ MAX_FRAMES_FILE: Final = 5_000_000
 """Bytes of a file whose frames are counted, which means to go through all of it."""
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 """The only readers that are tried: others are made for rare formats, and each is more code that strangers can reach."""
-_EXIF: Final = {271: "camera_make", 272: "camera_model", 274: "orientation", 306: "changed", 36867: "taken"}
+_EXIF: Final = {271: "camera_make", 272: "camera_model", ORIENTATION: "orientation", 306: "changed", 36867: "taken"}
 _EXIF_PART: Final = 0x8769
 _GPS_PART: Final = 0x8825
 _MAX_EXIF: Final = 200
@@ -56,7 +56,7 @@ class Facts:
     Attributes:
         image: its name.
         format: such as `PNG` or `JPEG`, by its content.
-        width_pixels: its width.
+        width_pixels: its width, as it is held upright.
         height_pixels: its height.
         megapixels: both together.
         colours: such as `RGB`, `RGBA`, `grey` or `palette`.
@@ -199,11 +199,12 @@ def _facts(name: str, path: Path) -> Facts:
             odd.append(
                 f"it has {pixels:,} pixels, more than the {MAX_PIXELS:,} that are unpacked; only its header was read"
             )
+        width, height = upright(image.size, exif.get("orientation", ""))
         return Facts(
             image=name,
             format=image.format or "unknown",
-            width_pixels=image.width,
-            height_pixels=image.height,
+            width_pixels=width,
+            height_pixels=height,
             megapixels=round(pixels / 1e6, 2),
             colours={"L": "grey", "1": "black and white", "P": "palette"}.get(image.mode, image.mode),
             bytes=path.stat().st_size,

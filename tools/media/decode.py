@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import math
 import os
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from ...policies.errors import MissingExtra
@@ -230,14 +230,23 @@ def _small(frame: Any, pixels: int) -> bytes:
 def quietly(function: Callable[..., T], arguments: Mapping[str, Any]) -> T:
     """What a function gives, without the complaints that native readers print about what is damaged: whoever attached
     it is told in words. It is for a worker process, whose standard error is that of the program."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    with _muted(), warnings.catch_warnings(action="ignore"):
+        return function(**arguments)
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Standard error leads nowhere meanwhile, where there is one: services may have closed it."""
+    try:
+        kept = os.dup(2)
+    except OSError:
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
-        with warnings.catch_warnings(action="ignore"):
-            return function(**arguments)
+        yield
     finally:
-        sys.stderr.flush()
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)

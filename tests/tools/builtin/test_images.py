@@ -137,6 +137,22 @@ def test_a_part_is_an_image_of_its_own(name, cut, size, tmp_path):
     assert part.label.startswith(name)
 
 
+def test_a_photo_that_was_taken_sideways_is_upright(tmp_path):
+    """Its size, the whole of it and its parts are those of the picture as it is seen."""
+    exif = Image.Exif()
+    exif[274] = 6
+    seen = Image.new("RGB", (300, 400), "white")
+    seen.paste("black", (0, 0, 300, 100))
+    seen.rotate(90, expand=True).save(tmp_path / "a.jpg", exif=exif)
+    made = images(tmp_path / "a.jpg")
+    facts = made.facts("a.jpg")
+    assert (facts.width_pixels, facts.height_pixels) == (300, 400)
+    for cut, size, dark in ((Cut(), (300, 400), True), (Cut(top=200), (300, 200), False)):
+        part = Image.open(io.BytesIO(made.part("a.jpg", cut).data)).convert("L")
+        assert part.size == size
+        assert (part.getpixel((150, 20)) < 99) == dark
+
+
 @pytest.mark.parametrize("cut", [Cut(left=64), Cut(top=60, bottom=50), Cut(right=0)])
 def test_a_part_outside_is_said(cut, tmp_path):
     """The message names the size of the whole."""
