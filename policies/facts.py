@@ -121,7 +121,9 @@ def _code(match: re.Match[str], text: str) -> Fact | None:
 
 _FILES = frozenset(
     re.findall(
-        r"\w+", "pdf txt md csv tsv json xml html htm doc docx xls xlsx ppt pptx png jpg jpeg py yaml yml toml log"
+        r"\w+",
+        "pdf txt md csv tsv json xml html htm doc docx xls xlsx ppt pptx png jpg jpeg py yaml yml toml log"
+        " go rs js ts tsx jsx java kt c cpp h cs rb php swift sh sql css ini cfg conf lock ipynb",
     )
 )
 _TAIL = re.compile(r"[\d.,:/eE+-]*+([^\W\d]*+)(.*)", re.DOTALL)

@@ -42,7 +42,7 @@ def slashed_date(match: re.Match[str], text: str) -> Fact:
     if len(match[0].split("/")[0]) == 4:
         return date_fact(text, match.start(), match.end(), *parts)
     first, second, year = parts
-    if first > 12 or first == second:
+    if first > 12 or first == second or "." in match[0]:  # with dots the day comes first everywhere
         return date_fact(text, match.start(), match.end(), year, second, first)
     if second > 12:
         return date_fact(text, match.start(), match.end(), year, first, second)
