@@ -44,6 +44,7 @@ _ABOUT = re.compile(
 _WORDS = re.compile(
     rf"\b({'|'.join((*CARDINALS[1:], *ORDINALS[2:], 'half', 'quarter', 'dozen'))})\b(?:\s(hundred|thousand|million)\b)?"
 )
+_PARTED = re.compile(r"[,;.\n|]|\band\b")
 _JOINED = re.compile(r",?\s(?:and\s)?")
 _DAY = 86_400
 
@@ -84,7 +85,7 @@ class Derivations:
     def _number(self, fact: Fact) -> str:
         assert isinstance(fact.value, Decimal)
         value = abs(float(fact.value))
-        if fact.unit is None and value <= COUNTED and value == int(value):
+        if fact.unit is None and value <= min(COUNTED, self._things) and value == int(value):
             return f"{fact.text} is a count that no source states"
         if fact.unit in LABELS and value in self._numbers:
             return f"no source says that {fact.value} is a {fact.unit}"
@@ -117,6 +118,11 @@ class Derivations:
             found.update(abs(total) for total in reading.page.layout.totals)
         found.update(year for reading in self._readings for year, *_ in reading.moments.dates(MAX_MOMENTS))
         return sorted(each for each in found if each < 1e15)
+
+    @cached_property
+    def _things(self) -> int:
+        """How many things the sources have that could be counted: as many as their commas and lines part."""
+        return max(len(_PARTED.findall(reading.page.text)) for reading in self._readings)
 
     def _is_reached(self, fact: Fact, value: float) -> bool:
         """Whether one step leads from two numbers of the sources, or of the answer, to this one."""
