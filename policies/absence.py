@@ -62,7 +62,11 @@ class Searches:
         self._question = question
         self._doubts = doubts.lower()
         self._scenes = scenes
-        self._vain = [(meant(_spaced(source.text)), source.gave) for source in sources if source.gave != "result"]
+        self._vain = [
+            (meant(_spaced(source.text.partition("\n")[0])), source.gave)
+            for source in sources
+            if source.gave != "result"
+        ]
 
     def judge(self, text: str) -> Absence | None:
         """What a sentence denies, beside the evidence; `None` where it denies nothing."""

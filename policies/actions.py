@@ -61,6 +61,9 @@ _STATES = frozenset(
 )
 """Actions whose passive is as often a state of the world as something that was done on demand."""
 
+WRITING = frozenset(["added", "written", "arranged", "removed", "merged", "changed", "moved", "placed", "printed"])
+"""Actions of the run that may be of its answer only."""
+
 _READING = frozenset(
     re.findall(r"\w+", "get find list search read fetch lookup query check show view count describe track")
 )
@@ -108,6 +111,11 @@ def claimed(text: str) -> tuple[str, ...]:
 def is_own(text: str) -> bool:
     """Whether a sentence claims that the run itself did something: `I have sent it.`, `Done.`, `Your seat is booked`"""
     return _YOURS.search(text) is not None or any(match["passive"] is None for match in _CLAIM.finditer(text))
+
+
+def is_mine(text: str) -> bool:
+    """Whether a sentence says that the run itself has done something, or is doing it: `I have sent it.`"""
+    return any(match["mine"] or match["now"] or match["care"] for match in _CLAIM.finditer(text))
 
 
 def told(text: str) -> tuple[str, ...]:

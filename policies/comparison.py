@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from .absence import Absence, Searches
-from .actions import claimed, is_asked, is_own, shows, speaks_of, told
+from .actions import WRITING, claimed, is_asked, is_mine, is_own, shows, speaks_of, told
 from .binding import Binder
 from .contradiction import alike, flipped
 from .denials import parted
@@ -81,7 +81,8 @@ class Comparison:
         self.asked = frozenset(stems(question[:MAX_ANSWER]))
         asked = extract(question[:MAX_ANSWER])
         surely = {fact.text for fact in (*facts, *asked) if fact.kind == "name" and not fact.initial}
-        self.placing = Placing(answer, facts, self.readings, self.question, asked, self.stretch_of, self.foreign)
+        told = [each.text[:MAX_ANSWER].lower() for each in sources if each.gave == "failure"]
+        self.placing = Placing(answer, facts, self.readings, self.question, asked, self.stretch_of, self.foreign, told)
         self.facts = [
             fact for fact in facts if not is_lone(fact) or fact.text in surely or self.placing.named(fact.text)
         ]
@@ -113,12 +114,11 @@ class Comparison:
             self.doubts.append(f"{shortened(asked.text)} is in the question, but in no source")
         if without_report(stretch.text) != "":
             claim = self._binder.claim(stretch)
-            denied = denial(self._binder, stretch)
-            reason = disowned(self._binder, claim) or denied.reason
-            if reason and (denied.sure or reason != denied.reason) and not self.foreign(stretch):
-                return _failure(stretch, 0.0, "contradicted", reason)
-            if reason:
-                self.doubts.append(reason)
+            denied = disowned(self._binder, claim) or denial(self._binder, stretch)
+            if denied is not None and denied.sure and not self.foreign(stretch):
+                return _failure(stretch, 0.0, "contradicted", denied.reason)
+            if denied is not None:
+                self.doubts.append(denied.reason)
             unbound = self._binder.doubt(stretch) or reversal(self._binder, claim) or exaggeration(self._binder, claim)
             unbound = unbound or wrong_end(self._binder, claim) or misplaced(self._binder, claim)
             unbound = unbound or opposed(self._binder, claim) or misfiled(self._binder, claim)
@@ -160,12 +160,21 @@ class Comparison:
         if unshown is None and not actions:
             strange = (each for each in told(stretch.text) if not self._shown(each, stretch))
             unshown = next((each for each in strange if not self._spoken_of(each)), None)
-        if unshown is not None and (is_own(stretch.text) or is_asked(unshown, self.asked)):
+        if unshown is not None and self._surely_undone(unshown, stretch):
             return _failure(stretch, 0.0, "claim", f"nothing shows that it was {unshown}")
         if unshown is not None:
             self.doubts.append(f"nothing shows that it was {unshown}")
             return None
         return Judged(carried=True) if actions else None
+
+    def _surely_undone(self, action: str, stretch: Stretch) -> bool:
+        """Whether an action that nothing shows can be none that the sources speak of in other words, and none that is
+        done by writing the answer: `I have added the two amounts`."""
+        if is_asked(action, self.asked):
+            return True
+        if is_mine(stretch.text):
+            return action not in WRITING
+        return is_own(stretch.text) and not self._spoken_of(action)
 
     def _spoken_of(self, action: str) -> bool:
         return any(speaks_of(page, action) for page in self._pages)

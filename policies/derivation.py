@@ -44,6 +44,7 @@ _ABOUT = re.compile(
 _WORDS = re.compile(
     rf"\b({'|'.join((*CARDINALS[1:], *ORDINALS[2:], 'half', 'quarter', 'dozen'))})\b(?:\s(hundred|thousand|million)\b)?"
 )
+_SEASON = re.compile(r"\b(?:19|20)\d\d[/–-]$")
 _PARTED = re.compile(r"[,;.\n|]|\band\b")
 _JOINED = re.compile(r",?\s(?:and\s)?")
 _DAY = 86_400
@@ -134,6 +135,12 @@ class Derivations:
         slack = 0.0 if fact.text[:1].isalpha() else float(fact.quantum) / 2
         if _ABOUT.search(self._answer[max(0, fact.start - 24) : fact.start]):
             slack = max(slack, LOOSE * value)
+        if fact.unit == "percent" and value in (0, 50, 100):
+            return True
+        if any(abs(value * by - 1) < 0.02 for by in factors(fact.unit) if by < 1 and seconds_in(fact.unit)):
+            return True  # `24 hours` for a day
+        if _SEASON.search(self._answer[max(0, fact.start - 6) : fact.start]) and value < 100:
+            return True  # `2025/26`
         if any(_meets(self._numbers, value * by, slack * by) for by in factors(fact.unit) if by != 1):
             return True
         power = 10.0 ** max(0, fact.quantum.adjusted() // 3 * 3) if not fact.text[-1:].isdigit() else 1.0

@@ -257,6 +257,10 @@ _IRREGULAR = dict(
 _SUFFIXES: tuple[str, ...] = (
     "ations",
     "ation",
+    "ating",
+    "ated",
+    "ates",
+    "ate",
     "ements",
     "ement",
     "ments",

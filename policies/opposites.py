@@ -18,6 +18,7 @@ MOST_DENIED = 0.6
 
 _ROSE = frozenset(re.findall(r"\w+", "rose rises risen increased increases grew grows grown climbed climbs"))
 _FELL = frozenset(re.findall(r"\w+", "fell falls fallen decreased decreases declined declines dropped drops shrank"))
+_COMPASS = re.compile(r"\b(north|south|east|west)(?:[ -]?(east|west))?(?:erly|ern|wards?)?\b", re.IGNORECASE)
 _CHANGE = re.compile(r"change|delta|growth|increase|decrease|trend|diff", re.IGNORECASE)
 
 
@@ -30,6 +31,9 @@ def turned(text: str, pages: Sequence[Page]) -> str:
             other = next((o for o in OPPOSITE.get(each, ()) for page in pages if o in page.senses), None)
             if other is not None:
                 return f"no source says {each}, and one says {other}"
+    points = _points(text)
+    if points and not any(points & _points(page.text) for page in pages) and any(_points(page.text) for page in pages):
+        return f"no source says {min(points)}"
     if denied(text):
         return ""
     ours = frozenset(stems(text))
@@ -38,6 +42,11 @@ def turned(text: str, pages: Sequence[Page]) -> str:
             if stated[0] in ours and sum(each in ours for each in stated) >= max(2, MOST_DENIED * len(stated)):
                 return f"a source denies it: {' '.join(record.text.split())[:120]}"
     return ""
+
+
+def _points(text: str) -> frozenset[str]:
+    """The points of the compass that a text names."""
+    return frozenset(f"{one}{two}".lower() for one, two in _COMPASS.findall(text))
 
 
 def trend(binder: Binder, claim: Claim) -> str:

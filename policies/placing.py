@@ -25,12 +25,15 @@ from .lexicon import CURRENCIES, FALL, MONTHS, RISE, UNIT_ALIASES, WEEKDAYS
 from .pages import signed
 from .passages import Reading
 from .quantities import same
-from .sentences import Stretch, clause_around, direction, words
-from .spans import Fact
-from .strangers import is_invented
+from .sentences import Stretch, changes, clause_around, direction, words
+from .spans import Fact, places
+from .strangers import may_stand
 
 QUESTION = "question"
 """What stands for a source's id where a fact is found in the question only."""
+
+TURNED = "went the other way, or bounds the other side, in the evidence"
+"""What is said of a number that stands beside a fall where the sources tell of a rise, or the other way round."""
 
 MAX_EQUALS = 20
 """Places that hold a number, which are looked at one after the other."""
@@ -49,6 +52,7 @@ class Placing:
         asked: the facts of the question.
         stretch_of: the sentence that a fact stands in.
         foreign: whether a sentence is not in English.
+        told: what the calls that failed were and said, in lower case.
     """
 
     def __init__(
@@ -60,9 +64,10 @@ class Placing:
         asked: Sequence[Fact],
         stretch_of: Callable[[Fact], Stretch],
         foreign: Callable[[Stretch], bool],
+        told: Sequence[str],
     ) -> None:
         self._answer, self._facts, self._readings, self._question = answer, facts, readings, question
-        self._stretch_of, self._foreign = stretch_of, foreign
+        self._stretch_of, self._foreign, self._told = stretch_of, foreign, told
         self._derivations = Derivations(answer, facts, readings, asked)
         self._falls: dict[int, bool] = {}
         self._sure: set[str] = set()
@@ -84,12 +89,18 @@ class Placing:
         if (fact.kind == "name" and self._foreign(stretch)) or subject_of(stretch.text) is not None:
             return None  # what is said not to be found need not be there
         doubt = self._derivations.doubt(fact)
-        if not doubt and fact.kind == "name" and not is_invented(fact, self._answer, self._readings):
+        if not doubt and (may_stand(fact, self._answer, self._readings, self._foreign(stretch)) or self._is_told(fact)):
+            doubt = found.problem
+        if not doubt and found.problem.endswith(TURNED):
             doubt = found.problem
         if doubt:
             self.doubts.append(doubt)
             return None
         return found
+
+    def _is_told(self, fact: Fact) -> bool:
+        """Whether it stands in the message of a call that failed: of that an answer may speak."""
+        return any(next(places(each, fact.text.lower()), None) is not None for each in self._told)
 
     def _value(self, fact: Fact) -> GroundedFact:
         stretch = self._stretch_of(fact)
@@ -101,7 +112,8 @@ class Placing:
             if not problem:
                 return self._match(fact, reading, candidate)
         if problem:
-            self._sure.add(problem)
+            if changes(stretch.text):
+                self._sure.add(problem)
             return ungrounded(fact, problem)
         for candidate in self._question.candidates(fact):
             if same(fact, candidate, fell=fell):
@@ -144,7 +156,7 @@ class Placing:
             return ""
         first, last = clause_around(stretch.text, fact.start - stretch.start, fact.end - stretch.start)
         if signed(direction(stretch.text[first:last]), fact) * reading.page.direction_at(found) < 0:
-            return f"{shortened(fact.text)} went the other way, or bounds the other side, in the evidence"
+            return f"{shortened(fact.text)} {TURNED}"
         return ""
 
     def _wording(self, fact: Fact) -> GroundedFact:

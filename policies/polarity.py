@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from .binding import Binder
 from .claims import Claim
+from .grounded import Denial
 from .lexicon import STOP_WORDS
 from .names import senses_of
 from .quantities import anything, same, scan
@@ -49,18 +50,10 @@ class Flag:
     empty: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Denial:
-    """Why a sentence says the opposite of a flag, empty where it does not; and whether that is sure."""
-
-    reason: str = ""
-    sure: bool = False
-
-
-def denial(binder: Binder, stretch: Stretch) -> Denial:
-    """Whether a sentence says the opposite of a flag of the sources."""
+def denial(binder: Binder, stretch: Stretch) -> Denial | None:
+    """Why a sentence says the opposite of a flag of the sources; `None` where it does not."""
     if not any(scene.layout.flag_words for scene in binder.scenes):
-        return Denial()
+        return None
     claim = binder.claim(stretch)
     for start, part in _parts(claim.view.text):
         flags = _telling(list(_flags(binder, part)))
@@ -73,7 +66,7 @@ def denial(binder: Binder, stretch: Stretch) -> Denial:
             flag = wrong[0]
             key, value = " ".join(flag.cell.labels[-1:]), flag.scene.text[flag.cell.start : flag.cell.end]
             return Denial(f"the evidence says {key}: {value}", _is_sure(claim, part, flag, flags, first, last))
-    return Denial()
+    return None
 
 
 def _is_sure(claim: Claim, part: str, flag: Flag, flags: list[Flag], start: int, end: int) -> bool:

@@ -42,6 +42,9 @@ _BOUND_LOW = re.compile(
 )
 _MORE, _LESS = frozenset({"more", "higher", "larger"}), frozenset({"less", "fewer", "lower", "smaller"})
 _COMPARED = re.compile(r"\d\s?(?:%|percent|per\scent)\s(more|higher|larger|less|fewer|lower|smaller)\b")
+_CHANGED = (RISE | FALL) - frozenset(
+    {"higher", "lower", "below", "exceeds", "exceeded", "loss", "lost", "losing", "loses", "growth", "gain", "gains"}
+)
 _BOUNDING = frozenset({"than", "least", "most", "minimum", "maximum", "before", "over", "above", "under", "to"})
 _BOUND = re.compile(r"\b(?:no|not) (?:more|less|fewer|later|earlier) than\b|\bnot only\b|^\W*no[,.]\s")
 _COULD_NOT = (
@@ -174,6 +177,12 @@ def direction(text: str) -> int:
     low_bound = _BOUND_LOW.search(lower) is not None
     high_bound = _BOUND_HIGH.search(_BOUND_LOW.sub(" ", lower)) is not None
     return (high or high_bound) - (low or low_bound)
+
+
+def changes(text: str) -> bool:
+    """Whether a sentence says in so many words that something rose or fell, and not only that it is above or below."""
+    lower = text.lower()
+    return not _CHANGED.isdisjoint(_WORDS.findall(lower)) or _COMPARED.search(lower) is not None
 
 
 def clause_around(text: str, start: int, end: int) -> tuple[int, int]:

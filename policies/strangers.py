@@ -1,4 +1,4 @@
-"""Names that no source has: those that are surely invented, and those that may be another word for what is there."""
+"""Names, quotations and addresses in no source: those that are invented, and those that may stand for what is there."""
 
 from __future__ import annotations
 
@@ -11,9 +11,30 @@ from .spans import Fact
 LEAST = 4
 """Characters of the shortest code that is told from others by its form."""
 
+FEW = 3
+"""Words of the longest quotation that may be a figure of speech."""
+
 _SHAPES = str.maketrans(dict.fromkeys("abcdefghijklmnopqrstuvwxyz", "a") | dict.fromkeys("0123456789", "0"))
 _CODE = re.compile(r"[^\W_]\w*+(?:[-_./]\w++)*+")
 _LABEL = re.compile(r"[*_`:]|\s?\|")
+
+
+def may_stand(fact: Fact, answer: str, readings: Sequence[Reading], foreign: bool) -> bool:
+    """Whether what is in no source as it is written may yet stand for what a source has.
+
+    A quotation of a few words may be a figure of speech, one in another language a translation; an address may be the
+    beginning of one of the sources'; of `03/04/2026` nobody knows which is the month.
+    """
+    match fact.kind:
+        case "name":
+            return not is_invented(fact, answer, readings)
+        case "quotation":
+            return foreign or len(str(fact.value).split()) <= FEW
+        case "url":
+            return any(str(fact.value) in reading.page.text for reading in readings)
+        case "date":
+            return isinstance(fact.value, str)
+    return False
 
 
 def is_invented(fact: Fact, answer: str, readings: Sequence[Reading]) -> bool:
