@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from ..policies.grounding import MAX_SOURCE, Grounding, Source, ground
-from ..policies.outcome import Ok, Verdict
+from ..policies.outcome import Failed, Ok, Verdict
 from ..tools.call import Evidence
 from .accord import DISPUTE, disputed
 from .models.compose import EMPTY
@@ -61,12 +61,19 @@ def left_open(reason: str) -> Grounding:
 
 
 def _source(item: Evidence) -> Source:
-    """A call's result as the check reads it; of one that gave nothing usable what was asked for."""
-    content = item.content if item.usable else ""
+    """A call's result as the check reads it; of one that gave nothing usable what was asked for, and why it failed."""
+    content = item.content if item.usable else _message(item)
     gave: Literal["result", "nothing", "failure"] = "result"
     if not item.usable:
         gave = "nothing" if isinstance(item.outcome, Ok) and item.verdict.verifier == EMPTY else "failure"
     return Source(id=item.id, text=_source_text(item.tool, item.arguments, content), origin=item.origin, gave=gave)
+
+
+def _message(item: Evidence) -> str:
+    """What a call that failed said of it; empty where its result is withheld for what it holds."""
+    if isinstance(item.outcome, Failed):
+        return item.outcome.message
+    return item.content if item.verdict.verifier == "error_shape" else ""
 
 
 def _source_text(tool: str, arguments: object, content: str) -> str:

@@ -34,6 +34,8 @@ _ECHOES = frozenset(["query", "q", "search", "term", "keyword", "input", "reques
 _BARE = re.compile(r"[^\n\[{][^\n]{0,60}")
 _DENIED = re.compile(r"(?:\bnot|n['’]t)\s(?:yet\s)?(?:been\s)?(\w+)", re.IGNORECASE)
 _WHEN = re.compile(r"\bwhen\b|\bdate\b|\btime\b", re.IGNORECASE)
+_WHO = re.compile(r"\bwho(?:m|se)?\b", re.IGNORECASE)
+_WHY = re.compile(r"\b(?:why|whether|if|how\s(?!many|much|old|long|high|far|deep|big))\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\bhow\s(?:many|much|old|long|high|far|deep|big)\b", re.IGNORECASE)
 
 
@@ -60,7 +62,11 @@ class Searches:
         self._question = question
         self._doubts = doubts.lower()
         self._scenes = scenes
-        self._vain = [(meant(_spaced(source.text)), source.gave) for source in sources if source.gave != "result"]
+        self._vain = [
+            (meant(_spaced(source.text.partition("\n")[0])), source.gave)
+            for source in sources
+            if source.gave != "result"
+        ]
 
     def judge(self, text: str) -> Absence | None:
         """What a sentence denies, beside the evidence; `None` where it denies nothing."""
@@ -158,7 +164,11 @@ def _in_prose(scene: Scene, record: Record, tokens: frozenset[str], text: str) -
         return None
     if denied(view.text) or subject_of(view.text) is not None:
         return Absence("said")
-    if _WHEN.search(text):
+    if _WHY.search(text):
+        return None
+    if _WHO.search(text):
+        told = any(not each.isupper() for each in _named(scene, record, tokens))
+    elif _WHEN.search(text):
         told = any(fact.kind != "number" or len(fact.text) == 4 for fact in view.facts)
     elif _HOW_MANY.search(text):
         told = any(fact.kind == "number" for fact in view.facts)
@@ -169,6 +179,11 @@ def _in_prose(scene: Scene, record: Record, tokens: frozenset[str], text: str) -
 
 def _others(scene: Scene, record: Record, tokens: frozenset[str]) -> Iterator[str]:
     """The values and names of a sentence that are not what was looked for itself."""
+    yield from (fact.text for fact in scene.layout.view(record).facts if fact.text not in tokens)
+    yield from _named(scene, record, tokens)
+
+
+def _named(scene: Scene, record: Record, tokens: frozenset[str]) -> Iterator[str]:
+    """The names of a sentence that are not what was looked for itself."""
     view = scene.layout.view(record)
-    yield from (fact.text for fact in view.facts if fact.text not in tokens)
     yield from (scene.text[name.start : name.end] for name in view.names if not name.words & tokens)

@@ -40,6 +40,12 @@ _CLAIM = re.compile(
         (?P<bare>done|all\sset|finished|completed|taken\scare\sof|{_VERB})\s*(?:[.!]|$)""",
     re.VERBOSE | re.IGNORECASE,
 )
+_OPEN = re.compile(
+    r"\b(?:no|not|nothing|none|nobody|never|neither|nor|whether|if|unless|once|until|who|when|why|how|what|which)\b"
+    r"|n['’]t\b",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r"[,;:.]\s|\s(?:and|but|though|while)\s")
 _FURTHER = re.compile(rf"(?:\band|,){_ADVERBS}\s(?:i\s|have\s)?({_VERB})\b", re.IGNORECASE)
 _YOURS = re.compile(r"\b(?:your|you|as requested|for you|now)\b", re.IGNORECASE)
 _TOLD = re.compile(
@@ -54,6 +60,9 @@ _STATES = frozenset(
     )
 )
 """Actions whose passive is as often a state of the world as something that was done on demand."""
+
+WRITING = frozenset(["added", "written", "arranged", "removed", "merged", "changed", "moved", "placed", "printed"])
+"""Actions of the run that may be of its answer only."""
 
 _READING = frozenset(
     re.findall(r"\w+", "get find list search read fetch lookup query check show view count describe track")
@@ -92,14 +101,41 @@ _SUCCESS = re.compile(
 def claimed(text: str) -> tuple[str, ...]:
     """The actions that a sentence claims were done by the run, or are being: `booked`, `sent`, `done`, or several."""
     for match in _CLAIM.finditer(text):
-        if match["passive"] is None or _is_news(match[0]) or (len(text.split()) < 7 and _YOURS.search(text)):
+        if match["passive"] is None or (
+            (_is_news(match[0]) or (len(text.split()) < 7 and _YOURS.search(text))) and not _open(text, match.start())
+        ):
             return (_action(match), *(each.lower() for each in _FURTHER.findall(text, match.end())))
     return ()
 
 
+def is_own(text: str) -> bool:
+    """Whether a sentence claims that the run itself did something: `I have sent it.`, `Done.`, `Your seat is booked`"""
+    return _YOURS.search(text) is not None or any(match["passive"] is None for match in _CLAIM.finditer(text))
+
+
+def is_mine(text: str) -> bool:
+    """Whether a sentence says that the run itself has done something, or is doing it: `I have sent it.`"""
+    return any(match["mine"] or match["now"] or match["care"] for match in _CLAIM.finditer(text))
+
+
 def told(text: str) -> tuple[str, ...]:
     """The actions that a sentence says were done, by whomever: `The invoice was mailed.`, `The order is cancelled.`"""
-    return tuple(each["verb"].lower() for each in _TOLD.finditer(text) if each["verb"].lower() not in _STATES)
+    return tuple(
+        each["verb"].lower()
+        for each in _TOLD.finditer(text)
+        if each["verb"].lower() not in _STATES and not _open(text, each.start())
+    )
+
+
+def is_asked(action: str, asked: frozenset[str]) -> bool:
+    """Whether an action is what a question asked for, by the stems of its words."""
+    root = stem(action)
+    return not _WIDE.get(root, frozenset((root,))).isdisjoint(asked)
+
+
+def _open(text: str, start: int) -> bool:
+    """Whether what is said there is denied or asked: `nothing has been approved`, `whether it was sent`."""
+    return _OPEN.search(_CLAUSE.split(text[:start])[-1]) is not None
 
 
 def _action(match: re.Match[str]) -> str:

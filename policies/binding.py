@@ -225,13 +225,19 @@ def _places(scene: Scene, target: Target) -> list[tuple[int, int, Record]]:
     """Where a source holds what is asked for, and in which record."""
     found: list[tuple[int, int]] = []
     if target.fact is not None and not target.text.isalpha():
-        equal = (each for each in scene.reading.candidates(target.fact) if same(target.fact, each, fell=True))
-        found = [(each.start, each.end) for each in islice(equal, MAX_SLOTS)]
+        found = _equal(scene, target.fact)
     if not found:  # a name, a number within a quotation, or one written as a word
         text = target.text.lower()
         found = [(each, each + len(text)) for each in places(scene.lower, text, MAX_SLOTS)]
+    if not found and target.fact is not None:
+        found = _equal(scene, target.fact)
     homes = ((start, end, scene.layout.at(start)) for start, end in found)
     return [(start, end, record) for start, end, record in homes if record is not None]
+
+
+def _equal(scene: Scene, fact: Fact) -> list[tuple[int, int]]:
+    equal = (each for each in scene.reading.candidates(fact) if same(fact, each, fell=True))
+    return [(each.start, each.end) for each in islice(equal, MAX_SLOTS)]
 
 
 def _likeliest(

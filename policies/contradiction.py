@@ -29,9 +29,14 @@ def flipped(answer: str, record: str) -> bool:
         return False  # `nothing` and `neither` deny what cannot be told from their place
     ours, others = frozenset(stems(answer)), frozenset(stems(record))
     if mine & theirs:  # both deny something: one more negation counts only where they are as good as one sentence
-        alike = len(ours & others) >= ALIKE * len(ours | others)
-        return alike and negations(answer) % 2 != negations(record) % 2
+        return alike(answer, record) and negations(answer) % 2 != negations(record) % 2
     return bool((mine & others) or (theirs & ours))
+
+
+def alike(answer: str, record: str) -> bool:
+    """Whether two sentences have so many words in common that they are one sentence, said and denied."""
+    ours, others = frozenset(stems(answer)), frozenset(stems(record))
+    return len(ours & others) >= ALIKE * len(ours | others)
 
 
 def _antonyms(answer: str, record: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from .lexicon import ABBREVIATIONS, CARDINALS, MULTIPLIERS, STOP_WORDS, unit_named
-from .moments import take_moments
+from .moments import take_moments, with_days
 from .quantities import URL, anything, is_cased, number_in_words, scan_digits, with_ranges
 from .spans import Canvas, Fact, FactKind
 
@@ -45,7 +45,7 @@ def extract(text: str) -> tuple[Fact, ...]:
     canvas.blank_all(quantities)
     quantities = [_rounded(fact, text) for fact in quantities]
     found += quantities + canvas.take(_SPELLED, _spelled)
-    return tuple(with_ranges([*found, *_names(canvas)], text))
+    return tuple(with_days(with_ranges([*found, *_names(canvas)], text), text))
 
 
 def _rounded(fact: Fact, text: str) -> Fact:
@@ -121,7 +121,9 @@ def _code(match: re.Match[str], text: str) -> Fact | None:
 
 _FILES = frozenset(
     re.findall(
-        r"\w+", "pdf txt md csv tsv json xml html htm doc docx xls xlsx ppt pptx png jpg jpeg py yaml yml toml log"
+        r"\w+",
+        "pdf txt md csv tsv json xml html htm doc docx xls xlsx ppt pptx png jpg jpeg py yaml yml toml log"
+        " go rs js ts tsx jsx java kt c cpp h cs rb php swift sh sql css ini cfg conf lock ipynb",
     )
 )
 _TAIL = re.compile(r"[\d.,:/eE+-]*+([^\W\d]*+)(.*)", re.DOTALL)

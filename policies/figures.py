@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cached_property
+from itertools import islice
 
 from .lexicon import CARDINALS, ORDINALS
 from .moments import take_moments
@@ -77,6 +78,17 @@ class Moments:
         said = next(((at, part) for at, part in enumerate(fact.value) if part != unsaid), None)
         return self._all if said is None else self._by_part.get((fact.kind, *said), ())
 
+    def dates(self, most: int) -> Sequence[tuple[int, int, int]]:
+        """The parts of the first so many dates that have a month and a day; the year is 0 where none is said."""
+        whole = (each.value for each in self._all if each.kind == "date" and isinstance(each.value, tuple))
+        return [(value[0], value[1], value[2]) for value in islice(dict.fromkeys(whole), most) if all(value[1:])]
+
+    def seconds(self, most: int) -> Sequence[int]:
+        """The first so many times of day, in seconds."""
+        times = (each.value for each in self._all if each.kind == "time" and isinstance(each.value, tuple))
+        parts = islice(dict.fromkeys(value[:3] for value in times if value[0] >= 0), most)
+        return [3600 * hour + 60 * max(minute, 0) + max(second, 0) for hour, minute, second in parts]
+
     def in_month(self, month: int) -> Sequence[Fact]:
         """The dates in a month, 1 for January."""
         return self._by_part.get(("date", 1, month), ())
@@ -112,6 +124,15 @@ class Figures:
         found = [fact for match in self._unread for fact in read(match, self._text, anything)]
         self._unread = []
         return sorted([*self._first, *found], key=_start)
+
+    def magnitudes(self, most: int) -> set[float]:
+        """The bare numbers of the source, and one more than `most` of them at least where there are more."""
+        found: set[float] = set()
+        for size, _ in self._sized:
+            found.add(size)
+            if len(found) > most:
+                break
+        return found
 
     def wanted(self, wanted: Wanted, small: Sequence[int]) -> tuple[list[Fact], Moments]:
         """The numbers an answer may have, by place and those in words last, and the moments.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -26,12 +27,22 @@ def place_of(fact: Fact, page: Page) -> tuple[int, int] | None:
     """Where a page holds a quotation, citation, URL or name."""
     value = str(fact.value)
     if fact.kind == "quotation":
-        return page.find_quote(value)
+        return page.find_quote(value) or _place_parts(value, page)
     if fact.kind == "citation":
         return page.find(value) or page.find(value.replace(", page ", ", p. "))
     if fact.kind == "url":
         return page.find_url(value)
     return _place_name(value, page)
+
+
+def _place_parts(quotation: str, page: Page) -> tuple[int, int] | None:
+    """Where a quotation with something left out begins, if all its parts stand in the page."""
+    parts = [part.strip(" .,;") for part in _LEFT_OUT.split(quotation)]
+    found = [page.find_quote(part) for part in parts if part]
+    return found[0] if len(found) > 1 and all(found) else None
+
+
+_LEFT_OUT = re.compile(r"\.\.\.|…|\[[^\]]{0,40}\]")
 
 
 def _place_name(value: str, page: Page) -> tuple[int, int] | None:

@@ -52,6 +52,14 @@ class Sentence:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why a sentence says the opposite of a record, and whether it can mean no other one."""
+
+    reason: str
+    sure: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grounding:
     """What was found of an answer.

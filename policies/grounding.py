@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from .comparison import CARRIED, FEW_WORDS, MAX_ANSWER, MAX_FACTS, MAX_SOURCE, QUESTION, WEAK, Comparison, Judged
+from .comparison import CARRIED, FEW_WORDS, MAX_ANSWER, MAX_FACTS, MAX_SOURCE, WEAK, Comparison, Judged
 from .grounded import GroundedFact, Grounding, Sentence
 from .outcome import Verdict
 from .passages import Source
+from .placing import QUESTION
 
 __all__ = [
     "CARRIED",
@@ -64,13 +65,22 @@ def ground(answer: str, *, question: str, sources: Sequence[Source], doubts: str
         by words or pairs of characters.
     """
     check = Comparison(answer[:MAX_ANSWER], question, sources, doubts)
-    facts = [found for fact in check.facts if (found := check.fact(fact)) is not None]
+    facts = [found for fact in check.facts if (found := check.placing.place(fact)) is not None]
     sentences = [check.sentence(stretch, facts) for stretch in check.stretches]
     whole = len(answer) <= MAX_ANSWER and not check.more_facts
     resting = [each for each in facts if check.rests(each)]
     grounding = _conclude(facts, resting, sentences, check.doubts, whole)
     stands = any(each.source not in (None, QUESTION) for each in resting) or any(each.carried for each in sentences)
+    if check.answer != answer[:MAX_ANSWER]:
+        grounding = _as_written(grounding, answer)
     return replace(grounding, vain=bool(check.denying) and not stands and grounding.verdict.outcome == "unsure")
+
+
+def _as_written(grounding: Grounding, answer: str) -> Grounding:
+    """What was found, in the answer's own notation of numbers and dates."""
+    facts = tuple(replace(each, text=answer[slice(*each.span)]) for each in grounding.facts)
+    sentences = tuple(replace(each, text=answer[slice(*each.span)]) for each in grounding.sentences)
+    return replace(grounding, facts=facts, sentences=sentences)
 
 
 def _conclude(
@@ -98,7 +108,7 @@ def _outcome(
     whole: bool,
 ) -> tuple[Literal["pass", "fail", "unsure"], str]:
     missing = next((fact for fact in facts if fact.source is None), None)
-    wrong = next((each for each in failures if each.problem != "weak"), None)
+    wrong = next((each for each in failures if each.problem in ("contradicted", "claim")), None)
     if missing is not None or wrong is not None:
         return "fail", missing.problem if missing is not None else wrong.reason if wrong is not None else ""
     if not resting and not carried and not failures:

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property
+from math import isnan, nan
 
 from .lexicon import stem
 from .lines import lines_of
@@ -26,6 +27,10 @@ CARRIED, HEADING, PARENT = 0.4, 0.3, 0.7
 MAX_WORDS = 2_000
 """Words whose records are kept; of more they are forgotten and found again."""
 
+MAX_CELLS = 5_000
+"""Cells of a source whose columns are added up."""
+
+_PLAIN = re.compile(r"[\"$€£]{0,2}(-?\d[\d,]{0,20}(?:\.\d{1,10})?)[\"%]{0,2}")
 _CALL = re.compile(r"\s*[\w.-]{1,80}[\s:(]{0,3}(?=\{)")
 _JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[{\[\"\]]|\[\s*-?[\d.]+\s*,)")
 
@@ -119,6 +124,23 @@ class Layout:
             at = bisect_right(self._starts, place)
             if at < len(self._starts) and self._starts[at] - place < 80:
                 yield self.records[at]
+
+    @cached_property
+    def totals(self) -> frozenset[float]:
+        """The sums and means of its columns, and how many values each has; of the first `MAX_CELLS` cells."""
+        columns: dict[tuple[tuple[str, ...], int], list[float]] = {}
+        left = MAX_CELLS
+        for record in self.records:
+            cells = record.cells[:left] if record.data and not record.given else []
+            left -= len(cells)
+            for at, cell in enumerate(cells):
+                value = _PLAIN.fullmatch(self.text[cell.start : cell.end].strip())
+                place = at if record.header is None and cell.labels == cells[0].labels else -1  # of a row of a list
+                number = float(value[1].replace(",", "")) if value else nan
+                columns.setdefault((cell.labels[-1:], place), []).append(number)
+        counts = {float(len(column)) for column in columns.values()}
+        whole = [column for column in columns.values() if len(column) > 1 and not any(map(isnan, column))]
+        return frozenset(counts | {sum(each) for each in whole} | {sum(each) / len(each) for each in whole})
 
     def column(self, label: str, most: int) -> list[tuple[int, Decimal]]:
         """The numbers under a label, one for each record, with their places; none where there are more than `most`."""

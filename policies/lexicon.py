@@ -21,6 +21,7 @@ _UNITS = {
     "cm": "cm centimetre centimetres centimeter centimeters",
     "mm": "mm millimetre millimetres millimeter millimeters",
     "mile": "mi mile miles",
+    "mol": "mol mole moles",
     "nautical mile": "nautical_mile nautical_miles nmi",
     "yard": "yd yard yards",
     "foot": "ft foot feet",
@@ -77,6 +78,8 @@ _UNITS = {
     "kW": "kw kilowatt kilowatts",
     "MW": "megawatt megawatts",
     "kWh": "kwh kilowatt_hour kilowatt_hours",
+    "MWh": "mwh megawatt_hour megawatt_hours",
+    "GWh": "gwh gigawatt_hour gigawatt_hours",
     "J": "joule joules",
     "kJ": "kj kilojoule kilojoules",
     "kcal": "kcal kilocalorie kilocalories",
@@ -88,7 +91,7 @@ _UNITS = {
     "bar": "bar bars",
     "psi": "psi",
     "USD": "$ us$ usd dollar dollars us_dollar us_dollars",
-    "cent": "cent cents ct cts ¢",
+    "cent": "cent cents ct cts ¢ öre øre pence penny",
     "EUR": "€ eur euro euros",
     "GBP": "£ gbp pound pounds sterling",
     "JPY": "¥ jpy yen",
@@ -123,6 +126,9 @@ UNIT_ALIASES: dict[str, tuple[str, ...]] = {
     unit: tuple(alias.replace("_", " ") for alias in names.split()) for unit, names in _UNITS.items()
 }
 """A unit's one name to all its spellings."""
+
+PER = frozenset({"s", "minute", "hour", "day", "litre", "ml", "g", "kg", "mol", "m2", "m3", "km", "kWh", "MWh"})
+"""Units that others are said to be per, as in `mg/l`."""
 
 MULTIPLIERS = {
     "thousand": 3,
@@ -181,7 +187,9 @@ STOP_WORDS = frozenset(
 
 FOREIGN_WORDS = frozenset(
     _words(
-        """der das und ist ein eine nicht mit von zu den dem auf für im wird sind auch le la les des est un une et du
+        """sind war waren hat haben kann bei nach noch nur aber oder dem des liegt gibt beträgt kostet rund sowie
+        été est sont dans cette ces aux ne plus fue está son pero como más este esta para les
+        der das und ist ein eine nicht mit von zu den dem auf für im wird sind auch le la les des est un une et du
         que pas dans pour sur avec el los las es una y por con del se en está il lo gli di che non della sono e o os
         um uma não com het een van niet op och att som inte på og ikke til af w nie na się jest"""
     )
@@ -249,6 +257,10 @@ _IRREGULAR = dict(
 _SUFFIXES: tuple[str, ...] = (
     "ations",
     "ation",
+    "ating",
+    "ated",
+    "ates",
+    "ate",
     "ements",
     "ement",
     "ments",
@@ -291,4 +303,11 @@ def stem(word: str) -> str:
 
 def unit_named(word: str) -> str | None:
     """The unit that a word or symbol names, such as `km` for `kilometres`; `None` where it names none."""
-    return CASED_UNITS.get(word) or UNITS.get(word.lower())
+    found = CASED_UNITS.get(word) or UNITS.get(word.lower())
+    if found is not None or "/" not in word:
+        return found
+    one, _, other = word.partition("/")
+    first, second = unit_named(one), unit_named(other)
+    if first is None or second not in PER:
+        return None
+    return first if first in CURRENCIES or first in ("cent", "percent") else f"{first}/{second}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 
 from .lexicon import MONTHS, WEEKDAYS
 from .spans import Canvas, Fact
@@ -42,7 +44,7 @@ def slashed_date(match: re.Match[str], text: str) -> Fact:
     if len(match[0].split("/")[0]) == 4:
         return date_fact(text, match.start(), match.end(), *parts)
     first, second, year = parts
-    if first > 12 or first == second:
+    if first > 12 or first == second or "." in match[0]:  # with dots the day comes first everywhere
         return date_fact(text, match.start(), match.end(), year, second, first)
     if second > 12:
         return date_fact(text, match.start(), match.end(), year, first, second)
@@ -109,3 +111,24 @@ def _offset(match: re.Match[str], _: str) -> Fact:
     zone = f"{match[1]}{int(match[2]):02d}{match[3] or '00'}"
     value = (-1, -1, -1, _minutes(zone))
     return Fact(kind="time", text=match[0], start=match.start(), end=match.end(), value=value)
+
+
+_RANGE = re.compile(r"\s?(?:-|–|—|to|and|or)\s?")
+
+
+def with_days(found: list[Fact], text: str) -> list[Fact]:
+    """Facts by place; the 9 of `9 to 12 January` and the 12 of `January 9–12` are days of that month."""
+    days = list(found)
+    for at, (one, two) in enumerate(pairwise(found)):
+        if {one.kind, two.kind} != {"date", "number"} or not _RANGE.fullmatch(text[one.end : two.start]):
+            continue
+        number, day = (one, two) if two.kind == "date" else (two, one)
+        if number.unit is None and number.text.isdecimal() and 0 < int(number.text) < 32 and _has_day(day):
+            assert isinstance(day.value, tuple)
+            value = (*day.value[:2], int(number.text))
+            days[at if number is one else at + 1] = replace(number, kind="date", value=value, digits=0, counts=False)
+    return days
+
+
+def _has_day(fact: Fact) -> bool:
+    return isinstance(fact.value, tuple) and fact.value[2] > 0

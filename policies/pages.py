@@ -12,7 +12,8 @@ from .facts import plain
 from .figures import Figures
 from .layout import Layout
 from .postings import Postings
-from .sentences import Stretch, clause_around, direction, split
+from .senses import sense
+from .sentences import LONGEST, Stretch, clause_around, denials, direction, split
 from .spans import Fact, places
 
 MAX_TRIES = 200
@@ -42,6 +43,17 @@ class Page:
     def layout(self) -> Layout:
         """Its rows, objects and sentences as the check of bindings reads them."""
         return Layout(self.text, self.lower, self.records)
+
+    @cached_property
+    def senses(self) -> frozenset[str]:
+        """The senses of all its words."""
+        return frozenset(map(sense, self.postings.words))
+
+    @cached_property
+    def denials(self) -> list[tuple[Stretch, list[str]]]:
+        """The sentences that deny something, and the stems that each negation denies."""
+        short = (record for record in self.records if len(record.text) < LONGEST)
+        return [(record, stated) for record in short for stated in denials(record.text) if stated]
 
     @cached_property
     def _flat(self) -> str:

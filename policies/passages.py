@@ -23,8 +23,8 @@ class Source:
         text: what an answer may rest on: for a tool its name, its arguments as JSON and its content; for a passage its
             words and where it stands.
         origin: the file, URL or tool it came from; it may be cited, and is read as a part of the text.
-        gave: whether the call gave a `result`; of one that found `nothing`, or ended in `failure`, the text is its name
-            and arguments: it grounds nothing, and says what was looked for in vain.
+        gave: whether the call gave a `result`; of one that found `nothing`, or ended in `failure`, the first line
+            is its name and arguments, the rest why it failed: it grounds nothing, and says what was looked for in vain.
     """
 
     id: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from .binding import Binder
 from .claims import Claim
+from .grounded import Denial
 from .lexicon import STOP_WORDS
 from .names import senses_of
 from .quantities import anything, same, scan
@@ -28,6 +29,12 @@ _CLOSED = frozenset({"close", "absent", "unavailabl"})
 _EMPTY = frozenset({"is", "has", "at", "on", "in", "of", "by", "to", "was", "can", "flag", "num", "number", "count"})
 _ON = frozenset(map(sense, ["enabled", "active", "available", "on", "enable"]))
 _MOST = 50
+_PLAIN_NO = frozenset({"false", "no", "off", "never", "disabled"})
+_HEDGED = re.compile(
+    r"\d|\b(?:may|might|could|should|would|if|unless|except|only|both|either|all|each|every|none|neither|some|any|one|two"
+    r"|three|four|five|other|others|free)\b",
+    re.IGNORECASE,
+)
 _ROWS = 300
 _COUNTS = re.compile(r"(?<!\w)\d")
 
@@ -43,22 +50,35 @@ class Flag:
     empty: bool
 
 
-def denial(binder: Binder, stretch: Stretch) -> str:
-    """Why a sentence says the opposite of a flag of the sources; empty where it does not."""
+def denial(binder: Binder, stretch: Stretch) -> Denial | None:
+    """Why a sentence says the opposite of a flag of the sources; `None` where it does not."""
     if not any(scene.layout.flag_words for scene in binder.scenes):
-        return ""
+        return None
     claim = binder.claim(stretch)
     for start, part in _parts(claim.view.text):
         flags = _telling(list(_flags(binder, part)))
         best = _nearest(claim, flags)
+        first, last = claim.view.start + start, claim.view.start + start + len(part)
         if len(best) > 1 or (best and len(flags) > 1):
-            best = _of_part(claim, best, flags, claim.view.start + start, claim.view.start + start + len(part))
+            best = _of_part(claim, best, flags, first, last)
         wrong = [each for each in best if _agrees(part, each) is False]
         if wrong and not any(_agrees(part, each) or _says_another(claim, part, each) for each in best):
             flag = wrong[0]
             key, value = " ".join(flag.cell.labels[-1:]), flag.scene.text[flag.cell.start : flag.cell.end]
-            return f"the evidence says {key}: {value}"
-    return ""
+            return Denial(f"the evidence says {key}: {value}", _is_sure(claim, part, flag, flags, first, last))
+    return None
+
+
+def _is_sure(claim: Claim, part: str, flag: Flag, flags: list[Flag], start: int, end: int) -> bool:
+    """Whether a part of a sentence can mean no other flag: there is no other, or the part names the record of this one
+    and of no other; and it says so of one thing, without an if."""
+    value = flag.scene.text[flag.cell.start : flag.cell.end].strip('" ').lower()
+    if value not in YES | _PLAIN_NO or _HEDGED.search(part):
+        return False
+    others = [each for each in flags if each.record is not flag.record]
+    own = [each for each in claim.pointers() if start <= each.start < end and each.kind == "name"]
+    own = [each for each in own if id(flag.record) in flag.scene.holding(each)]
+    return not others or any(not any(id(o.record) in o.scene.holding(each) for o in others) for each in own)
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:

@@ -27,6 +27,11 @@ class Postings:
             for word in set(words(record.text)):
                 self._lists[word].append(at)
 
+    @property
+    def words(self) -> Iterable[str]:
+        """Every word of the source, once."""
+        return self._lists
+
     @cached_property
     def _words(self) -> dict[str, list[str]]:
         """The words that have a stem."""

@@ -426,6 +426,9 @@ def _units_agree(answer: Fact, source: Fact) -> bool:
     """A unit beside the source's number must be the answer's; a bare number agrees with any unit but a label."""
     if answer.unit == source.unit:
         return True
+    if answer.unit and source.unit and "/" in answer.unit + source.unit:  # `13.8 mg per litre` of `13.8 mg/l`
+        one, two = answer.unit.partition("/"), source.unit.partition("/")
+        return one[0] == two[0] and not (one[2] and two[2])
     if answer.unit is None:
         return source.hinted or (source.unit != "percent" and source.unit not in LABELS)
     if source.counts and (answer.unit == "percent" or answer.unit in CURRENCIES):

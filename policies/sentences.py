@@ -42,6 +42,9 @@ _BOUND_LOW = re.compile(
 )
 _MORE, _LESS = frozenset({"more", "higher", "larger"}), frozenset({"less", "fewer", "lower", "smaller"})
 _COMPARED = re.compile(r"\d\s?(?:%|percent|per\scent)\s(more|higher|larger|less|fewer|lower|smaller)\b")
+_CHANGED = (RISE | FALL) - frozenset(
+    {"higher", "lower", "below", "exceeds", "exceeded", "loss", "lost", "losing", "loses", "growth", "gain", "gains"}
+)
 _BOUNDING = frozenset({"than", "least", "most", "minimum", "maximum", "before", "over", "above", "under", "to"})
 _BOUND = re.compile(r"\b(?:no|not) (?:more|less|fewer|later|earlier) than\b|\bnot only\b|^\W*no[,.]\s")
 _COULD_NOT = (
@@ -55,8 +58,8 @@ _REPORT = re.compile(
     | (?:i|we)\s(?:do\snot|don['’]t)\sknow\b | (?:i|we)\sran\sout\sof\b
     | (?:this|that|the|one|some)\s(?:\w+\s)?parts?\s(?:of\s(?:the|your)\s(?:question|query)\s)?
         (?:could\snot|was\snot|were\snot)
-    | (?:the\s)?[\w-]+\s(?:timed\sout|was\sskipped|was\snot\srun|was\snot\scalled|did\snot\sfinish|failed)\b
-        (?!\s(?:to|in|on|at))
+    | (?:the\s)?(?:[\w-]*_[\w-]*|[\w-]*(?:search|look-?up|tool|call|fetch|query|request)[\w-]*)
+        \s(?:timed\sout|was\sskipped|was\snot\srun|was\snot\scalled|did\snot\sfinish|failed)\b(?!\s(?:to|in|on|at))
     | (?:no|not\senough)\s(?:answer|result|results|evidence|information|tool)\b.{{0,40}}
         \b(?:found|available|returned|fits?|time|left)\b
     | nothing\s(?:was\s)?found\b
@@ -133,20 +136,31 @@ def foreign(text: str) -> bool:
     return other >= 2 and other > sum(word in STOP_WORDS for word in found)
 
 
+def is_english(text: str) -> bool:
+    """Whether a text has function words of English, and more of them than of other languages."""
+    found = words(text)
+    return sum(word in STOP_WORDS for word in found) > sum(word in FOREIGN_WORDS for word in found)
+
+
 def denied(text: str) -> frozenset[str]:
     """The stems that a sentence denies: up to `NEGATION_REACH` of them after each negation, within its clause."""
+    return frozenset(stem for each in denials(text) for stem in each)
+
+
+def denials(text: str) -> list[list[str]]:
+    """The stems that each negation of a sentence denies, in their order."""
     text = text.lower()
     if not any(hint in text for hint in _DENYING):
-        return frozenset()
+        return []
     text = _BOUND.sub(" ", text)
-    found: set[str] = set()
+    found = []
     for match in _NEGATION.finditer(text):
         clause = _CLAUSE.split(text[match.end() : match.end() + 160], maxsplit=1)[0]
         after = stems(clause)[:NEGATION_REACH]
         if not after and match[0] in ("nothing", "none", "nobody"):  # `they pay nothing`
             after = stems(_CLAUSE.split(text[: match.start()])[-1])[-1:]
-        found.update(after)
-    return frozenset(found)
+        found.append(after)
+    return found
 
 
 def direction(text: str) -> int:
@@ -163,6 +177,12 @@ def direction(text: str) -> int:
     low_bound = _BOUND_LOW.search(lower) is not None
     high_bound = _BOUND_HIGH.search(_BOUND_LOW.sub(" ", lower)) is not None
     return (high or high_bound) - (low or low_bound)
+
+
+def changes(text: str) -> bool:
+    """Whether a sentence says in so many words that something rose or fell, and not only that it is above or below."""
+    lower = text.lower()
+    return not _CHANGED.isdisjoint(_WORDS.findall(lower)) or _COMPARED.search(lower) is not None
 
 
 def clause_around(text: str, start: int, end: int) -> tuple[int, int]:

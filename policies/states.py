@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from .anchors import Anchor
 from .binding import Binder
 from .claims import Claim
+from .grounded import Denial
 from .names import senses_of
 from .records import NO, YES, Record
 from .scenes import Scene
@@ -21,6 +22,7 @@ _SUBJECT = re.compile(r"\W{0,3}([^\W\d_a-z][^\W\d_]{2,20}) (?:has|is|was|had|get
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
 _WORD = re.compile(r"[^\W\d_]+")
 _NOT = re.compile(r"\bnot\s|n['’]t\s")
+_MERELY = re.compile(r"\bnot\s(?:only|just|merely|yet\sknown)\b")
 _EXCEPT = re.compile(r"\b(?:not|no|never|except|apart|unless|but)\b|n['’]t\b", re.IGNORECASE)
 _REACH = 60
 """Characters after a negation that are read as what it denies."""
@@ -49,18 +51,20 @@ def misplaced(binder: Binder, claim: Claim) -> str:
     return ""
 
 
-def disowned(binder: Binder, claim: Claim) -> str:
-    """Why a claim denies the state that a source gives what it speaks of: `Ticket 7 is not closed`."""
+def disowned(binder: Binder, claim: Claim) -> Denial | None:
+    """Why a claim denies the state that a source gives what it speaks of: `Ticket 7 is not closed`; else `None`."""
     text = claim.view.text.casefold()
     denied = [_words(text[match.end() : match.end() + _REACH]) for match in _NOT.finditer(text)]
     pointers = [*_ids(binder, claim)] if denied else []
     for scene in binder.scenes if denied else ():
         own = _own(scene, pointers) if pointers else _sole(scene)
-        for cell in (cell for each in own if each.data for cell in each.cells):
+        for record, cell in ((each, cell) for each in own if each.data for cell in each.cells):
             value = _words(scene.text[cell.start : cell.end].casefold())
             if value and any(said[: len(value)] == value for said in denied):
-                return f"the evidence says {' '.join(cell.labels[-1:])}: {scene.text[cell.start : cell.end]}"
-    return ""
+                reason = f"the evidence says {' '.join(cell.labels[-1:])}: {scene.text[cell.start : cell.end]}"
+                alone = len(own) == 1 or all(id(record) in scene.holding(each) for each in pointers)
+                return Denial(reason, alone and _MERELY.search(text) is None)
+    return None
 
 
 def _words(text: str) -> list[str]:

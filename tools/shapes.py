@@ -186,7 +186,7 @@ def _error_mapping(value: Mapping[Any, Any]) -> str | None:
             return short(value.get("message") or value.get("content") or flag)
     data = any(value.get(key) not in (None, "", [], {}) for key in _LISTS)
     for key in _MESSAGES:
-        if value.get(key) and not data:
+        if value.get(key) and not data and not _is_measure(value, key):
             return short(value[key])
     if any(value.get(key) is False for key in _WENT) and not data and value.get("message"):
         return short(value["message"])
@@ -194,6 +194,13 @@ def _error_mapping(value: Mapping[Any, Any]) -> str | None:
         if _is_bad_status(value.get(key), key) and not data and not _is_record(value, key):
             return short(value.get("message") or value.get("detail") or f"{key} {value[key]}")
     return None
+
+
+def _is_measure(value: Mapping[Any, Any], key: str) -> bool:
+    """Whether an error is that of a measurement: a number beside what was measured."""
+    given = value[key]
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    return number and any(each not in _OF_ERRORS for each in value)
 
 
 def _is_record(value: Mapping[Any, Any], key: str) -> bool:
