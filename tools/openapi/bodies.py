@@ -89,7 +89,7 @@ def body_of(document: Document, operation: Node) -> Body | None:
     kind = _kind(media)
     return Body(
         kind=kind,
-        media=_bare(media),
+        media=media.strip() if kind == "json" else _bare(media),
         required=required,
         schema=schema,
         encoding=encoding if isinstance(encoding, Mapping) else {},

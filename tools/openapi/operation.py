@@ -66,7 +66,8 @@ class Operation:
             InvalidTool: something in it cannot be read, or a template of its path has no parameter.
             UsageError: `auth` does not cover what it needs.
         """
-        self.method, self.path, self.node = method.upper(), path, node
+        self.method, self.node = method.upper(), node
+        self.path, _, inner = path.partition("?")
         self.label = str(node.get("operationId") or f"{self.method} {path}")
         self.credentials: Credentials = wallet.of(node)
         self.parameters: list[Parameter] = parameters_of(document, around, node, self.credentials.parameters)
@@ -74,7 +75,10 @@ class Operation:
         self.description = _description(self.method, path, node)
         self.accept = _accepted(document, node)
         self.document = document
-        self._check_path()
+        # A path may hold no query by the standard, and many do: what is a parameter of the query there is sent as one.
+        sent = {each.name for each in self.parameters if each.place == "query"}
+        self._fixed = [pair for pair in inner.split("&") if pair and not sent.intersection(_TEMPLATE.findall(pair))]
+        self._check_path(path)
 
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of its arguments: each parameter by its name, and `body`."""
@@ -105,8 +109,8 @@ class Operation:
             ToolError: an argument cannot be sent in its place; the message tells the model.
         """
         given = {each: arguments[each.argument] for each in self.parameters if arguments.get(each.argument) is not None}
-        path = self._filled(given)
-        query = [pair for each, value in given.items() if each.place == "query" for pair in each.pairs(value)]
+        path, fixed = self._filled(given)
+        query = fixed + [pair for each, value in given.items() if each.place == "query" for pair in each.pairs(value)]
         secret = [(styles.encoded(name), styles.encoded(text)) for name, text in signature.query.items()]
         headers = {"Accept": self.accept, **_headers(given), **signature.headers, **_cookies(given, signature)}
         content = None
@@ -122,12 +126,12 @@ class Operation:
             signature=signature,
         )
 
-    def _check_path(self) -> None:
+    def _check_path(self, written: str) -> None:
         known = {each.name for each in self.parameters if each.place == "path"}
-        missing = [name for name in _TEMPLATE.findall(self.path) if name not in known]
+        missing = [name for name in _TEMPLATE.findall("&".join((self.path, *self._fixed))) if name not in known]
         if missing or not self.path.startswith("/"):
             reason = f"has no parameter for {{{missing[0]}}}" if missing else "does not begin with /"
-            raise InvalidTool(f"the path {self.path!r} {reason}; correct it in the OpenAPI document")
+            raise InvalidTool(f"the path {written!r} {reason}; correct it in the OpenAPI document")
 
     def _body_schema(self, schemas: Schemas, body: Body) -> Any:
         if body.kind == "binary":
@@ -145,7 +149,8 @@ class Operation:
             read = {**read, "properties": {**read.get("properties", {}), **notes}} if isinstance(read, dict) else read
         return read
 
-    def _filled(self, given: Mapping[Parameter, Any]) -> str:
+    def _filled(self, given: Mapping[Parameter, Any]) -> tuple[str, list[styles.Pair]]:
+        """The path, and what of a query is written there."""
         values = {each.name: each.segment(value) for each, value in given.items() if each.place == "path"}
         for each in self.parameters:
             nothing = "." if each.style == "label" else ""
@@ -154,7 +159,8 @@ class Operation:
         path = _TEMPLATE.sub(lambda match: values[match[1]], self.path)
         if any(unquote(segment) in (".", "..") for segment in path.split("/")):
             raise ToolError(f"the path {self.path} must not be left with '.' or '..'; give another value")
-        return styles.as_path(path)
+        pairs = [_TEMPLATE.sub(lambda match: values[match[1]], pair).partition("=") for pair in self._fixed]
+        return styles.as_path(path), [(name, text) for name, _, text in pairs]
 
 
 def _headers(given: Mapping[Parameter, Any]) -> dict[str, str]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from shotclock.policies.errors import ToolError
+from shotclock.policies.errors import InvalidTool, ToolError
 from shotclock.tools.openapi import openapi_tools
 from shotclock.tools.tool import Tool
 
-from .strict_api import StrictApi, serving
+from .strict_api import Reply, StrictApi, serving
 
 NASTY = "a,b;c=d&e/f?g#h%i+j k.l|ü\u20ac~\"'[]{}"
 TEXT = {"type": "string"}
@@ -288,3 +288,25 @@ async def test_wrong_arguments_are_refused_before_anything_is_sent() -> None:
         for wrong in ({}, {"n": 6}, {"n": "x"}, {"n": 1, "other": 2}):
             assert not isinstance(schema.read(wrong), dict)
         assert not api.asked
+
+
+async def test_a_query_in_a_path_is_sent_as_one() -> None:
+    """The standard has none there, and documents do: fixed pairs, and templates of either kind of parameter."""
+    parameters = [{"name": name, "in": place, "required": True, "schema": TEXT}
+                  for name, place in (("lat", "path"), ("page", "query"))]  # fmt: skip
+    document = api_of({"parameters": parameters}, "/rest?method=list&lat={lat}&page={page}", "get")
+    with serving(document) as api:
+        api.replies["/rest"] = Reply(200, b"{}")
+        await called(one_tool(api), lat="1/2&3", page="4")
+        assert [each.target for each in api.asked] == ["/rest?method=list&lat=1%2F2%263&page=4"]
+        with pytest.raises(InvalidTool, match=r"has no parameter for \{what\}"):
+            openapi_tools(api_of({}, "/rest?is={what}"), base_url=api.url)
+
+
+async def test_the_media_type_of_json_is_sent_as_the_document_writes_it() -> None:
+    """Its parameters are part of what a server may ask for."""
+    kind = "application/json; version=2"
+    with serving(api_of({"requestBody": {"content": {kind: {"schema": {"type": "object"}}}}})) as api:
+        api.replies["/things"] = Reply(200, b"{}")
+        await called(one_tool(api), body={"a": 1})
+        assert api.asked[0].headers["content-type"] == kind
