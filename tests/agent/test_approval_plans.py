@@ -7,6 +7,8 @@ import json
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import MessagesState, StateGraph
+from langgraph.types import Command
 
 from shotclock import Agent, Budget, Passage, Policy, tool
 from shotclock.policies.trust import Trust
@@ -224,3 +226,23 @@ def test_what_a_step_takes_from_untrusted_content_is_asked_about():
     result = VirtualClock().run(agent.resume(waiting.thread_id, True))
     assert (ends(result), done) == ({"page": "ok", "book": "ok"}, ["room 12"])
     assert not result.evidence[-1].trusted
+
+
+def test_a_step_interrupts_the_graph_around_and_goes_on_there():
+    """In a graph of the product's own a step waits by that graph's interrupt, as often as a step needs it."""
+    house = House(saver=False)
+    builder = StateGraph(MessagesState)
+    builder.add_node("house", house.agent.as_node())
+    builder.set_entry_point("house")
+    graph, config = builder.compile(InMemorySaver()), {"configurable": {"thread_id": "t"}}
+
+    def going(asked):
+        return VirtualClock().run(graph.ainvoke(asked, config))
+
+    state = going({"messages": [("user", "Tell Ann.")]})
+    assert [call["id"] for call in state["__interrupt__"][0].value["calls"]] == ["call-1.mail"]
+    state = going(Command(resume=True))
+    assert [call["id"] for call in state["__interrupt__"][0].value["calls"]] == ["call-1.file"]
+    state = going(Command(resume={"call-1.file": "keep it"}))
+    assert house.done == ["find", "look", "mail ann@example.com"]
+    assert state["messages"][-1].text == DONE
