@@ -120,7 +120,8 @@ class Media:
         characters: most characters of documents' text that are shown in a run, all of them together; of longer ones
             those pages, or pieces, that have most of the question's words. Default 40,000, some 10,000 tokens: to put
             an answer together from more, and to check it, would take longer than `reserve` keeps back for that.
-        audio_seconds: most seconds of a sound that are handed over, from its beginning. Default 600.
+        audio_seconds: most seconds of a sound, or of a video's, that are handed over or transcribed, from its
+            beginning. Default 600.
         frames: most pictures that a video is shown by, evenly spaced. Default 12.
         image: what becomes of an image over a limit: `fit` (shrunk) or `refuse`. Default `fit`.
         document: of a document: `fit` (paged) or `refuse`. Default `fit`.

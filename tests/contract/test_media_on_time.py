@@ -137,13 +137,12 @@ ALL_KINDS = """
 import asyncio, sys
 from shotclock import Agent, Audio, Document, Image, Video
 from shotclock.testing import ScriptedModel
-from shotclock.tests.tools.media.files import pdf, png, wav
 
 class Seer(ScriptedModel):
     modalities = frozenset({"image", "document", "audio"})
 
 model = Seer(["I see."])
-parts = [Image(data=png(64, 48)), Document(data=pdf("Whales.")), Audio(data=wav(1)), Video(sys.argv[1])]
+parts = [kind(path) for kind, path in zip((Image, Document, Audio, Video), sys.argv[1:])]
 result = asyncio.run(Agent(model).run(["What?", *parts]))
 shown = [piece.kind for pieces in model.requests[0].media.values() for piece in pieces]
 assert shown[:3] == ["image", "document", "audio"] and "image" in shown[3:], (shown, result.warnings)
@@ -151,18 +150,26 @@ assert not {"PIL", "av", "pypdfium2", "tinytag"} & set(sys.modules)
 """
 
 
-def test_readers_of_files_are_never_loaded_in_the_program(tmp_path):
+@pytest.fixture
+def one_of_each(tmp_path) -> list[Path]:
+    """A small file of each kind."""
+    paths = [tmp_path / name for name in ("a.png", "a.pdf", "a.wav")]
+    for path, data in zip(paths, (png(64, 48), pdf("Whales."), wav(1)), strict=True):
+        path.write_bytes(data)
+    return [*paths, mp4(tmp_path / "a.mp4")]
+
+
+def test_readers_of_files_are_never_loaded_in_the_program(one_of_each):
     """Files of every kind are sized and read in worker processes: what reads them neither holds up the program while
     it is imported nor can take it down."""
-    done = subprocess.run([sys.executable, "-c", ALL_KINDS, mp4(tmp_path / "door.mp4")], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", ALL_KINDS, *one_of_each], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_a_program_without_a_standard_error_reads_files(tmp_path):
+def test_a_program_without_a_standard_error_reads_files(one_of_each):
     """A service that has closed its standard error reads files like any other program."""
     code = ALL_KINDS.replace("import asyncio, sys", "import asyncio, os, sys; os.close(2)")
-    film = mp4(tmp_path / "door.mp4")
-    assert subprocess.run([sys.executable, "-c", code, film]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code, *one_of_each]).returncode == 0
 
 
 async def test_workers_that_never_begin_cost_the_files_alone(server, tmp_path, monkeypatch):

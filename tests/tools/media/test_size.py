@@ -78,15 +78,16 @@ def test_huge_files_are_sized_in_little_time_and_memory(tmp_path):
 
 MEMORY = """
 import resource, sys
-from shotclock import Audio, Document, Image, Video
-from shotclock.tests.tools.media.files import pdf, png, sized, wav
+from shotclock import Image
+from shotclock.tools.media.size import measured
+from shotclock.tools.media.sniff import told
+from shotclock.tools.media.source import Source
 
-small, huge = sys.argv[1:]
-for folder in (small, huge):
+for folder in sys.argv[1:]:
     for name in ("a.png", "a.jpg", "a.pdf", "a.wav", "a.mp4"):
-        assert not sized(Image(f"{folder}/{name}")).problem, name
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(peak)
+        source = Source.of(Image(f"{folder}/{name}"))
+        assert not measured(source.where, told(source)).problem, name
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
