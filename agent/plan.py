@@ -212,8 +212,9 @@ class PlanRun:
         return replace(call, arguments=arguments)
 
     def _ahead(self, step: Step) -> tuple[float, ...]:
-        """Seconds that the steps take which need this one, each as probable, ascending; none where none needs it."""
-        if not any(step.id in later.needs for later in self._plan.steps):
+        """Seconds that the steps take which need this one, each as probable, ascending; none where none needs it, or
+        where no deadline presses."""
+        if self._run.last.never or not any(step.id in later.needs for later in self._plan.steps):
             return ()
         return tuple(self._plan.ahead(step.id, partial(self._takes, share=share)) for share in _SHARES)
 

@@ -226,8 +226,10 @@ class FirstToken:
 def at_once(run: Run, asked: Asked, until: Deadline) -> FirstToken | None:
     """The same model asked twice at once, where a call of it takes much of the time left and the ledger has the money;
     `None` where that does not pay."""
-    known = timing.of(run.memory.history, asked.model)
     left = run.ledger.left()
+    if until.never or "cost_usd" not in left:  # most runs: no policy asks twice here, and its figures cost time
+        return None
+    known = timing.of(run.memory.history, asked.model)
     situation = TwiceSituation(
         model=asked.model.name,
         n=known.n,
@@ -244,11 +246,11 @@ def at_once(run: Run, asked: Asked, until: Deadline) -> FirstToken | None:
 
 
 def _share(asked: Asked, left: Mapping[str, float]) -> float:
-    """The share of the money, and of the tokens, left that another call like it takes at most; infinite where nobody
-    limits the money or the price is not known. What costs nothing mostly runs on a machine of the caller's own, where
+    """The share of the money, and of the tokens, left that another call like it takes at most; infinite where the price
+    is not known. What costs nothing mostly runs on a machine of the caller's own, where
     two calls hold each other up."""
     claim = asked.claim
-    if not claim.cost_usd or "cost_usd" not in left:
+    if not claim.cost_usd:
         return math.inf
     money = claim.cost_usd / max(left["cost_usd"], 1e-12)
     tokens = (claim.input_tokens + claim.output_tokens) / max(left.get("tokens", math.inf), 1e-12)

@@ -42,6 +42,9 @@ CHANGED: dict[str, Callable[[Stage], System]] = {
     "ours-admit": _changed("ours-admit", **_ADMIT),
     "ours-hedge": _changed("ours-hedge", **_HEDGE),
     "ours-ask": _changed("ours-ask", **_ASK),
+    "ours-once": _changed("ours-once", hedging={"twice": 1.0}),
+    "ours-wary": _changed("ours-wary", admission={"slim_chance": 1 / 3}),
+    "ours-calm": _changed("ours-calm", hedging={"urgent_extra": 0.0}),
     "ours-levers": _changed(
         "ours-levers",
         retry=2,
@@ -53,7 +56,8 @@ CHANGED: dict[str, Callable[[Stage], System]] = {
 }
 """Ours with settings changed, one by one and together: plans off; two retries; tools run until an answer can just be
 composed; calls begun however slim their chance; hedges at p60 of any tool; a slow
-model asked all the same."""
+model asked all the same; the model never asked twice; no call begun on a slim chance; no second attempt for a tight
+deadline, and so no model asked twice either."""
 
 SYSTEMS: dict[str, Callable[[Stage], System]] = {"ours": Ours, "loop": _loop, "loop-plain": _plain} | CHANGED
 """Every system that runs here; the oracles are reckoned, and other libraries run in environments of their own."""
