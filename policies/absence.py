@@ -134,6 +134,7 @@ def _around(scene: Scene, record: Record) -> frozenset[str]:
 def _in_row(scene: Scene, record: Record, tokens: frozenset[str], given: frozenset[str]) -> Absence | None:
     """What a row or an object says: a value, that there is none, or nothing."""
     around = _around(scene, record) | given
+    beside = _beside(scene, record) | given
     others = 0
     for cell in record.cells:
         value = scene.text[cell.start : cell.end].strip('" ')
@@ -143,6 +144,8 @@ def _in_row(scene: Scene, record: Record, tokens: frozenset[str], given: frozens
         path = senses_of(cell.labels)
         others += value.lower() not in NO
         if keys & tokens and tokens <= around | path:
+            if not tokens <= path | beside:
+                return Absence("unknown", f"the evidence says {' '.join(cell.labels[-1:])}: {value[:60]}")
             if value.lower() in NO - {"0", "0.0", "no", "false"}:
                 return Absence("absent")
             return Absence("held", f"the evidence says {' '.join(cell.labels[-1:])}: {value[:60]}", value)
@@ -155,6 +158,14 @@ def _in_row(scene: Scene, record: Record, tokens: frozenset[str], given: frozens
     if tokens <= named and others > 1:
         return Absence("held", "the evidence has a record of it")
     return None
+
+
+def _beside(scene: Scene, record: Record) -> frozenset[str]:
+    """The senses of a record's values and of all that it rests on: what may say whose value is asked for, where its
+    other keys may not (the `delivery` and the `date` of two fields are no delivery date)."""
+    values = " ".join(scene.text[cell.start : cell.end] for cell in record.cells)[:LONGEST]
+    around = (view for _, view in scene.layout.rests_on(record))
+    return meant(values).union(*(meant(" ".join(view.text.split())[:LONGEST]) for view in around))
 
 
 def _in_prose(scene: Scene, record: Record, tokens: frozenset[str], text: str) -> Absence | None:
@@ -174,7 +185,7 @@ def _in_prose(scene: Scene, record: Record, tokens: frozenset[str], text: str) -
         told = any(fact.kind == "number" for fact in view.facts)
     else:
         told = any(True for _ in _others(scene, record, tokens))
-    return Absence("held", f"the evidence says {' '.join(view.text.split())[:100]}") if told else None
+    return Absence("unknown", f"the evidence says {' '.join(view.text.split())[:100]}") if told else None
 
 
 def _others(scene: Scene, record: Record, tokens: frozenset[str]) -> Iterator[str]:

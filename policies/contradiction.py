@@ -34,7 +34,11 @@ def flipped(answer: str, record: str) -> bool:
 
 
 def alike(answer: str, record: str) -> bool:
-    """Whether two sentences have so many words in common that they are one sentence, said and denied."""
+    """Whether two sentences have so many words in common that they are one sentence, said and denied; never where one
+    has the opposite of the other's word, so that `closed` may stand for `not open`."""
+    ours, others = frozenset(map(sense, words(answer))), frozenset(map(sense, words(record)))
+    if (denied(answer) or denied(record)) and any(OPPOSITE.get(each, frozenset()) & others for each in ours - others):
+        return False
     ours, others = frozenset(stems(answer)), frozenset(stems(record))
     return len(ours & others) >= ALIKE * len(ours | others)
 
