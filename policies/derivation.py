@@ -41,6 +41,9 @@ _BOUNDS = re.compile(
     r"(?i)\b(?:over|under|above|below|than|least|most|up\sto|within|nearly|almost|close\sto|just|barely|as|exceeding"
     r"|über|unter|als|fast|knapp|plus\sde|moins\sde|más\sde|menos\sde|casi|presque)\s?(?:[A-Z]{3}\s|[$€£]|an?\s)?$"
 )
+_CALENDAR = (7.0, 12.0, 24.0, 30.0, 52.0, 60.0, 365.0)
+"""Hours of a day, days of a week and their like: what is multiplied by these may be a rent a year."""
+
 _CLOCK = re.compile(r"\d{1,2}\.[0-5]\d")
 _YEAR = re.compile(r"(?:1\d|20)\d\d")
 _PER = re.compile(r"\b(?:per|a|each|every)\s$", re.IGNORECASE)
@@ -162,7 +165,7 @@ class Derivations:
             return True
         power = 10.0 ** max(0, fact.quantum.adjusted() // 3 * 3) if not fact.text[-1:].isdigit() else 1.0
         scales = {*factors(fact.unit), 1.0, 1 / power}
-        both = sorted({*self._numbers, *own})
+        both = sorted({*self._numbers, *own, *_CALENDAR})
         return any(_is_step(self._numbers, both, value * by, max(slack, 1e-9 * value) * by) for by in scales)
 
     # -- moments ----------------------------------------------------------------------------------------------------
