@@ -63,6 +63,11 @@ class Layout:
         return any(each.data and not each.given for each in self.records)
 
     @cached_property
+    def has_headings(self) -> bool:
+        """Whether any record of it stands under a heading."""
+        return any(each.heading is not None for each in self.records)
+
+    @cached_property
     def flag_words(self) -> frozenset[str]:
         """The senses of all keys whose cells may say yes or no; a quick look that spares most answers `flags`."""
         return frozenset().union(*(senses_of((key,)) for key in flag_keys(self.text, self.records)))
