@@ -36,6 +36,10 @@ _DENIED = re.compile(r"(?:\bnot|n['’]t)\s(?:yet\s)?(?:been\s)?(\w+)", re.IGNOR
 _WHEN = re.compile(r"\bwhen\b|\bdate\b|\btime\b", re.IGNORECASE)
 _WHO = re.compile(r"\bwho(?:m|se)?\b", re.IGNORECASE)
 _WHY = re.compile(r"\b(?:why|whether|if|how\s(?!many|much|old|long|high|far|deep|big))\b", re.IGNORECASE)
+_STATE = re.compile(
+    r"(?:\bnot|n['’]t)\s(?:yet\s|currently\s)?(?:been\s)?(?:available|included|published|shown|known|listed)\b",
+    re.IGNORECASE,
+)
 _HOW_MANY = re.compile(r"\bhow\s(?:many|much|old|long|high|far|deep|big)\b", re.IGNORECASE)
 
 
@@ -110,7 +114,7 @@ def _in_scene(scene: Scene, tokens: frozenset[str], text: str) -> Absence | None
     given = _given(scene)
     kind = frozenset(each for each in given if not any(map(str.isdigit, each)))  # an id tells one row from others
     for record in records:
-        found = _in_row(scene, record, tokens, given if len(rows) == 1 else kind) if record.data else None
+        found = _in_row(scene, record, tokens, given if len(rows) == 1 else kind, text) if record.data else None
         found = found or (None if record.data else _in_prose(scene, record, tokens, text))
         if found is not None:
             return found
@@ -131,9 +135,10 @@ def _around(scene: Scene, record: Record) -> frozenset[str]:
     return frozenset().union(*(meant(" ".join(view.text.split())[:LONGEST]) | frozenset(view.words) for view in views))
 
 
-def _in_row(scene: Scene, record: Record, tokens: frozenset[str], given: frozenset[str]) -> Absence | None:
+def _in_row(scene: Scene, record: Record, tokens: frozenset[str], given: frozenset[str], text: str) -> Absence | None:
     """What a row or an object says: a value, that there is none, or nothing."""
     around = _around(scene, record) | given
+    beside = _beside(scene, record) | given
     others = 0
     for cell in record.cells:
         value = scene.text[cell.start : cell.end].strip('" ')
@@ -143,6 +148,8 @@ def _in_row(scene: Scene, record: Record, tokens: frozenset[str], given: frozens
         path = senses_of(cell.labels)
         others += value.lower() not in NO
         if keys & tokens and tokens <= around | path:
+            if not tokens <= path | beside:
+                return Absence("unknown", f"the evidence says {' '.join(cell.labels[-1:])}: {value[:60]}")
             if value.lower() in NO - {"0", "0.0", "no", "false"}:
                 return Absence("absent")
             return Absence("held", f"the evidence says {' '.join(cell.labels[-1:])}: {value[:60]}", value)
@@ -152,9 +159,19 @@ def _in_row(scene: Scene, record: Record, tokens: frozenset[str], given: frozens
         if not senses_of(cell.labels[-1:]) & _ECHOES
         for each in meant(scene.text[cell.start : cell.end])
     )
+    if tokens <= named and others > 1 and _STATE.search(text):
+        return None  # `The lamp is not available` tells its state, and not that it was not found
     if tokens <= named and others > 1:
         return Absence("held", "the evidence has a record of it")
     return None
+
+
+def _beside(scene: Scene, record: Record) -> frozenset[str]:
+    """The senses of a record's values and of all that it rests on: what may say whose value is asked for, where its
+    other keys may not (the `delivery` and the `date` of two fields are no delivery date)."""
+    values = " ".join(scene.text[cell.start : cell.end] for cell in record.cells)[:LONGEST]
+    around = (view for _, view in scene.layout.rests_on(record))
+    return meant(values).union(*(meant(" ".join(view.text.split())[:LONGEST]) for view in around))
 
 
 def _in_prose(scene: Scene, record: Record, tokens: frozenset[str], text: str) -> Absence | None:
@@ -174,7 +191,7 @@ def _in_prose(scene: Scene, record: Record, tokens: frozenset[str], text: str) -
         told = any(fact.kind == "number" for fact in view.facts)
     else:
         told = any(True for _ in _others(scene, record, tokens))
-    return Absence("held", f"the evidence says {' '.join(view.text.split())[:100]}") if told else None
+    return Absence("unknown", f"the evidence says {' '.join(view.text.split())[:100]}") if told else None
 
 
 def _others(scene: Scene, record: Record, tokens: frozenset[str]) -> Iterator[str]:

@@ -91,6 +91,7 @@ _ALIKE = [
 """Actions of which one call may do any."""
 
 _WIDE = {stem(each): frozenset(map(stem, group)) for group in _ALIKE for each in group}
+_DEEDS = frozenset(map(stem, ACTIONS))
 _CALL = re.compile(r"([\w.-]{1,80})[\s:(]{0,3}\{")
 _BARE = frozenset({"done", "all", "finished", "completed", "taken"})
 _SUCCESS = re.compile(
@@ -169,6 +170,12 @@ def shows(page: Page, action: str) -> bool:
         rf"|\bsuccessfully\s{action}\b"
     )
     return action in page.lower and re.search(done, page.lower) is not None
+
+
+def acts(page: Page) -> bool:
+    """Whether a source is a call that did something, by its tool's name: what else it brought about nobody can tell."""
+    call = _CALL.match(page.text)
+    return call is not None and _does(words(call[1].replace("_", " ")), _DEEDS)
 
 
 def _does(name: Sequence[str], roots: frozenset[str]) -> bool:

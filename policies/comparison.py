@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from .absence import Absence, Searches
-from .actions import WRITING, claimed, is_asked, is_mine, is_own, shows, speaks_of, told
+from .actions import WRITING, acts, claimed, is_asked, is_mine, is_own, shows, speaks_of, told
 from .binding import Binder
 from .contradiction import alike, flipped
 from .denials import parted
@@ -168,8 +168,10 @@ class Comparison:
         return Judged(carried=True) if actions else None
 
     def _surely_undone(self, action: str, stretch: Stretch) -> bool:
-        """Whether an action that nothing shows can be none that the sources speak of in other words, and none that is
-        done by writing the answer: `I have added the two amounts`."""
+        """Whether an action that nothing shows can be none that a call did or the sources speak of in other words, and
+        none that is done by writing the answer: `I have added the two amounts`."""
+        if any(map(acts, self._pages)):
+            return False
         if is_asked(action, self.asked):
             return True
         if is_mine(stretch.text):

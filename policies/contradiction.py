@@ -12,6 +12,7 @@ ALIKE = 0.6
 
 _DIGIT = re.compile(r"\d")
 _WHOLE = re.compile(r"\b(?:nothing|none|nobody|neither)\b", re.IGNORECASE)
+_ONLY = re.compile(r"\b(?:only|unless|except|apart|other\sthan)\b", re.IGNORECASE)
 _OPEN = re.compile(r"\b(?:is|are|was|were|be|stays?|remains?) (open|closed)\b")
 
 
@@ -34,7 +35,13 @@ def flipped(answer: str, record: str) -> bool:
 
 
 def alike(answer: str, record: str) -> bool:
-    """Whether two sentences have so many words in common that they are one sentence, said and denied."""
+    """Whether two sentences have so many words in common that they are one sentence, said and denied; never where one
+    has the opposite of the other's word, so that `closed` may stand for `not open`."""
+    ours, others = frozenset(map(sense, words(answer))), frozenset(map(sense, words(record)))
+    if negations(answer) > 1 or negations(record) > 1 or _ONLY.search(answer) or _ONLY.search(record):
+        return False  # `not allowed without` is `only allowed with`
+    if (denied(answer) or denied(record)) and any(OPPOSITE.get(each, frozenset()) & others for each in ours - others):
+        return False
     ours, others = frozenset(stems(answer)), frozenset(stems(record))
     return len(ours & others) >= ALIKE * len(ours | others)
 

@@ -34,6 +34,16 @@ LOOSE = 0.05
 LATE = 5
 """Minutes that a time said to be about then may be off."""
 
+BOUND = 0.15
+"""How far a number that another is said to be over or under may be off it, as a share of it."""
+
+_BOUNDS = re.compile(
+    r"(?i)\b(?:over|under|above|below|than|least|most|up\sto|within|nearly|almost|close\sto|just|barely|as|exceeding"
+    r"|über|unter|als|fast|knapp|plus\sde|moins\sde|más\sde|menos\sde|casi|presque)\s?(?:[A-Z]{3}\s|[$€£]|an?\s)?$"
+)
+_CALENDAR = (7.0, 12.0, 24.0, 30.0, 52.0, 60.0, 365.0)
+"""Hours of a day, days of a week and their like: what is multiplied by these may be a rent a year."""
+
 _CLOCK = re.compile(r"\d{1,2}\.[0-5]\d")
 _YEAR = re.compile(r"(?:1\d|20)\d\d")
 _PER = re.compile(r"\b(?:per|a|each|every)\s$", re.IGNORECASE)
@@ -120,6 +130,14 @@ class Derivations:
         found.update(year for reading in self._readings for year, *_ in reading.moments.dates(MAX_MOMENTS))
         return sorted(each for each in found if each < 1e15)
 
+    def _is_bound(self, fact: Fact, value: float) -> bool:
+        """Whether a number bounds one of the sources', as in `just over 300` of 303, or is one rounded to one digit."""
+        bounds = _BOUNDS.search(self._answer[max(0, fact.start - 24) : fact.start]) is not None
+        room = BOUND * value if bounds else float(fact.quantum) / 2 if fact.digits == 1 else 0.0
+        power = 10.0 ** max(0, fact.quantum.adjusted() // 3 * 3)
+        near = (each * by for by in {1.0, power} for each in self._numbers)
+        return room > 0 and any(0 < abs(each - value) <= room for each in near)
+
     @cached_property
     def _things(self) -> int:
         """How many things the sources have that could be counted: as many as their commas and lines part."""
@@ -143,9 +161,11 @@ class Derivations:
             return True  # `2025/26`
         if any(_meets(self._numbers, value * by, slack * by) for by in factors(fact.unit) if by != 1):
             return True
+        if self._is_bound(fact, value):
+            return True
         power = 10.0 ** max(0, fact.quantum.adjusted() // 3 * 3) if not fact.text[-1:].isdigit() else 1.0
         scales = {*factors(fact.unit), 1.0, 1 / power}
-        both = sorted({*self._numbers, *own})
+        both = sorted({*self._numbers, *own, *_CALENDAR})
         return any(_is_step(self._numbers, both, value * by, max(slack, 1e-9 * value) * by) for by in scales)
 
     # -- moments ----------------------------------------------------------------------------------------------------

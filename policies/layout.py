@@ -30,6 +30,9 @@ MAX_WORDS = 2_000
 MAX_CELLS = 5_000
 """Cells of a source whose columns are added up."""
 
+MAX_RUN = 12
+"""Numbers of a record whose sums are looked at."""
+
 _PLAIN = re.compile(r"[\"$€£]{0,2}(-?\d[\d,]{0,20}(?:\.\d{1,10})?)[\"%]{0,2}")
 _CALL = re.compile(r"\s*[\w.-]{1,80}[\s:(]{0,3}(?=\{)")
 _JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[{\[\"\]]|\[\s*-?[\d.]+\s*,)")
@@ -58,6 +61,11 @@ class Layout:
     def has_data(self) -> bool:
         """Whether it has rows or objects beside the arguments of its call."""
         return any(each.data and not each.given for each in self.records)
+
+    @cached_property
+    def has_headings(self) -> bool:
+        """Whether any record of it stands under a heading."""
+        return any(each.heading is not None for each in self.records)
 
     @cached_property
     def flag_words(self) -> frozenset[str]:
@@ -127,20 +135,26 @@ class Layout:
 
     @cached_property
     def totals(self) -> frozenset[float]:
-        """The sums and means of its columns, and how many values each has; of the first `MAX_CELLS` cells."""
+        """The sums and means of its columns, and of the numbers beside each other in a record, and how many values each
+        has; of the first `MAX_CELLS` cells."""
         columns: dict[tuple[tuple[str, ...], int], list[float]] = {}
-        left = MAX_CELLS
+        left, found = MAX_CELLS, set[float]()
         for record in self.records:
             cells = record.cells[:left] if record.data and not record.given else []
             left -= len(cells)
-            for at, cell in enumerate(cells):
-                value = _PLAIN.fullmatch(self.text[cell.start : cell.end].strip())
+            numbers = [self._plain(cell) for cell in cells]
+            found |= _runs([each for each in numbers if not isnan(each)][:MAX_RUN])
+            for at, (cell, number) in enumerate(zip(cells, numbers, strict=True)):
                 place = at if record.header is None and cell.labels == cells[0].labels else -1  # of a row of a list
-                number = float(value[1].replace(",", "")) if value else nan
                 columns.setdefault((cell.labels[-1:], place), []).append(number)
-        counts = {float(len(column)) for column in columns.values()}
         whole = [column for column in columns.values() if len(column) > 1 and not any(map(isnan, column))]
-        return frozenset(counts | {sum(each) for each in whole} | {sum(each) / len(each) for each in whole})
+        found |= {float(len(column)) for column in columns.values()}
+        return frozenset(found | {sum(each) for each in whole} | {sum(each) / len(each) for each in whole})
+
+    def _plain(self, cell: Cell) -> float:
+        """The number that a cell is; NaN where it is none."""
+        value = _PLAIN.fullmatch(self.text[cell.start : cell.end].strip())
+        return float(value[1].replace(",", "")) if value else nan
 
     def column(self, label: str, most: int) -> list[tuple[int, Decimal]]:
         """The numbers under a label, one for each record, with their places; none where there are more than `most`."""
@@ -153,6 +167,15 @@ class Layout:
             for each in self.view(record).facts
             if cell.start <= each.start < cell.end and isinstance(each.value, Decimal)
         ]
+
+
+def _runs(numbers: Sequence[float]) -> set[float]:
+    """The sums and means of three and more numbers beside each other."""
+    found = set[float]()
+    for start in range(len(numbers) - 2):
+        for end in range(start + 3, len(numbers) + 1):
+            found |= {sum(numbers[start:end]), sum(numbers[start:end]) / (end - start)}
+    return found
 
 
 def records_of(text: str, stretches: Sequence[Stretch]) -> list[Record]:

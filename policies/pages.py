@@ -13,7 +13,7 @@ from .figures import Figures
 from .layout import Layout
 from .postings import Postings
 from .senses import sense
-from .sentences import LONGEST, Stretch, clause_around, denials, direction, split
+from .sentences import LONGEST, Stretch, clause_around, denials, denies, direction, split
 from .spans import Fact, places
 
 MAX_TRIES = 200
@@ -52,6 +52,8 @@ class Page:
     @cached_property
     def denials(self) -> list[tuple[Stretch, list[str]]]:
         """The sentences that deny something, and the stems that each negation denies."""
+        if not denies(self.lower):
+            return []
         short = (record for record in self.records if len(record.text) < LONGEST)
         return [(record, stated) for record in short for stated in denials(record.text) if stated]
 

@@ -45,7 +45,7 @@ class Reading:
 
     def candidates(self, fact: Fact) -> Iterator[Fact]:
         """The facts that may say the same as one of the answer, nearest places in the text first among equals."""
-        for low, high in magnitudes(fact):
+        for low, high in magnitudes(fact) if self._numbers else ():
             yield from self._numbers[bisect_left(self._sizes, low) : bisect_right(self._sizes, high)]
         yield from self.moments.like(fact)
 

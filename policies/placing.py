@@ -89,7 +89,7 @@ class Placing:
         if (fact.kind == "name" and self._foreign(stretch)) or subject_of(stretch.text) is not None:
             return None  # what is said not to be found need not be there
         doubt = self._derivations.doubt(fact)
-        if not doubt and (may_stand(fact, self._answer, self._readings, self._foreign(stretch)) or self._is_told(fact)):
+        if not doubt and (may_stand(fact, self._readings, self._foreign(stretch)) or self._is_told(fact)):
             doubt = found.problem
         if not doubt and found.problem.endswith(TURNED):
             doubt = found.problem

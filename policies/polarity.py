@@ -30,6 +30,7 @@ _EMPTY = frozenset({"is", "has", "at", "on", "in", "of", "by", "to", "was", "can
 _ON = frozenset(map(sense, ["enabled", "active", "available", "on", "enable"]))
 _MOST = 50
 _PLAIN_NO = frozenset({"false", "no", "off", "never", "disabled"})
+_EXCEPT = re.compile(r"\b(?:all\sbut|except|apart\sfrom|other\sthan|unlike|only|unless|instead)\b", re.IGNORECASE)
 _HEDGED = re.compile(
     r"\d|\b(?:may|might|could|should|would|if|unless|except|only|both|either|all|each|every|none|neither|some|any|one|two"
     r"|three|four|five|other|others|free)\b",
@@ -73,8 +74,10 @@ def _is_sure(claim: Claim, part: str, flag: Flag, flags: list[Flag], start: int,
     """Whether a part of a sentence can mean no other flag: there is no other, or the part names the record of this one
     and of no other; and it says so of one thing, without an if."""
     value = flag.scene.text[flag.cell.start : flag.cell.end].strip('" ').lower()
-    if value not in YES | _PLAIN_NO or _HEDGED.search(part):
+    if value not in YES | _PLAIN_NO or _HEDGED.search(part) or _EXCEPT.search(claim.view.text):
         return False
+    if not _names(flag.cell) <= _senses(part):
+        return False  # `Baggage costs extra`, of `baggage_included`
     others = [each for each in flags if each.record is not flag.record]
     own = [each for each in claim.pointers() if start <= each.start < end and each.kind == "name"]
     own = [each for each in own if id(flag.record) in flag.scene.holding(each)]

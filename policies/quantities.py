@@ -89,8 +89,13 @@ def same(answer: Fact, source: Fact, *, fell: bool = False) -> bool:
     return all(a in (unsaid, b) for a, b in zip(answer.value, source.value, strict=True))
 
 
-def magnitudes(fact: Fact) -> Iterator[tuple[float, float]]:
+@lru_cache(maxsize=2048)
+def magnitudes(fact: Fact) -> tuple[tuple[float, float], ...]:
     """The intervals in which a source's bare digits may lie to stand for this number; used to skip all others."""
+    return tuple(_intervals(fact))
+
+
+def _intervals(fact: Fact) -> Iterator[tuple[float, float]]:
     if not isinstance(fact.value, Decimal):
         return
     value, slack = min(abs(float(fact.value)), sys.float_info.max), min(_slack(fact), sys.float_info.max / 4)

@@ -20,9 +20,11 @@ MOST = 400
 
 def misfiled(binder: Binder, claim: Claim) -> str:
     """Why a value is another section's than the one a claim names; empty where it is not."""
-    said = frozenset(stems(claim.view.text))
-    for scene in binder.scenes:
-        if elsewhere := _elsewhere(scene, claim.view.text, said):
+    headed = [scene for scene in binder.scenes if scene.layout.has_headings]
+    said = frozenset(stems(claim.view.text)) if headed else frozenset()
+    told = {code for _, code in codes(claim.view.text)} if headed else set()
+    for scene in headed:
+        if elsewhere := _elsewhere(scene, told, said):
             return elsewhere
         named = _named(scene, said)
         if named is None:
@@ -46,9 +48,8 @@ def _named(scene: Scene, said: frozenset[str]) -> Record | None:
     return best[0] if len(best) == 1 else None
 
 
-def _elsewhere(scene: Scene, text: str, said: frozenset[str]) -> str:
+def _elsewhere(scene: Scene, told: set[str], said: frozenset[str]) -> str:
     """Why what a claim says of a version or another code stands under the heading of another one; else empty."""
-    told = {code for _, code in codes(text)}
     sections: dict[int, tuple[Record, set[str]]] = {}
     for each in scene.layout.records[:MOST] if told else ():
         if each.heading is not None and not each.given:

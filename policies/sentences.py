@@ -147,10 +147,15 @@ def denied(text: str) -> frozenset[str]:
     return frozenset(stem for each in denials(text) for stem in each)
 
 
+def denies(lower: str) -> bool:
+    """Whether a text in lower case may have a negation; a quick look."""
+    return any(hint in lower for hint in _DENYING)
+
+
 def denials(text: str) -> list[list[str]]:
     """The stems that each negation of a sentence denies, in their order."""
     text = text.lower()
-    if not any(hint in text for hint in _DENYING):
+    if not denies(text):
         return []
     text = _BOUND.sub(" ", text)
     found = []

@@ -16,10 +16,9 @@ FEW = 3
 
 _SHAPES = str.maketrans(dict.fromkeys("abcdefghijklmnopqrstuvwxyz", "a") | dict.fromkeys("0123456789", "0"))
 _CODE = re.compile(r"[^\W_]\w*+(?:[-_./]\w++)*+")
-_LABEL = re.compile(r"[*_`:]|\s?\|")
 
 
-def may_stand(fact: Fact, answer: str, readings: Sequence[Reading], foreign: bool) -> bool:
+def may_stand(fact: Fact, readings: Sequence[Reading], foreign: bool) -> bool:
     """Whether what is in no source as it is written may yet stand for what a source has.
 
     A quotation of a few words may be a figure of speech, one in another language a translation; an address may be the
@@ -27,7 +26,7 @@ def may_stand(fact: Fact, answer: str, readings: Sequence[Reading], foreign: boo
     """
     match fact.kind:
         case "name":
-            return not is_invented(fact, answer, readings)
+            return not is_invented(fact.text, readings)
         case "quotation":
             return foreign or len(str(fact.value).split()) <= FEW
         case "url":
@@ -37,27 +36,15 @@ def may_stand(fact: Fact, answer: str, readings: Sequence[Reading], foreign: boo
     return False
 
 
-def is_invented(fact: Fact, answer: str, readings: Sequence[Reading]) -> bool:
-    """Whether a name in no source cannot be another word for what a source has.
+def is_invented(name: str, readings: Sequence[Reading]) -> bool:
+    """Whether a name is a code of the form of the sources' codes, and none of them.
 
-    That is a code of the form of the sources' codes which none of them is, and a name of several words in the middle
-    of a sentence of which the sources have not one. A country for its code, a weekday for a date, a month's name or a
-    label of the answer's own are left open.
+    Of other names nobody can tell here whether they are another word for what a source has: a country for its code, a
+    weekday or a feast for a date, the long form of an abbreviation.
     """
-    name = fact.text
-    if any(map(str.isdigit, name)):
-        return len(name) >= LEAST and any(_has_form(reading.page.lower, _form(name.lower())) for reading in readings)
-    words = name.split()
-    if (
-        len(words) < 2
-        or fact.initial
-        or _LABEL.match(answer[fact.end :])
-        or answer[: fact.start].rstrip(" ")[-1:] == "|"
-    ):
+    if len(name) < LEAST or not any(map(str.isdigit, name)):
         return False
-    lower = [re.split("['’]", word.lower())[0] for word in words]
-    initials = "".join(word[0] for word in lower)
-    return not any(reading.page.find(each) for reading in readings for each in (*lower, initials))
+    return any(_has_form(reading.page.lower, _form(name.lower())) for reading in readings)
 
 
 def _form(code: str) -> str:

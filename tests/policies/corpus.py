@@ -27,6 +27,11 @@ Call = tuple[str, dict[str, Any], Any, tuple[str, ...]]
 """A tool's name, its arguments, what it returns, and its checks as `kind:values:field`."""
 
 NATURAL = json.loads(Path(__file__).with_name("corpus_natural.json").read_text(encoding="utf-8"))
+FRESH = json.loads(Path(__file__).with_name("corpus_fresh.json").read_text(encoding="utf-8"))
+"""Scenes by two people who had never seen the checks, three good answers in their own words and four corrupted ones to
+each. All of them were looked at once, when they were put here and the checks were mended; from then on those of one
+half are held out like all others."""
+
 SEEDS = range(101, 104)
 POLICY = Policy(verification=Verification(resamples=0, omit=False))
 
@@ -43,6 +48,7 @@ class Item:
         calls: what the tools gave.
         answer: the answer; `None` where the result of the first call is the item.
         natural: whether it is hand-written.
+        fresh: whether somebody wrote it who had never seen the checks.
     """
 
     group: str
@@ -52,6 +58,7 @@ class Item:
     calls: tuple[Call, ...]
     answer: str | None
     natural: bool
+    fresh: bool = False
 
     @property
     def good(self) -> bool:
@@ -71,11 +78,17 @@ class Item:
 
 def corpus() -> list[Item]:
     """All items."""
-    return [*_natural_answers(), *_natural_results(), *_made_answers(), *_made_results()]
+    return [
+        *_told(NATURAL["answers"]),
+        *_told(FRESH, fresh=True),
+        *_natural_results(),
+        *_made_answers(),
+        *_made_results(),
+    ]
 
 
-def _natural_answers() -> Iterator[Item]:
-    for scene in NATURAL["answers"]:
+def _told(scenes: Iterable[dict[str, Any]], *, fresh: bool = False) -> Iterator[Item]:
+    for scene in scenes:
         calls = tuple((tool, arguments, value, tuple(more)) for tool, arguments, value, *more in scene["calls"])
         for what, rung, text in scene["answers"]:
             yield Item(
@@ -86,6 +99,7 @@ def _natural_answers() -> Iterator[Item]:
                 calls=calls,
                 answer=text,
                 natural=True,
+                fresh=fresh,
             )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from .corpus import Item, corpus, outcomes
 
-pytestmark = pytest.mark.timeout(180)  # the first test runs 646 agents: half a minute of one core, if it has one
+pytestmark = pytest.mark.timeout(240)  # the first test runs 968 agents: a minute of one core, if it has one
 
 Judged = tuple[Item, str, str]
 """An item, what the checks say of it, and why."""
@@ -44,11 +44,16 @@ def shares(entries: Iterable[Judged]) -> tuple[float, float, float, list[str]]:
     return 1 - len(missed) / len(seen), len(failed) / len(good), len(unsure) / len(good), wrong
 
 
+def kind_of(item: Item) -> str:
+    """What an item is: a result, an answer, or one by somebody who had never seen the checks."""
+    return "results" if item.answer is None else "fresh answers" if item.fresh else "answers"
+
+
 def figures(name: str, entries: list[Judged]) -> str:
     """The shares of one half, results and answers apart, for people to read."""
     lines = []
-    for kind, answers in (("results", False), ("answers", True)):
-        part = [each for each in entries if (each[0].answer is not None) is answers]
+    for kind in ("results", "answers", "fresh answers"):
+        part = [each for each in entries if kind_of(each[0]) == kind]
         seen, failed, unsure, _ = shares(part)
         lines.append(f"{name}, {len(part)} {kind}: {seen:.1%} caught, good ones {failed:.1%} fail, {unsure:.1%} unsure")
     return "\n".join(lines)
@@ -57,7 +62,7 @@ def figures(name: str, entries: list[Judged]) -> str:
 # Of the half held out 96.2 % of the corrupted results and 88.2 % of the answers were caught when it was first looked
 # at, before the checks were changed, and 8.8 % of the good answers failed, 29.8 % were unsure.
 @pytest.mark.parametrize(
-    ("name", "most"), [("all", 0.02), ("development", 0.02), ("held out", 0.04)], ids=["all", "development", "held out"]
+    ("name", "most"), [("all", 0.02), ("development", 0.02), ("held out", 0.02)], ids=["all", "development", "held out"]
 )
 def test_what_a_rung_can_see_is_caught(name: str, most: float, capsys: pytest.CaptureFixture[str]) -> None:
     """At least 95 % of what a deterministic check can see is caught, and at most 2 % of what is good fails.
