@@ -14,7 +14,7 @@ from typing import Any
 
 from ...policies.outcome import Cancelled, Failed, Skipped, TimedOut
 from ...tools.call import Evidence
-from .extracts import Extract, Found, Question, best, opening, subject_stems
+from .extracts import MAX_READ, Extract, Found, Question, best, opening, subject_stems
 from .statements import SHORT, closed, is_empty, label_of, own_sentence, parsed, rows, statement
 
 DEFAULT_LIMIT = 1200
@@ -128,7 +128,7 @@ def _statements(query: str, item: Evidence) -> list[_Line]:
 def _quotations(query: str, item: Evidence, most: int, searches: int) -> list[_Line]:
     found = _texts(item)
     focus = _focus(query, item) if searches > 1 else ""
-    chosen = best(found, Question(query, focus), most=most)
+    chosen = best(found, Question(query, focus), most=most, room=MAX_READ // searches)
     if (chosen and _SUMMARY.search(query)) or not (chosen or subject_stems(_URL.sub(" ", query))):
         chosen = opening(found, most=most)
     return _cited(chosen)

@@ -6,15 +6,17 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, zip_longest
 
 from ...policies.sentences import split
 from .lexicon import RELATED
+from .windows import narrowed
 from .words import Word, stem_set, word_set, words
 
-MAX_TEXT = 60_000
-"""Characters of one text that are read for sentences."""
+MAX_READ = 20_000
+"""Characters of all texts of one answer that are read for sentences; of more, the parts with words of the question.
+A microsecond each: some 20 ms, which fit into what is kept back before the deadline."""
 
 MAX_SENTENCES = 600
 """Sentences of all texts together that are compared."""
@@ -114,9 +116,12 @@ class Question:
         return {self._by_field[field] for field in fields & self._by_field.keys()}
 
 
-def best(found: Sequence[Found], question: Question, *, most: int) -> list[Extract]:
-    """The sentences that fit a question best, at most `most`, in reading order; none where none shares its meaning."""
-    sentences = list(_sentences(found))
+def best(found: Sequence[Found], question: Question, *, most: int, room: int = MAX_READ) -> list[Extract]:
+    """The sentences that fit a question best, at most `most`, in reading order; none where none shares its meaning.
+
+    Of texts that have more than `room` characters together only parts are read.
+    """
+    sentences = list(_sentences(_read(found, question, room)))
     rarity = _rarity(sentences, question)
     for sentence in sentences:
         _judge(sentence, question, rarity)
@@ -128,9 +133,21 @@ def best(found: Sequence[Found], question: Question, *, most: int) -> list[Extra
     ]
 
 
+def _read(found: Sequence[Found], question: Question, room: int) -> Iterator[Found]:
+    """The texts, or parts of them that may speak of the question; a text that is short leaves its room to others."""
+    left = room
+    parts: dict[int, Found] = {}
+    for number, at in enumerate(sorted(range(len(found)), key=lambda at: len(found[at].text))):
+        text = narrowed(found[at].text, question.weights.keys(), left // (len(found) - number))
+        left -= min(left, len(text))
+        parts[at] = replace(found[at], text=text)
+    return (parts[at] for at in range(len(found)))
+
+
 def opening(found: Sequence[Found], *, most: int) -> list[Extract]:
     """The first sentences of the first text, for a question that names nothing but the source."""
-    return [Extract(s.found.evidence, s.found.source, s.text, 1.0, s.order) for s in list(_sentences(found[:1]))[:most]]
+    begins = [replace(each, text=each.text[: 2 * MAX_SENTENCE * (most + 1)]) for each in found[:1]]
+    return [Extract(s.found.evidence, s.found.source, s.text, 1.0, s.order) for s in list(_sentences(begins))[:most]]
 
 
 def _sentences(found: Iterable[Found]) -> Iterator[_Sentence]:
@@ -138,7 +155,7 @@ def _sentences(found: Iterable[Found]) -> Iterator[_Sentence]:
     seen: set[str] = set()
     for text in found:
         heading: frozenset[str] = frozenset()
-        for line, header in _lines(text.text[:MAX_TEXT]):
+        for line, header in _lines(text.text):
             plain = _BULLET.sub("", line).strip()
             stems = frozenset(word.stem for word in words(plain) if _counts(word))
             if header or _is_heading(line, plain):

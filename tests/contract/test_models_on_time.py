@@ -13,7 +13,7 @@ import pytest
 
 from shotclock import Agent, Budget, tool
 from shotclock.agent.models.openai import OpenAI
-from shotclock.testing import ScriptedModel, ask
+from shotclock.testing import Hang, ScriptedModel, ask
 
 from ..agent.openai_server import CUT, HOLD, Answer, OpenAIServer, chunk, piece, sse, usage
 
@@ -173,3 +173,24 @@ def test_a_model_that_raises_anything_costs_one_model_call(error, name):
     assert "42 apples" in result.answer
     assert result.stop_reason == "model_failed"
     assert any(name in warning for warning in result.warnings)
+
+
+def test_a_lot_of_evidence_delays_no_answer():
+    """Sixteen long documents beside a model that hangs: what is put together from them is there by the deadline.
+
+    Half a tenth of a second of room for a machine that is slow at reading, beside what is promised."""
+
+    @tool(read_only=True)
+    async def document(number: int) -> str:
+        """A long document."""
+        return f"Orchard {number} grew {number + 40} apples in the spring of 2024, as in the year before it. " * 230
+
+    model = ScriptedModel([ask(*(("document", {"number": number}) for number in range(16))), Hang()])
+    agent = Agent(model, [document])
+    agent.run_sync("How many apples?", budget=Budget(latency=1.0))  # what is imported late is no part of the promise
+    model = ScriptedModel([ask(*(("document", {"number": number}) for number in range(16))), Hang()])
+    began = time.monotonic()
+    result = Agent(model, [document]).run_sync("How many apples grew in orchard 7?", budget=Budget(latency=1.0))
+    assert time.monotonic() - began <= 1.1
+    assert len([item for item in result.evidence if item.usable]) == 16
+    assert "47 apples" in result.answer
