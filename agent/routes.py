@@ -247,8 +247,7 @@ def at_once(run: Run, asked: Asked, until: Deadline) -> FirstToken | None:
 
 def _share(asked: Asked, left: Mapping[str, float]) -> float:
     """The share of the money, and of the tokens, left that another call like it takes at most; infinite where the price
-    is not known. What costs nothing mostly runs on a machine of the caller's own, where
-    two calls hold each other up."""
+    is not known. What costs nothing mostly runs on the caller's machine, where two calls hold each other up."""
     claim = asked.claim
     if not claim.cost_usd:
         return math.inf
