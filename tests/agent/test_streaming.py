@@ -184,7 +184,7 @@ def test_text_before_calls_is_withdrawn_as_thinking():
     class Thinks(ScriptedModel):
         async def stream(self, request):
             if len(self.requests) == 0:
-                async for event in self._say("Let me look.", 0.1, 0.1):
+                async for event in self._say(Say("Let me look.", after=0.1, every=0.1)):
                     yield event
             async for event in super().stream(request):
                 yield event
