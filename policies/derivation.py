@@ -121,12 +121,16 @@ class Derivations:
     # -- numbers ----------------------------------------------------------------------------------------------------
 
     @cached_property
+    def _totals(self) -> list[float]:
+        """The sums and means of the columns and records of the sources, and how many rows they have."""
+        return sorted({abs(total) for reading in self._readings for total in reading.page.layout.totals})
+
+    @cached_property
     def _numbers(self) -> list[float]:
         """The bare numbers of the sources, the totals of their columns, and how many rows they have."""
         found = {size for each in self._readings for size in each.page.figures.magnitudes(MAX_NUMBERS)}
         found |= {float(each) for reading in self._readings for each in _spelled(reading.page.lower)}
-        for reading in self._readings:
-            found.update(abs(total) for total in reading.page.layout.totals)
+        found.update(self._totals)
         found.update(year for reading in self._readings for year, *_ in reading.moments.dates(MAX_MOMENTS))
         return sorted(each for each in found if each < 1e15)
 
@@ -150,7 +154,8 @@ class Derivations:
         others = [each for each in self._facts if each.start != fact.start]
         others += [each for each in self._asked if each.kind == "number"]
         own = {abs(float(each.value)) for each in others if isinstance(each.value, Decimal)}
-        slack = 0.0 if fact.text[:1].isalpha() else float(fact.quantum) / 2
+        exact = fact.text[:1].isalpha() or (fact.digits < 2 and fact.unit != "percent")
+        slack = 0.0 if exact else float(fact.quantum) / 2
         if _ABOUT.search(self._answer[max(0, fact.start - 24) : fact.start]):
             slack = max(slack, LOOSE * value)
         if fact.unit == "percent" and value in (0, 50, 100):
@@ -161,11 +166,13 @@ class Derivations:
             return True  # `2025/26`
         if any(_meets(self._numbers, value * by, slack * by) for by in factors(fact.unit) if by != 1):
             return True
-        if self._is_bound(fact, value):
+        if self._is_bound(fact, value) or _meets(self._totals, value, slack):
             return True
         power = 10.0 ** max(0, fact.quantum.adjusted() // 3 * 3) if not fact.text[-1:].isdigit() else 1.0
         scales = {*factors(fact.unit), 1.0, 1 / power}
-        both = sorted({*self._numbers, *own, *_CALENDAR})
+        both = sorted({*self._numbers, *own})
+        if any(_meets(both, value * by, slack * by) for each in _CALENDAR for by in (each, 1 / each)):
+            return True
         return any(_is_step(self._numbers, both, value * by, max(slack, 1e-9 * value) * by) for by in scales)
 
     # -- moments ----------------------------------------------------------------------------------------------------
