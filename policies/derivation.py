@@ -19,8 +19,11 @@ from .lexicon import CARDINALS, ORDINALS
 from .passages import Reading
 from .spans import LABELS, Fact
 
-MAX_NUMBERS = 300
+MAX_NUMBERS = 200
 """Numbers of all sources together up to which it is asked whether one step leads to another: of more, any does."""
+
+MAX_TRIED = 20
+"""Numbers of one answer of which it is asked whether one step leads to them; further ones may follow or may not."""
 
 MAX_MOMENTS = 80
 """Dates, and times of day, whose distances are looked at."""
@@ -79,6 +82,7 @@ class Derivations:
         self, answer: str, facts: Sequence[Fact], readings: Sequence[Reading], asked: Sequence[Fact] = ()
     ) -> None:
         self._answer, self._facts, self._readings, self._asked = answer, facts, readings, asked
+        self._tried = 0
 
     def doubt(self, fact: Fact) -> str:
         """Why a fact that stands nowhere may follow from the sources; empty where it does not."""
@@ -149,7 +153,8 @@ class Derivations:
 
     def _is_reached(self, fact: Fact, value: float) -> bool:
         """Whether one step leads from two numbers of the sources, or of the answer, to this one."""
-        if len(self._numbers) > MAX_NUMBERS:
+        self._tried += 1
+        if len(self._numbers) > MAX_NUMBERS or self._tried > MAX_TRIED:
             return True
         others = [each for each in self._facts if each.start != fact.start]
         others += [each for each in self._asked if each.kind == "number"]
