@@ -11,9 +11,9 @@ from itertools import combinations, islice
 
 from .anchors import Anchor
 from .claims import Claim, Target, alike, overlaps
+from .equality import same
 from .names import kind_of_name
 from .passages import Reading
-from .quantities import same
 from .ranges import end_of, share_range, side_of
 from .records import Record
 from .scenes import Scene, Slot

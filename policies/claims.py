@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .anchors import Anchor, Kind
-from .lexicon import STOP_WORDS
+from .lexicon import CURRENCIES, STOP_WORDS
 from .names import Name
 from .scenes import Slot
 from .senses import LIGHT, sense
@@ -188,7 +188,13 @@ def alike(one: Fact, two: Fact, in_cell: bool = False) -> bool:
         return False
     if "percent" in (one.unit, two.unit):
         return one.unit == two.unit
+    if _is_money(one) and _is_money(two):
+        return "cent" in (one.unit, two.unit) or one.unit == two.unit
     return one.unit is None or two.unit is None or one.unit == two.unit
+
+
+def _is_money(fact: Fact) -> bool:
+    return fact.unit == "cent" or fact.unit in CURRENCIES
 
 
 def _sort(fact: Fact) -> str:

@@ -10,6 +10,7 @@ from itertools import islice
 from .absence import Absence, Searches
 from .actions import WRITING, acts, claimed, is_asked, is_mine, is_own, shows, speaks_of, told
 from .binding import Binder
+from .claims import Claim
 from .contradiction import alike, flipped
 from .denials import parted
 from .extremes import exaggeration, wrong_end
@@ -26,6 +27,7 @@ from .placing import QUESTION, Placing
 from .polarity import denial
 from .postings import Postings, members, most
 from .quantities import small_wholes
+from .rows import mixed
 from .sections import misfiled
 from .senses import sense
 from .sentences import Stretch, foreign, is_english, split, stems, without_report, words
@@ -119,11 +121,7 @@ class Comparison:
                 return _failure(stretch, 0.0, "contradicted", denied.reason)
             if denied is not None:
                 self.doubts.append(denied.reason)
-            unbound = self._binder.doubt(stretch) or reversal(self._binder, claim) or exaggeration(self._binder, claim)
-            unbound = unbound or wrong_end(self._binder, claim) or misplaced(self._binder, claim)
-            unbound = unbound or opposed(self._binder, claim) or misfiled(self._binder, claim)
-            unbound = unbound or trend(self._binder, claim) or turned(stretch.text, self._pages)
-            if unbound:
+            if not self.doubts and (unbound := self._unbound(stretch, claim)):
                 self.doubts.append(unbound)
         done = self._done(stretch)
         if done is not None:
@@ -135,6 +133,21 @@ class Comparison:
         if not needed and not rests:
             needed = said
         return self._judge(stretch, said, needed, rests)
+
+    def _unbound(self, stretch: Stretch, claim: Claim) -> str:
+        """Why what a sentence says together does not stand together; one reason is enough to leave an answer open."""
+        return (
+            self._binder.doubt(stretch)
+            or reversal(self._binder, claim)
+            or exaggeration(self._binder, claim)
+            or wrong_end(self._binder, claim)
+            or misplaced(self._binder, claim)
+            or opposed(self._binder, claim)
+            or misfiled(self._binder, claim)
+            or mixed(self._binder, claim)
+            or trend(self._binder, claim)
+            or turned(stretch.text, self._pages)
+        )
 
     def _denied(self, stretch: Stretch, absence: Absence) -> Judged:
         """A sentence that says that something could not be found; its facts verify nothing."""

@@ -30,7 +30,7 @@ def flipped(answer: str, record: str) -> bool:
         return False  # `nothing` and `neither` deny what cannot be told from their place
     ours, others = frozenset(stems(answer)), frozenset(stems(record))
     if mine & theirs:  # both deny something: one more negation counts only where they are as good as one sentence
-        return alike(answer, record) and negations(answer) % 2 != negations(record) % 2
+        return _similar(ours, others) and negations(answer) % 2 != negations(record) % 2
     return bool((mine & others) or (theirs & ours))
 
 
@@ -42,7 +42,10 @@ def alike(answer: str, record: str) -> bool:
         return False  # `not allowed without` is `only allowed with`
     if (denied(answer) or denied(record)) and any(OPPOSITE.get(each, frozenset()) & others for each in ours - others):
         return False
-    ours, others = frozenset(stems(answer)), frozenset(stems(record))
+    return _similar(frozenset(stems(answer)), frozenset(stems(record)))
+
+
+def _similar(ours: frozenset[str], others: frozenset[str]) -> bool:
     return len(ours & others) >= ALIKE * len(ours | others)
 
 

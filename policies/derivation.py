@@ -19,8 +19,11 @@ from .lexicon import CARDINALS, ORDINALS
 from .passages import Reading
 from .spans import LABELS, Fact
 
-MAX_NUMBERS = 300
+MAX_NUMBERS = 200
 """Numbers of all sources together up to which it is asked whether one step leads to another: of more, any does."""
+
+MAX_TRIED = 20
+"""Numbers of one answer of which it is asked whether one step leads to them; further ones may follow or may not."""
 
 MAX_MOMENTS = 80
 """Dates, and times of day, whose distances are looked at."""
@@ -79,6 +82,7 @@ class Derivations:
         self, answer: str, facts: Sequence[Fact], readings: Sequence[Reading], asked: Sequence[Fact] = ()
     ) -> None:
         self._answer, self._facts, self._readings, self._asked = answer, facts, readings, asked
+        self._tried = 0
 
     def doubt(self, fact: Fact) -> str:
         """Why a fact that stands nowhere may follow from the sources; empty where it does not."""
@@ -121,12 +125,16 @@ class Derivations:
     # -- numbers ----------------------------------------------------------------------------------------------------
 
     @cached_property
+    def _totals(self) -> list[float]:
+        """The sums and means of the columns and records of the sources, and how many rows they have."""
+        return sorted({abs(total) for reading in self._readings for total in reading.page.layout.totals})
+
+    @cached_property
     def _numbers(self) -> list[float]:
         """The bare numbers of the sources, the totals of their columns, and how many rows they have."""
         found = {size for each in self._readings for size in each.page.figures.magnitudes(MAX_NUMBERS)}
         found |= {float(each) for reading in self._readings for each in _spelled(reading.page.lower)}
-        for reading in self._readings:
-            found.update(abs(total) for total in reading.page.layout.totals)
+        found.update(self._totals)
         found.update(year for reading in self._readings for year, *_ in reading.moments.dates(MAX_MOMENTS))
         return sorted(each for each in found if each < 1e15)
 
@@ -145,12 +153,14 @@ class Derivations:
 
     def _is_reached(self, fact: Fact, value: float) -> bool:
         """Whether one step leads from two numbers of the sources, or of the answer, to this one."""
-        if len(self._numbers) > MAX_NUMBERS:
+        self._tried += 1
+        if len(self._numbers) > MAX_NUMBERS or self._tried > MAX_TRIED:
             return True
         others = [each for each in self._facts if each.start != fact.start]
         others += [each for each in self._asked if each.kind == "number"]
         own = {abs(float(each.value)) for each in others if isinstance(each.value, Decimal)}
-        slack = 0.0 if fact.text[:1].isalpha() else float(fact.quantum) / 2
+        exact = fact.text[:1].isalpha() or (fact.digits < 2 and fact.unit != "percent")
+        slack = 0.0 if exact else float(fact.quantum) / 2
         if _ABOUT.search(self._answer[max(0, fact.start - 24) : fact.start]):
             slack = max(slack, LOOSE * value)
         if fact.unit == "percent" and value in (0, 50, 100):
@@ -161,11 +171,13 @@ class Derivations:
             return True  # `2025/26`
         if any(_meets(self._numbers, value * by, slack * by) for by in factors(fact.unit) if by != 1):
             return True
-        if self._is_bound(fact, value):
+        if self._is_bound(fact, value) or _meets(self._totals, value, slack):
             return True
         power = 10.0 ** max(0, fact.quantum.adjusted() // 3 * 3) if not fact.text[-1:].isdigit() else 1.0
         scales = {*factors(fact.unit), 1.0, 1 / power}
-        both = sorted({*self._numbers, *own, *_CALENDAR})
+        both = sorted({*self._numbers, *own})
+        if any(_meets(both, value * by, slack * by) for each in _CALENDAR for by in (each, 1 / each)):
+            return True
         return any(_is_step(self._numbers, both, value * by, max(slack, 1e-9 * value) * by) for by in scales)
 
     # -- moments ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import islice
 
+from .equality import magnitudes
 from .lexicon import CARDINALS, ORDINALS
 from .moments import take_moments
 from .quantities import (
@@ -16,7 +17,6 @@ from .quantities import (
     MAX_SCANNED,
     anything,
     canvas_of,
-    magnitudes,
     number_in_words,
     numbers_and_moments,
     read,

@@ -34,9 +34,11 @@ def ground(answer: str, *, question: str, sources: Sequence[Source], doubts: str
     """Check an answer against its evidence.
 
     1. Every number, date, time, quotation, URL, citation and proper name must stand in a source or in the question. A
-       result of a calculation is a source like any other; nothing is calculated here but percentages and weekdays.
-       Formats do not matter (`2,480` is `2480.0`, `twelve` is 12, `2:05 pm` is `14:05`), signs and units do: `42 km` is
-       not grounded by `42 miles`. A number may be rounded to the decimals it shows if it shows two digits or more.
+       result of a calculation is a source like any other. What stands nowhere but may follow by one step of reckoning
+       (a sum, a difference, a share, a unit, a span of time) is neither verified nor refused, and so is a name that may
+       be another word for what a source has. Formats do not matter (`2,480` is `2480.0`, `twelve` is 12, `2:05 pm` is
+       `14:05`, in German `2.480` is 2480), signs and units do: `42 km` is not grounded by `42 miles`. A number may be
+       rounded to the decimals it shows if it shows two digits or more.
     2. What a sentence says together must stand together: each value and name is taken out of its sentence, and the
        rest must not fit another slot of the sources better (a sentence with the names it carries on, a table's row
        with its header, an object with its keys). `"paid": false`, `null` and 0 deny their key.
@@ -44,7 +46,7 @@ def ground(answer: str, *, question: str, sources: Sequence[Source], doubts: str
        least `CARRIED` of them within a record and its neighbours. It is `weak` above `WEAK`, and unsupported below. It
        must not deny what the best record says, or say what that denies, or turn a rise into a fall.
     4. A claim that something was or is being done (`I have booked …`, `It is cancelled.`, `Done.`) takes a source that
-       shows it.
+       shows it. It is refused where no call does anything of the kind, and else left open.
     5. What is said not to be found (`The price could not be found.`, `There is no data on Oslo.`) fails where a source
        holds it, and is carried where a call that looked for it found nothing. Where such a call failed it is allowed
        and verifies nothing; where nothing shows that it was looked for, it is weak.
@@ -57,12 +59,13 @@ def ground(answer: str, *, question: str, sources: Sequence[Source], doubts: str
         doubts: why another check refused values of the sources; what it names may be left out as not found.
 
     Returns:
-        `fail` where a fact is grounded nowhere, or a sentence is unsupported, contradicted or an unshown claim;
-        `unsure` where a sentence is weakly covered, a value or name stands with others in the sources, a unit is in no
-        source, all facts come from the question alone, there was nothing to check, or the answer was too long to be
-        read whole; else `pass`. The score is the share of facts and sentences that are grounded. English is read whole;
-        of other languages in Latin letters the numbers, dates, quotations and URLs are, and other scripts are compared
-        by words or pairs of characters.
+        `fail` where it is sure: a fact is grounded nowhere and follows from nothing, a sentence says the opposite of a
+        record that it alone can mean, or claims a deed where no call did any; `unsure` where a sentence is weakly
+        covered or unsupported, a value or name stands with others in the sources, a fact may follow from them, a unit
+        is in no source, all facts come from the question alone, there was nothing to check, or the answer was too long
+        to be read whole; else `pass`. The score is the share of facts and sentences that are grounded. English is read
+        whole; of other languages in Latin letters the numbers, dates, quotations and URLs are, and other scripts are
+        compared by words or pairs of characters.
     """
     check = Comparison(answer[:MAX_ANSWER], question, sources, doubts)
     facts = [found for fact in check.facts if (found := check.placing.place(fact)) is not None]
@@ -112,7 +115,7 @@ def _outcome(
     if missing is not None or wrong is not None:
         return "fail", missing.problem if missing is not None else wrong.reason if wrong is not None else ""
     if not resting and not carried and not failures:
-        return "unsure", "nothing in the answer could be checked"
+        return "unsure", doubts[0] if doubts else "nothing in the answer could be checked"
     if failures:
         return "unsure", failures[0].reason
     if not carried and all(fact.source == QUESTION for fact in resting):

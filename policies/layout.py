@@ -13,7 +13,8 @@ from .lexicon import stem
 from .lines import lines_of
 from .names import senses_of
 from .objects import objects_of
-from .records import Cell, Record, flag_keys, flags_of, record_at
+from .records import NO, YES, Cell, Record, flag_keys, flags_of, record_at
+from .senses import sense
 from .sentences import Stretch, goes_on, pieces
 from .spans import beginnings
 from .views import View
@@ -150,6 +151,21 @@ class Layout:
         whole = [column for column in columns.values() if len(column) > 1 and not any(map(isnan, column))]
         found |= {float(len(column)) for column in columns.values()}
         return frozenset(found | {sum(each) for each in whole} | {sum(each) / len(each) for each in whole})
+
+    @cached_property
+    def own_cells(self) -> dict[str, tuple[Record, Cell]]:
+        """The cells of one word that no other row has, by the word's sense; of the first `MAX_CELLS` cells."""
+        found: dict[str, tuple[Record, Cell] | None] = {}
+        left = MAX_CELLS
+        for record in self.records:
+            cells = record.cells[:left] if record.data and not record.given else []
+            left -= len(cells)
+            for cell in cells:
+                word = self.text[cell.start : cell.end].strip('" ').casefold()
+                if word.isalpha() and word not in NO | YES:
+                    root = sense(word)
+                    found[root] = (record, cell) if root not in found else None
+        return {root: own for root, own in found.items() if own is not None}
 
     def _plain(self, cell: Cell) -> float:
         """The number that a cell is; NaN where it is none."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from .equality import magnitudes
 from .figures import Wanted
-from .quantities import magnitudes
 from .shelf import opened
 from .spans import Fact
 

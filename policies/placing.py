@@ -9,6 +9,7 @@ from itertools import islice
 
 from .denials import subject_of
 from .derivation import Derivations, is_year
+from .equality import same
 from .findings import (
     excused,
     grounded,
@@ -24,7 +25,6 @@ from .grounded import GroundedFact
 from .lexicon import CURRENCIES, FALL, MONTHS, RISE, UNIT_ALIASES, WEEKDAYS
 from .pages import signed
 from .passages import Reading
-from .quantities import same
 from .sentences import Stretch, changes, clause_around, direction, words
 from .spans import Fact, places
 from .strangers import may_stand

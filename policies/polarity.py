@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from .binding import Binder
 from .claims import Claim
+from .equality import same
 from .grounded import Denial
 from .lexicon import STOP_WORDS
 from .names import senses_of
-from .quantities import anything, same, scan
+from .quantities import anything, scan
 from .records import NO, YES, Cell, Record
 from .scenes import Scene
 from .senses import OPPOSITE, sense

@@ -6,15 +6,14 @@ Everything is linear in the text: no pattern backtracks over more than a bounded
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from functools import lru_cache
 
-from .lexicon import CURRENCIES, MULTIPLIERS, STOP_WORDS, unit_named
+from .lexicon import CURRENCIES, MULTIPLIERS, unit_named
 from .moments import CLOCK, MONTH, date_fact, iso_facts, slashed_date, take_moments, time_fact
-from .spans import LABELS, Canvas, Fact
+from .spans import Canvas, Fact
+from .units import counts_things, key_power, unit_at, unit_of
 
 MAX_NUMBER = 400
 """Characters of the longest run of digits read as a number; a longer one is compared as it is written."""
@@ -43,17 +42,6 @@ _PLAIN = re.compile(  # what follows makes it no date, time or multiple
     r"\d\d*+((?:,\d{3})*+(?=[\"}\]]|,[\s\"]|\.\s|[ ][c-ln-oq-su-z]))?"
 )
 URL = re.compile(r"https?://[^\s<>\"“”]+|(?<![\w.@/-])www\.[^\s<>\"“”]+")
-_UNIT = re.compile(
-    r"[\s\u00a0\u202f-]?([%°℃℉$€£¥₹]\s?[CF]?(?!\w)|[^\W\d_]+[²³23]?(?:/[^\W\d_]+)?)"
-    r"(?:[ -]([^\W\d_]+))?(?:[ -]([^\W\d_]+))?"
-)
-_NOUN = re.compile(r"[ -]([a-z]{3,20})\b")
-_LABEL = re.compile(r"(?i)\b(page|pp?|section|chapter|line|row|table|figure|step|version)\b[.:\"]{0,2}\s?#?$")
-_KEY = re.compile(r"([\w%°$€£]{1,40})\)?\"?\s{0,2}[:=]\s{0,2}\"?$")
-_UNIT_AFTER = re.compile(r'"?\s{0,2},\s{0,2}"(?:\w{0,20}units?|currency|from)"\s{0,2}:\s{0,2}"([^"]{1,30})"')
-_UNIT_BEFORE = re.compile(
-    r'"(?:units?|currency)"\s{0,2}:\s{0,2}"([^"]{1,30})"\s{0,2},\s{0,2}"\w{1,40}"\s{0,2}:\s{0,2}$'
-)
 _RANGE = re.compile(r"\s?(?:-|–|—|to|and|or)\s?")
 _CURRENCY_BEFORE = re.compile(r"(?:(?:US)?([$€£¥₹])|\b([A-Z]{3}))\s?$")
 _HYPHEN = "-−–"
@@ -71,37 +59,6 @@ def canvas_of(text: str) -> Canvas:
     if "http" in text or "www." in text:
         canvas.blank(URL)
     return canvas
-
-
-def same(answer: Fact, source: Fact, *, fell: bool = False) -> bool:
-    """Whether a fact of a source says what a fact of the answer says.
-
-    Args:
-        answer: a number, date or time of the answer.
-        source: one of a source.
-        fell: whether the answer's sentence says that something fell, so that `5 %` may stand for `-5 %`.
-    """
-    if isinstance(answer.value, Decimal):
-        return _same_number(answer, source, fell)
-    if answer.kind != source.kind or isinstance(answer.value, str) or not isinstance(source.value, tuple):
-        return answer.kind == source.kind and answer.value == source.value
-    unsaid = 0 if answer.kind == "date" else -1
-    return all(a in (unsaid, b) for a, b in zip(answer.value, source.value, strict=True))
-
-
-@lru_cache(maxsize=2048)
-def magnitudes(fact: Fact) -> tuple[tuple[float, float], ...]:
-    """The intervals in which a source's bare digits may lie to stand for this number; used to skip all others."""
-    return tuple(_intervals(fact))
-
-
-def _intervals(fact: Fact) -> Iterator[tuple[float, float]]:
-    if not isinstance(fact.value, Decimal):
-        return
-    value, slack = min(abs(float(fact.value)), sys.float_info.max), min(_slack(fact), sys.float_info.max / 4)
-    for scale in (1.0, 1e3, 1e6, 1e9, 1e12, *((1e2,) if fact.unit == "percent" else ())):
-        room = (slack + 1e-9 * value) / scale  # beyond the largest float all numbers are looked at alike
-        yield value / scale - room, value / scale + room
 
 
 def is_cased(letter: str) -> bool:
@@ -122,9 +79,9 @@ def anything(_: float) -> bool:
 
 def number_in_words(text: str, start: int, end: int, value: int) -> Fact:
     """A number written as a word, with the unit behind it."""
-    unit, length = _unit_at(text[end : end + 48])
+    unit, length = unit_at(text[end : end + 48])
     end += length
-    counts = unit is None and _counts(text, end)
+    counts = unit is None and counts_things(text, end)
     return Fact(
         kind="number", text=text[start:end], start=start, end=end, value=Decimal(value), unit=unit, counts=counts
     )
@@ -252,8 +209,8 @@ def _number(match: re.Match[str], shown: str, text: str) -> Fact:
     power, end = _power(match, currency, end)
     if text[end : end + 2] in ("st", "nd", "rd", "th") and not text[end + 2 : end + 3].isalpha():
         end += 2
-    unit, hinted, end = _unit_of(text, start, end, currency)
-    keyed = _key_power(text, start) if hinted and unit in CURRENCIES else 0
+    unit, hinted, end = unit_of(text, start, end, currency)
+    keyed = key_power(text, start) if hinted and unit in CURRENCIES else 0
     value = Decimal(shown + _exponent(match)).scaleb(power)
     decimals = len(shown.partition(".")[2])
     quantum = Decimal(1).scaleb(power - decimals + int(_exponent(match)[1:] or 0))
@@ -266,7 +223,7 @@ def _number(match: re.Match[str], shown: str, text: str) -> Fact:
         value=-value if sign else value,
         unit=unit,
         hinted=hinted,
-        counts=unit is None and _counts(text, end),
+        counts=unit is None and counts_things(text, end),
         quantum=quantum,
         digits=digits,
         power=keyed,
@@ -310,76 +267,6 @@ def _power(match: re.Match[str], currency: str | None, end: int) -> tuple[int, i
     return 0, end
 
 
-def _unit_of(text: str, start: int, end: int, currency: str | None) -> tuple[str | None, bool, int]:
-    """The unit of the number at this place, whether it is only hinted at, and where the number ends with it."""
-    if currency is not None:
-        return currency, False, end
-    label = _LABEL.search(text[max(0, start - 12) : start])
-    if label is not None:
-        name = label[1].lower()
-        return ("page" if name in ("p", "pp") else name), False, end
-    unit, length = _unit_at(text[end : end + 48])
-    if unit is not None:
-        return unit, False, end + length
-    unit = _hint(text, start, end)
-    return unit, unit is not None, end
-
-
-def _unit_at(after: str) -> tuple[str | None, int]:
-    match = _UNIT.match(after)
-    if match is None:
-        return None, 0
-    for count in (3, 2, 1):
-        words = [word for word in match.groups()[:count] if word]
-        unit = unit_named(" ".join(words).replace("° ", "°")) if len(words) == count else None
-        if unit is not None:
-            return unit, match.end(count)
-    return None, 0
-
-
-def _counts(text: str, end: int) -> bool:
-    match = _NOUN.match(text, end)
-    return match is not None and match[1] not in STOP_WORDS
-
-
-def _hint(text: str, start: int, end: int) -> str | None:
-    if '"' in text[end : end + 90] and (after := _UNIT_AFTER.match(text, end, end + 90)) is not None:
-        return unit_named(after[1])
-    before = text[max(0, start - 90) : start]
-    if before.removesuffix('"').rstrip()[-1:] not in (":", "="):
-        return None
-    key = _KEY.search(before[-48:])
-    if key is not None:
-        unit = _key_unit(key[1])
-        if unit is not None:
-            return unit
-    earlier = _UNIT_BEFORE.search(before)
-    return unit_named(earlier[1]) if earlier else None
-
-
-def _key_parts(key: str) -> list[str]:
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", key).lower().split("_")
-
-
-def _key_power(text: str, start: int) -> int:
-    """The power of ten that the key of a number names: 6 of `volume_eur_m` and of `revenue_million_usd`."""
-    key = _KEY.search(text[max(0, start - 48) : start].removesuffix("-"))
-    return next((MULTIPLIERS[part] for part in _key_parts(key[1])[-2:] if part in MULTIPLIERS), 0) if key else 0
-
-
-def _key_unit(key: str) -> str | None:
-    parts = _key_parts(key)
-    if len(parts) > 1 and parts[-1] in MULTIPLIERS and unit_named(parts[-2]) in CURRENCIES:
-        return unit_named(parts[-2])  # volume_eur_m
-    if parts[-1] in LABELS:
-        return parts[-1]
-    rate = unit_named("/".join(parts[-2:])) if len(parts) > 2 else None
-    if rate is not None:
-        return rate  # wind_m_s
-    tail = {"c": "celsius", "f": "fahrenheit"}.get(parts[-1]) if len(parts) > 1 else None
-    return tail or (unit_named(parts[-1]) if len(parts) > 1 or len(parts[-1]) > 2 else None)
-
-
 def with_ranges(found: list[Fact], text: str) -> list[Fact]:
     """`5 to 10 km`: the first number takes the unit of the second."""
     found.sort(key=lambda fact: fact.start)
@@ -392,50 +279,3 @@ def _with_unit_of(one: Fact, two: Fact | None, text: str) -> Fact:
     if two.unit is None or two.unit in CURRENCIES or two.start - one.end > 8:
         return one
     return replace(one, unit=two.unit) if _RANGE.fullmatch(text[one.end : two.start]) else one
-
-
-def _same_number(answer: Fact, source: Fact, fell: bool) -> bool:
-    if source.kind == "date" and isinstance(source.value, tuple) and answer.unit is None:
-        return answer.value == (source.value[2] if answer.text[-2:] in ("st", "nd", "rd", "th") else source.value[0])
-    if not isinstance(answer.value, Decimal) or not isinstance(source.value, Decimal):
-        return False
-    value = source.value
-    if source.power and _units_agree(answer, source) and _close(answer, value.scaleb(source.power), fell):
-        return True
-    if source.power and answer.unit in CURRENCIES:
-        return False  # `3 euros` of `volume_eur_m: 3`
-    if answer.unit == "percent" and source.unit is None and abs(value) <= 1 and "." in source.text:
-        return _close(answer, value * 100, fell) or _close(answer, value, fell)
-    return _units_agree(answer, source) and _close(answer, value, fell)
-
-
-def _close(answer: Fact, value: Decimal, fell: bool) -> bool:
-    assert isinstance(answer.value, Decimal)
-    if fell and value < 0 < answer.value:
-        value = -value
-    if answer.value == value or answer.digits < 2:
-        return answer.value == value
-    return abs(answer.value - value) <= _half(answer.quantum)
-
-
-@lru_cache(maxsize=256)
-def _half(quantum: Decimal) -> Decimal:
-    return Decimal(float(quantum) / 2)
-
-
-def _slack(answer: Fact) -> float:
-    return float(answer.quantum) / 2 if answer.digits >= 2 else 0.0
-
-
-def _units_agree(answer: Fact, source: Fact) -> bool:
-    """A unit beside the source's number must be the answer's; a bare number agrees with any unit but a label."""
-    if answer.unit == source.unit:
-        return True
-    if answer.unit and source.unit and "/" in answer.unit + source.unit:  # `13.8 mg per litre` of `13.8 mg/l`
-        one, two = answer.unit.partition("/"), source.unit.partition("/")
-        return one[0] == two[0] and not (one[2] and two[2])
-    if answer.unit is None:
-        return source.hinted or (source.unit != "percent" and source.unit not in LABELS)
-    if source.counts and (answer.unit == "percent" or answer.unit in CURRENCIES):
-        return False
-    return source.unit is None and answer.unit not in LABELS

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .anchors import Anchor, Key, Kind
+from .equality import same
 from .layout import PARENT, once
 from .lexicon import stem
 from .names import senses_of
 from .passages import Reading
-from .quantities import same
 from .records import Record
 from .sentences import refers
 from .spans import beginnings, places

@@ -13,8 +13,9 @@ from typing import Protocol
 
 from .anchors import Anchor, Kind
 from .distance import nearest, within
+from .equality import same
 from .names import WORD, Name, codes, names_in, senses_of
-from .quantities import anything, same, scan
+from .quantities import anything, scan
 from .records import Cell, Record
 from .senses import LIGHT, RELATED, ROLES, sense
 from .spans import Fact

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shotclock.policies.equality import same
 from shotclock.policies.grounding import Source, ground
 from shotclock.policies.layout import records_of
-from shotclock.policies.quantities import anything, same, scan
+from shotclock.policies.quantities import anything, scan
 from shotclock.policies.spans import Fact
 
 # Each source as [question, source, good answers, corrupted answers]. Every third was left unseen while the check was

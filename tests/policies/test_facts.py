@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shotclock.policies.equality import magnitudes, same
 from shotclock.policies.facts import extract
 from shotclock.policies.figures import Figures, Wanted
 from shotclock.policies.postings import members, most
-from shotclock.policies.quantities import magnitudes, same, scan
+from shotclock.policies.quantities import scan
 from shotclock.policies.spans import Fact
 
 
