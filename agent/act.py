@@ -87,10 +87,10 @@ def _go_on(run: Run, asked: list[Call], kept: Suspended) -> dict[str, Started]:
     Raises:
         InvalidThread: it took so long to come here that somebody else may have taken the run up.
     """
-    if time.time() >= run.leased:
+    if time.time() >= run.conversation.leased:
         raise InvalidThread(
-            f"thread_id={run.thread_id!r} was taken up more than {LEASE:g} s ago, and may be resumed by somebody else "
-            "since; nothing that waited was called here"
+            f"thread_id={run.conversation.thread_id!r} was taken up more than {LEASE:g} s ago, and may be resumed by "
+            "somebody else since; nothing that waited was called here"
         )
     pending, since = {call.id: call for call in pending_of(kept)}, kept["asked_at"]
     replies = {

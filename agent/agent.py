@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.tools import BaseTool
 
-    from .approving import Approver
     from .graph import Graph
     from .node import Node
+    from .replies import Approver
     from .resumption import Resumption
 
 

@@ -18,6 +18,7 @@ from ..policies.outcome import Verdict
 from ..policies.verification import Again, AgainSituation
 from ..tools.shapes import short
 from . import timing
+from .ending import Answer
 from .grounds import grounded, left_open
 from .inference import infer
 from .judging import news, settle
@@ -26,7 +27,7 @@ from .models.compose import compose
 from .models.rules import Rules
 from .prompts import AGAIN, LOOK_UP, OPEN
 from .routes import ease, rise_for, step_back
-from .run import Answer, Run
+from .run import Run
 from .state import State
 from .stream import Turn
 from .typed import composed_of_type, of_type

@@ -25,14 +25,10 @@ from ..tools.pipeline import APPROVAL
 from ..tools.threads import ThreadPool
 from .events import CallFinished
 from .judging import held
-from .replies import Decided, Reply, decided, read_replies
+from .replies import Approver, Decided, decided, read_replies
 from .run import Run, live
 from .state import State, Suspended
 from .suspension import pending_of
-
-Approver = Callable[[PendingCall], Awaitable[Reply | None] | Reply | None]
-"""A product's own way to ask a person. It is told of one call and says what `Reply` says, or `None` to leave it open. A
-plain function runs in a thread."""
 
 UNASKED: Final = "unasked"
 """The verifier of a call that was refused without a person having denied it."""
@@ -52,7 +48,7 @@ async def approve(state: State, runtime: Runtime[Run]) -> Command[Literal["act"]
     run, kept = live(runtime), state.get("suspended")
     assert kept is not None, "only a turn with calls that wait comes here"
     calls, problem = pending_of(kept), ""
-    run.pending = calls
+    run.conversation.pending = calls
     while True:
         asked: dict[str, Any] = {"calls": kept["calls"]} | ({"problem": problem} if problem else {})
         replies = interrupt(asked)
@@ -61,7 +57,7 @@ async def approve(state: State, runtime: Runtime[Run]) -> Command[Literal["act"]
         except UsageError as error:  # a graph around this one was resumed with something else: it is asked again
             problem = str(error)
         else:
-            run.pending = ()
+            run.conversation.pending = ()
             return Command(goto="act", update={"suspended": Suspended(**{**kept, "replies": read})})
 
 
@@ -119,11 +115,11 @@ class Asking:
         if (kept_back := await held(run, call)) is not None:  # nobody is asked for what would be refused anyway
             run.evidence.append(kept_back)
             return kept_back
-        if run.approver is None:
+        if run.conversation.approver is None:
             return None
         began = run.now()
-        reply = await _heard(run, run.approver, self.pending)
-        if isinstance(reply, Unasked) and not run.suspends:
+        reply = await _heard(run, run.conversation.approver, self.pending)
+        if isinstance(reply, Unasked) and not run.conversation.suspends:
             return refused(run, call, reply)
         if isinstance(reply, Unasked):
             run.trace.decision("approval", "open", reply.reason, call=call.id, waited=run.now() - began)
@@ -149,7 +145,7 @@ async def replied(run: Run, call: Call, said: Replied, make: Callable[[Run, Call
     if reply.choice == "deny":
         return _unmade(run, call, reply.reason, APPROVAL)
     if reply.arguments is not None:
-        run.edited[call.id] = json.dumps(dict(reply.arguments), ensure_ascii=False, default=str)
+        run.conversation.edited[call.id] = json.dumps(dict(reply.arguments), ensure_ascii=False, default=str)
         call = replace(call, arguments=reply.arguments)
     return await make(run, replace(call, approved=True))
 
@@ -183,7 +179,7 @@ def _denied(item: Evidence, call: Call) -> bool:
 async def _heard(run: Run, approver: Approver, pending: PendingCall) -> Decided | Unasked:
     """What the product's function says, waited for as long as calls may run; else why it said nothing."""
     # That the run waits has to be kept in time, where it can.
-    until = run.soft if run.suspends else run.last
+    until = run.soft if run.conversation.suspends else run.last
     left = until.remaining(run.now())
     future = _begun(approver, pending)
     run.own(future)

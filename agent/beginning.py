@@ -17,6 +17,7 @@ from ..tools.processes import refuse_unguarded
 from ..tools.scope import ENCLOSING
 from . import timing
 from .attachments import Attachments, counts
+from .conversation import Conversation
 from .ladder import Ladder
 from .query import Labels, Query, read_budget, read_metadata, read_query
 from .run import Run
@@ -132,13 +133,15 @@ def begin(
         tally=agent._tally,
         ladder=Ladder(agent.models),
         output=agent._output,
-        approver=agent._approver,
         scribe=agent._scribe,
-        suspends=agent.resumable if suspends is None else suspends,
-        thread_id=thread,
-        named=asked.thread_id is not None,
-        before=None if carried is None else carried.spent,
-        origin="" if carried is None else carried.kept["run"],
+        conversation=Conversation(
+            thread_id=thread,
+            named=asked.thread_id is not None,
+            suspends=agent.resumable if suspends is None else suspends,
+            approver=agent._approver,
+            before=None if carried is None else carried.spent,
+            origin="" if carried is None else carried.kept["run"],
+        ),
     )
     _record(run.trace, bounds, len(files))
     if carried is not None:

@@ -1,20 +1,70 @@
-"""What a result says of how its answer came about: its status and its warnings."""
+"""What becomes of a run at its end: its result, with its status and its warnings."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..policies.budget import Spend
 from ..tools.call import Evidence
-from .result import Status
+from .ending import Answer, Ending
+from .kind import note
+from .result import Result, Status
+from .run import Run
 
-if TYPE_CHECKING:
-    from .run import Answer, Ending, Run
+
+def close(run: Run, answer: Answer) -> Result:
+    """The result of the run with `answer`, made once; later calls, from any thread, return the same."""
+    return run.conclude(lambda: _result(run, answer))
 
 
-def status_of(run: Run, answer: Answer, ending: Ending) -> Status:
+def _result(run: Run, answer: Answer) -> Result:
+    elapsed = run.elapsed
+    ending = run.ending or Ending(stop_reason="deadline", reason="the deadline came first")
+    status = _status(run, answer, ending)
+    spend = run.ledger.spend(elapsed)
+    verified = answer.verdict.outcome == "pass"
+    run.tick()
+    _account_early(run, answer)
+    if not run.conversation.waits:
+        note(run, answer, ending.stop_reason)
+    run.bring()
+    run.trace.end_run(status, ending.stop_reason, verified, spend, answer=answer.text)
+    if run.voice is not None:
+        run.voice.end(answer.text)
+    return Result(
+        answer=answer.text if run.output is None else answer.value,
+        model=answer.by,
+        answered=not (answer.unanswered or answer.misfit),
+        status=status,
+        stop_reason=ending.stop_reason,
+        verified=verified,
+        verdict=answer.verdict,
+        evidence=tuple(run.evidence),
+        spend=spend,
+        budget=run.budget,
+        warnings=tuple(_warnings(run, answer, ending, spend)),
+        elapsed=elapsed,
+        trace_id=run.trace.trace_id,
+        decided=run.trace.made,
+        pending=run.conversation.waiting,
+        thread_id=run.conversation.thread_id,
+    )
+
+
+def _account_early(run: Run, answer: Answer) -> None:
+    """Say how what was begun early ended, where anything was."""
+    # A copy: where the loop is blocked this is another thread.
+    used = {each for gave in list(run.gave.values()) for each in gave.values()} | run.listed
+    if answer.composed or run.model_failed:  # such an answer is put together from whatever was found
+        used |= {item.id for item in run.evidence if item.usable}
+    counts = run.early.counts(used)
+    if counts.launched:
+        reason = f"{counts.adopted} of {counts.launched} early starts were asked for in the end"
+        run.trace.decision("speculation", "account", reason, launched=counts.launched, adopted=counts.adopted,
+                           wasted=counts.wasted)  # fmt: skip
+
+
+def _status(run: Run, answer: Answer, ending: Ending) -> Status:
     """How the answer came about, in one word."""
-    if run.waits:
+    if run.conversation.waits:
         return "suspended"
     if answer.composed or run.model_failed:
         return "fallback"
@@ -26,11 +76,11 @@ def status_of(run: Run, answer: Answer, ending: Ending) -> Status:
     return "complete"
 
 
-def warnings_of(run: Run, answer: Answer, ending: Ending, spend: Spend) -> list[str]:
+def _warnings(run: Run, answer: Answer, ending: Ending, spend: Spend) -> list[str]:
     """What the user should be told."""
     warnings = list(run.warnings)
-    if run.waits:
-        return [*warnings, *(f"{call.tool} waits for approval: {call.reason}." for call in run.pending)]
+    if run.conversation.waits:
+        return [*warnings, *(f"{call.tool} waits for approval: {call.reason}." for call in run.conversation.waiting)]
     if ending.stop_reason not in ("answered", "enough"):
         warnings.append(f"Reasoning ended early: {ending.reason}.")
     warnings += _of_the_answer(run, answer)

@@ -37,7 +37,7 @@ def supervised(agent: Agent, run: Run) -> Coroutine[Any, Any, Result]:
     from .graph import config_of
     from .supervisor import supervise
 
-    return supervise(run, agent.graph, config_of(agent.policy.limits.turns, run.thread_id))
+    return supervise(run, agent.graph, config_of(agent.policy.limits.turns, run.conversation.thread_id))
 
 
 def waited(agent: Agent, run: Run) -> Result:

@@ -9,8 +9,9 @@ from ..policies.standing import Kind, modality_of
 from .attachments import ATTACHMENT
 
 if TYPE_CHECKING:
+    from .ending import Answer
     from .result import StopReason
-    from .run import Answer, Run
+    from .run import Run
 
 QUALITY: Final = "quality"
 """The kind of the decision that says of what kind a run was, what its answer's verdict is, and whether the user is

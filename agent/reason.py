@@ -13,13 +13,14 @@ from . import timing
 from .act import begin_early, strand
 from .attach import make_ready
 from .attachments import Attachments
+from .ending import Ending
 from .inference import infer
 from .judging import news
 from .models.base import CallMessage, Message
 from .models.rules import Rules
 from .plan_text import offered
 from .routes import ease, review, rise
-from .run import Ending, Run, live
+from .run import Run, live
 from .state import State
 from .stream import ENDPOINT, Turn
 
@@ -80,7 +81,7 @@ def _begin(run: Run) -> None:
 
 def _recall(run: Run, state: State) -> None:
     """What the conversation said and found before this run is before the model as well."""
-    run.begins = (len(state["messages"]) - 1, len(state["evidence"]))
+    run.conversation.begins = (len(state["messages"]) - 1, len(state["evidence"]))
     for message in state["messages"]:
         if "parts" in message and run.media is None:
             run.media = Attachments()  # to say of earlier files that they are gone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,10 @@ approves it with these arguments in the place of the model's."""
 Replies = Reply | Mapping[str, Reply]
 """What a person says of all calls that wait: one answer for each of them, by their ids, or `True`, `False` or a text
 for all of them."""
+
+Approver = Callable[[PendingCall], Awaitable[Reply | None] | Reply | None]
+"""A product's own way to ask a person. It is told of one call and says what `Reply` says, or `None` to leave it open. A
+plain function runs in a thread."""
 
 DENIED = "a person did not approve it"
 """What the model is told of a call that was denied, before the reason where there is one."""

@@ -154,7 +154,7 @@ class Resumption:
         except BaseException:
             self.agent.claims.let_go(waiting)
             raise
-        run.leased = waiting.until
+        run.conversation.leased = waiting.until
         return run
 
     async def _supervised(self, run: Run, waiting: Waiting, answer: Command[Any]) -> Result:

@@ -7,14 +7,13 @@ answer live here too, outside graph state, so that they survive a super-step tha
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..policies.approval import Approval
-from ..policies.budget import Budget, Spend
+from ..policies.budget import Budget
 from ..policies.deadline import Deadline
 from ..policies.errors import UsageError
 from ..policies.fencing import ROLE, smuggled
@@ -24,7 +23,7 @@ from ..policies.outcome import Verdict
 from ..policies.reserve import Plan
 from ..policies.settings import Policy
 from ..policies.speculation import Speculation
-from ..tools.call import Evidence, PendingCall
+from ..tools.call import Evidence
 from ..tools.isolation import abandon
 from ..tools.lent import Scope
 from ..tools.memory import Memory
@@ -34,14 +33,14 @@ from ..tools.seen import Seen
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from .aside import Aside
-from .closing import status_of, warnings_of
+from .conversation import Conversation
 from .early import EarlyStarts, Started
+from .ending import Answer, Ending
 from .events import Event, Warned
-from .kind import note
 from .ladder import Ladder
 from .models.base import Message, Model, ToolSpec
 from .output import Output
-from .result import Result, StopReason
+from .result import Result
 from .specs import specs_of
 from .tally import Tally
 from .trace.spans import RunTrace
@@ -51,7 +50,6 @@ from .voice import Voice, heard
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
-    from .approving import Approver
     from .attachments import Attachments
     from .scribe import Scribe
     from .stream import Turn
@@ -59,32 +57,6 @@ if TYPE_CHECKING:
 
 
 _NONE = Approval()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """An answer with its verdict: `composed` where no model wrote it, `unanswered` where it says that there is none,
-    `boasts` where it says that something was done and no call shows it. `by` is the name of the model that wrote it,
-    and `gap` says that something was left out. Where answers have a type, `value` is the answer as that, and `misfit`
-    says why there is none."""
-
-    text: str
-    verdict: Verdict
-    composed: bool = False
-    unanswered: bool = False
-    boasts: bool = False
-    by: str = ""
-    gap: bool = False
-    value: Any = None
-    misfit: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """Why reasoning ended, and in words."""
-
-    stop_reason: StopReason
-    reason: str
 
 
 @dataclass(slots=True, eq=False)
@@ -132,20 +104,10 @@ class Run:
         turn: what the model gives now, or gave last, to the question what to do next.
         writer: who writes the final answer beside what still runs.
         media: the files of the query and of results; `None` where there are none.
+        conversation: what it goes on with, and what it may wait for.
         scribe: who writes down what is said in sounds; `None` where nobody does.
         scribing: what the scribe is called through.
         finds_calls: whether the embedded model finds a call to make; `None` until somebody asks.
-        approver: the product's function that asks a person to approve a call.
-        suspends: whether the run can wait for a person: its state is kept, and it may be resumed.
-        thread_id: the conversation it belongs to; empty where none is kept.
-        named: whether the caller named that, so that there may be something of it.
-        before: what it had spent when it was suspended; `None` where it was not.
-        origin: the id of its first trace, where it was suspended; empty where it was not.
-        begins: how many messages and pieces of evidence of the conversation are older than it.
-        pending: the calls that wait for a person.
-        waits: whether it was interrupted for them.
-        leased: until when no other process takes up the run that this one goes on with, in seconds since 1970.
-        edited: the arguments that a person gave a call, as JSON, by the call's id.
     """
 
     query: str
@@ -168,6 +130,7 @@ class Run:
     aside: Aside = field(default_factory=Aside)
     ladder: Ladder = field(default_factory=lambda: Ladder(()))
     spoke: str = ""
+    conversation: Conversation = field(default_factory=Conversation)
     soft: Deadline = field(init=False)
     last: Deadline = field(init=False)
     ledger: Ledger = field(init=False)
@@ -198,17 +161,6 @@ class Run:
     scribe: Scribe | None = None
     scribing: Pipeline | None = field(init=False)
     finds_calls: bool | None = None
-    approver: Approver | None = None
-    suspends: bool = False
-    thread_id: str = ""
-    named: bool = False
-    before: Spend | None = None
-    origin: str = ""
-    begins: tuple[int, int] = (0, 0)
-    pending: tuple[PendingCall, ...] = ()
-    waits: bool = False
-    leased: float = math.inf
-    edited: dict[str, str] = field(default_factory=dict)
     withheld: set[str] = field(default_factory=set)
     _enclosing: Enclosing = field(init=False)
     _owned: set[asyncio.Future[Any]] = field(default_factory=set)
@@ -220,7 +172,7 @@ class Run:
         # Where little time is left in all, less is kept back than composing asks for.
         self.last = max(self.soft, self.deadline.less(self.policy.reserve.compose + self.policy.reserve.margin))
         self._enclosing = ENCLOSING.get()
-        self.ledger = Ledger(self.budget, self._enclosing.ledger, self.before)
+        self.ledger = Ledger(self.budget, self._enclosing.ledger, self.conversation.before)
         self.seen = Seen(self.query, self.instructions, self._enclosing.origins)
         scope = Scope(
             ledger=self.ledger,
@@ -233,7 +185,7 @@ class Run:
             own=self.own,
             seen=self.seen,
             report=heard(self.voice, self._enclosing.report),
-            asker="callback" if self.approver is not None else "suspension" if self.suspends else "nobody",
+            asker=self.conversation.asker,
         )
         self.pipeline = Pipeline(self.toolbox, scope)
         self.scribing = None if self.scribe is None else Pipeline(self.scribe.toolbox, scope)
@@ -250,7 +202,7 @@ class Run:
     @property
     def identity(self) -> str:
         """The id by which models know the run, the same before and after it was suspended."""
-        return self.origin or self.trace.trace_id
+        return self.conversation.origin or self.trace.trace_id
 
     @property
     def asks(self) -> bool:
@@ -339,9 +291,8 @@ class Run:
     def end(self, stop_reason: str, reason: str, **figures: Any) -> None:
         """Note why reasoning ends; the first reason stands."""
         if self.ending is None:
-            named: StopReason = _stop_reason(stop_reason)
-            self.ending = Ending(stop_reason=named, reason=reason)
-            self.trace.decision("stop", named, reason, **figures)
+            self.ending = ending = Ending.by(stop_reason, reason)
+            self.trace.decision("stop", ending.stop_reason, reason, **figures)
 
     def tick(self) -> None:
         """Record what is left, for the burn-down."""
@@ -360,11 +311,11 @@ class Run:
             self.trace.decision("abandon", "abandoned", f"still running after its cancellation: {names}",
                                 count=len(stubborn), tools=sum(map(_is_tool, stubborn)))  # fmt: skip
 
-    def close(self, answer: Answer) -> Result:
-        """The result with `answer`, made once; later calls, from any thread, return the same."""
+    def conclude(self, make: Callable[[], Result]) -> Result:
+        """The result, made once; later calls, from any thread, return the same."""
         with self._closing:
             if self._result is None:
-                self._result = self._make(answer)
+                self._result = make()
             return self._result
 
     @property
@@ -377,51 +328,10 @@ class Run:
         known = {item.id for item in self.evidence}
         self.evidence.extend(item for item in self.pipeline.landed() if item.id not in known)
 
-    def _make(self, answer: Answer) -> Result:
-        elapsed = self.elapsed
-        ending = self.ending or Ending(stop_reason="deadline", reason="the deadline came first")
-        status = status_of(self, answer, ending)
-        spend = self.ledger.spend(elapsed)
-        verified = answer.verdict.outcome == "pass"
-        self.tick()
-        self._account_early(answer)
-        if not self.waits:
-            note(self, answer, ending.stop_reason)
+    def bring(self) -> None:
+        """Tell the run around this one, where there is one, of what nobody vouches for in what was found."""
         if self._enclosing.brought is not None:
             self._enclosing.brought.update({item.origin: item.tool for item in self.evidence if item.untrusted})
-        self.trace.end_run(status, ending.stop_reason, verified, spend, answer=answer.text)
-        if self.voice is not None:
-            self.voice.end(answer.text)
-        return Result(
-            answer=answer.text if self.output is None else answer.value,
-            model=answer.by,
-            answered=not (answer.unanswered or answer.misfit),
-            status=status,
-            stop_reason=ending.stop_reason,
-            verified=verified,
-            verdict=answer.verdict,
-            evidence=tuple(self.evidence),
-            spend=spend,
-            budget=self.budget,
-            warnings=tuple(warnings_of(self, answer, ending, spend)),
-            elapsed=elapsed,
-            trace_id=self.trace.trace_id,
-            decided=self.trace.made,
-            pending=self.pending if self.waits else (),
-            thread_id=self.thread_id,
-        )
-
-    def _account_early(self, answer: Answer) -> None:
-        """Say how what was begun early ended, where anything was."""
-        # A copy: where the loop is blocked this is another thread.
-        used = {each for gave in list(self.gave.values()) for each in gave.values()} | self.listed
-        if answer.composed or self.model_failed:  # such an answer is put together from whatever was found
-            used |= {item.id for item in self.evidence if item.usable}
-        counts = self.early.counts(used)
-        if counts.launched:
-            reason = f"{counts.adopted} of {counts.launched} early starts were asked for in the end"
-            self.trace.decision("speculation", "account", reason, launched=counts.launched, adopted=counts.adopted,
-                                wasted=counts.wasted)  # fmt: skip
 
 
 def live(runtime: Runtime[Run]) -> Run:
@@ -437,14 +347,6 @@ def live(runtime: Runtime[Run]) -> Run:
             "make it a node of another graph by add_node('agent', agent.as_node())"
         )
     return run
-
-
-def _stop_reason(limit: str) -> StopReason:
-    """A ledger's limit as a stop reason."""
-    if limit.startswith("per_tool"):
-        return "tool_calls"
-    names: dict[str, StopReason] = {"cost_usd": "cost"}
-    return names.get(limit, limit)  # type: ignore[arg-type]  # every other limit and reason has the same name
 
 
 def _is_tool(future: asyncio.Future[Any]) -> bool:

@@ -20,10 +20,12 @@ from ..tools.isolation import abandon
 from ..tools.loops import LoopThread
 from ..tools.watchdog import PATIENCE, WATCHDOG, Blocked, Watch, blocker
 from .answer import composed
+from .closing import close
+from .ending import Answer
 from .events import RunStarted
 from .models.base import Message
 from .result import Result
-from .run import Answer, Run
+from .run import Run
 from .state import State
 from .threads import left_behind
 from .writer import Writer
@@ -77,7 +79,7 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig, go_on: Comma
     _release(run, task)
     await asyncio.sleep(0)  # one turn of the loop, in which everything well-behaved obeys its cancellation
     run.count_stubborn()
-    result = run.close(_waiting(run) if run.waits else run.answer or _last_resort(run))
+    result = close(run, _waiting(run) if run.conversation.waits else run.answer or _last_resort(run))
     if (raised := _raised(task)) is not None:
         raise raised
     return result
@@ -92,7 +94,7 @@ def announce(run: Run) -> None:
 
 def _latency(run: Run) -> float | None:
     """The run's budget in seconds; of one that goes on, what it has from now on."""
-    if run.before is None:
+    if run.conversation.before is None:
         return run.budget.latency
     return None if run.deadline.never else run.deadline.remaining(run.started)
 
@@ -105,12 +107,12 @@ def _loop(
         # What was approved is kept before it is made: whatever happens then, it is not made once more.
         return graph.ainvoke(go_on, config, context=run, durability="sync")
     inputs = State(messages=[_question(run)], evidence=[], turn=0)
-    return _named(run, graph, config, inputs) if run.named else graph.ainvoke(inputs, config, context=run)
+    return _named(run, graph, config, inputs) if run.conversation.named else graph.ainvoke(inputs, config, context=run)
 
 
 async def _named(run: Run, graph: Graph, config: RunnableConfig, inputs: State) -> Any:
     """The graph in a thread that may hold something, such as calls that an interrupted run left behind."""
-    left = await left_behind(graph, config, run.thread_id)
+    left = await left_behind(graph, config, run.conversation.thread_id)
     inputs = State(**{**inputs, "messages": [*left, *inputs["messages"]], "suspended": None})
     return await graph.ainvoke(inputs, config, context=run)
 
@@ -118,7 +120,7 @@ async def _named(run: Run, graph: Graph, config: RunnableConfig, inputs: State) 
 def _context(run: Run) -> contextvars.Context:
     """The context variables of the graph: with a thread of its own it is no part of a graph around it."""
     context = contextvars.copy_context()
-    if run.thread_id:
+    if run.conversation.thread_id:
         context.run(var_child_runnable_config.set, None)
     return context
 
@@ -142,7 +144,7 @@ def _interrupted(task: asyncio.Task[Any]) -> bool:
 
 def _waiting(run: Run) -> Answer:
     """The answer of a run that waits: there is none yet."""
-    text = f"Waiting for approval of {', '.join(dict.fromkeys(call.tool for call in run.pending))}."
+    text = f"Waiting for approval of {', '.join(dict.fromkeys(call.tool for call in run.conversation.waiting))}."
     verdict = Verdict.unsure("approval", "the run waits for a person")
     return Answer(text=text, verdict=verdict, composed=True, unanswered=True)
 
@@ -150,7 +152,7 @@ def _waiting(run: Run) -> Answer:
 def close_cancelled(run: Run) -> None:
     """Close a run whose caller cancelled it, so that its trace is whole; nobody takes the result."""
     run.end("cancelled", "the caller cancelled the run")
-    run.close(_last_resort(run))
+    close(run, _last_resort(run))
 
 
 def wait(run: Run, coroutine: Coroutine[Any, Any, Result], thread: LoopThread) -> Result:
@@ -170,7 +172,7 @@ def wait(run: Run, coroutine: Coroutine[Any, Any, Result], thread: LoopThread) -
     if blocked is not None:
         _accuse(run, blocked)
     thread.loop.call_soon_threadsafe(run.release)
-    return run.close(run.answer or _last_resort(run))
+    return close(run, run.answer or _last_resort(run))
 
 
 def _question(run: Run) -> Message:
@@ -202,8 +204,9 @@ def _note(run: Run, task: asyncio.Task[Any], watch: Watch | None) -> None:
     if not task.done():
         run.end("deadline", "the deadline came before the answer")
     elif _interrupted(task):
-        run.waits = True
-        run.end("approval", f"{len(run.pending)} calls wait for approval", left=run.deadline.remaining(run.now()))
+        run.conversation.waits = True
+        waiting = len(run.conversation.waiting)
+        run.end("approval", f"{waiting} calls wait for approval", left=run.deadline.remaining(run.now()))
     elif isinstance(error := _raised(task), UsageError):
         run.end("cancelled", f"it could not begin: {error}")
     elif not task.cancelled() and (error := task.exception()) is not None:

@@ -15,9 +15,10 @@ from ..tools.call import Evidence, Passage, PendingCall
 from ..tools.media.parts import Attachment, Audio, Document, Image, Video
 from ..tools.media.results import media_in
 from .attachments import ATTACHMENT, Attached, Attachments
+from .ending import Ending
 from .models.base import CallMessage
 from .models.rules import Rules
-from .run import Ending, Run
+from .run import Run
 from .state import State, Suspended
 
 _OUTCOMES: dict[str, type[Outcome]] = {kind.name: kind for kind in (Ok, Failed, TimedOut, Cancelled, Skipped)}
@@ -44,7 +45,7 @@ def suspended(run: Run, waiting: Sequence[PendingCall], began: float) -> Suspend
         model=run.model.name,
         handed_over=None if handed is None else [handed.stop_reason, handed.reason],
         resampled=run.resampled,
-        begins=list(run.begins),
+        begins=list(run.conversation.begins),
     )
 
 
@@ -76,14 +77,15 @@ def raised(budget: Budget, spent: Spend) -> Budget:
 
 def restore(run: Run, kept: Suspended, state: State) -> None:
     """Give a new run what a suspended one knew."""
-    run.begins = (kept["begins"][0], kept["begins"][1])
+    run.conversation.begins = (kept["begins"][0], kept["begins"][1])
     run.evidence += [_evidence(item) for item in kept["found"]]
     run.gave |= kept["gave"]
     run.warnings += kept["warnings"]
     run.resampled = kept["resampled"]
     _take_model(run, kept)
     _recall(run, state)
-    asked_before = [message["calls"] for message in state["messages"][run.begins[0] :] if message.get("calls")][:-1]
+    messages = state["messages"][run.conversation.begins[0] :]
+    asked_before = [message["calls"] for message in messages if message.get("calls")][:-1]
     found = {item.id: item for item in run.evidence}
     for number, calls in enumerate(asked_before, 1):
         run.turns.take(number, [found[each] for each in _gave(run, calls) if each in found])
@@ -108,7 +110,7 @@ def _take_files(run: Run, state: State) -> None:
 
 def _recall(run: Run, state: State) -> None:
     """What the conversation said and found before the run; and every id that it has used."""
-    messages, evidence = run.begins
+    messages, evidence = run.conversation.begins
     for message in state["messages"]:
         run.ids.update(call.get("key", call["id"]) for call in message.get("calls", ()))
         if "parts" in message and run.media is None:

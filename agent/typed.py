@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..policies.outcome import Verdict
+from .ending import Answer
 from .grounds import grounded
 from .models.rules import Rules
 from .output import Misfit, Output
-from .run import Answer, Run
+from .run import Run
 
 OUTPUT = "output"
 """What the check of the type is called in verdicts."""

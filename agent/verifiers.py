@@ -30,7 +30,8 @@ from ..tools.checking import CheckResult, check_name, verdict_of
 from ..tools.isolation import POOL, in_time, spawn
 from ..tools.landing import message_of
 from ..tools.scope import ENCLOSING
-from .run import Answer, Run
+from .ending import Answer
+from .run import Run
 from .trace.handles import VerifySpan
 
 

@@ -31,7 +31,7 @@ async def verify(state: State, runtime: Runtime[Run]) -> Command[Literal["reason
     turn = [item for items in gave.values() for item in items.values()]
     span = run.trace.verify("turn", verifier="turn", node="verify")
     messages = [
-        _told(answer_to(run, call, gave[call["id"]]), gave[call["id"]], run.edited)
+        _told(answer_to(run, call, gave[call["id"]]), gave[call["id"]], run.conversation.edited)
         for call in asked
         if gave[call["id"]]
     ]

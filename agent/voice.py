@@ -31,7 +31,7 @@ from .models.base import AudioDelta
 from .models.compose import compose
 
 if TYPE_CHECKING:
-    from .run import Answer
+    from .ending import Answer
     from .stream import Turn
 
 _QUICK = 8_000
