@@ -176,7 +176,7 @@ class Derivations:
         power = 10.0 ** max(0, fact.quantum.adjusted() // 3 * 3) if not fact.text[-1:].isdigit() else 1.0
         scales = {*factors(fact.unit), 1.0, 1 / power}
         both = sorted({*self._numbers, *own})
-        if any(_meets(both, value * by, slack * by) for each in _CALENDAR for by in (each, 1 / each)):
+        if any(_meets(self._numbers, value * by, slack * by) for each in _CALENDAR for by in (each, 1 / each)):
             return True
         return any(_is_step(self._numbers, both, value * by, max(slack, 1e-9 * value) * by) for by in scales)
 
