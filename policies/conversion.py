@@ -23,7 +23,7 @@ _KINDS: dict[str, dict[str, float]] = {
         "TB": 1e12, "GB": 1e9, "MB": 1e6, "kB": 1000, "byte": 1, "bit": 0.125, "GiB": 2**30, "MiB": 2**20, "KiB": 1024,
     },
     "frequency": {"GHz": 1e9, "MHz": 1e6, "kHz": 1000, "Hz": 1},
-    "power": {"MW": 1e6, "kW": 1000, "W": 1},
+    "power": {"GW": 1e9, "MW": 1e6, "kW": 1000, "W": 1},
     "energy": {"GWh": 3.6e12, "MWh": 3.6e9, "kWh": 3.6e6, "kcal": 4184, "kJ": 1000, "calorie": 4.184, "J": 1},
     "pressure": {"bar": 1e5, "hPa": 100, "pascal": 1, "psi": 6894.757},
 }  # fmt: skip

@@ -77,6 +77,7 @@ _UNITS = {
     "W": "watt watts",
     "kW": "kw kilowatt kilowatts",
     "MW": "megawatt megawatts",
+    "GW": "gigawatt gigawatts",
     "kWh": "kwh kilowatt_hour kilowatt_hours",
     "MWh": "mwh megawatt_hour megawatt_hours",
     "GWh": "gwh gigawatt_hour gigawatt_hours",
@@ -111,6 +112,8 @@ UNITS: dict[str, str] = {alias.replace("_", " "): unit for unit, names in _UNITS
 CASED_UNITS = {
     "K": "kelvin",
     "W": "W",
+    "MW": "MW",
+    "GW": "GW",
     "V": "volt",
     "A": "ampere",
     "J": "J",
@@ -118,7 +121,7 @@ CASED_UNITS = {
     "F": "fahrenheit",
     "L": "litre",
 }
-"""Units of one capital letter, which mean something else in lower case."""
+"""Units with a capital letter, which mean something else in lower case."""
 
 CURRENCIES = frozenset({"USD", "EUR", "GBP", "JPY", "CNY", "INR", "CHF", "NOK", "SEK", "DKK", "CAD", "AUD", "PLN"})
 

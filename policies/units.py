@@ -81,6 +81,8 @@ def key_power(text: str, start: int) -> int:
 
 def _key_unit(key: str) -> str | None:
     parts = _key_parts(key)
+    if parts == ["second"]:
+        return None  # the one after the first
     if len(parts) > 1 and parts[-1] in MULTIPLIERS and unit_named(parts[-2]) in CURRENCIES:
         return unit_named(parts[-2])  # volume_eur_m
     if parts[-1] in LABELS:
