@@ -90,6 +90,8 @@ def test_what_holds_something_is_not_empty(value: Any) -> None:
         ({"id": 9, "status": "failed", "exit_code": 3}, False),
         ({"success": True, "message": "stored"}, False),
         ({"success": False, "results": [1]}, False),
+        ({"bp": 1240, "error": 28, "lab_code": "Ua-81022"}, False),
+        ({"error": 404, "message": "gone"}, True),
     ],
 )
 def test_an_error_is_told_from_a_thing_that_failed(value: Any, error: bool) -> None:
