@@ -20,6 +20,7 @@ from ..tools.call import Call, Evidence, PendingCall
 from ..tools.landing import message_of
 from ..tools.pipeline import rejected
 from .approving import Asking, Replied, asked_of, refused, replied
+from .conversation import LEASE
 from .early import Started
 from .events import CallStarted
 from .judging import held, settle
@@ -30,7 +31,6 @@ from .replies import decided
 from .run import Run, live
 from .state import State, Suspended
 from .suspension import pending_of, suspended
-from .threads import LEASE
 
 
 async def act(state: State, runtime: Runtime[Run]) -> Command[Literal["verify", "approve"]]:
