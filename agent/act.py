@@ -20,6 +20,7 @@ from ..tools.call import Call, Evidence, PendingCall
 from ..tools.landing import message_of
 from ..tools.pipeline import rejected
 from .approving import Asking, Replied, asked_of, refused, replied
+from .conversation import LEASE
 from .early import Started
 from .events import CallStarted
 from .judging import held, settle
@@ -30,21 +31,20 @@ from .replies import decided
 from .run import Run, live
 from .state import State, Suspended
 from .suspension import pending_of, suspended
-from .threads import LEASE
 
 
 async def act(state: State, runtime: Runtime[Run]) -> Command[Literal["verify", "approve"]]:
     """Run every call of the last message at once; one that hangs costs only itself. Those that a person has to approve
     do not hold up the rest; where they are still to be answered, the run waits for that when the rest is done."""
     run = live(runtime)
-    run.early.taken = 0
+    run.calls.early.taken = 0
     asked = [_call(message) for message in state["messages"][-1].get("calls", [])]
     if (kept := state.get("suspended")) is not None:
         begun = _go_on(run, asked, kept)
         return await _ended(run, [call for call in asked if call.id in begun], begun, kept)
     within = _within(run, asked)
-    begun = {c.id: run.begun.pop(c.id) if c.id in run.begun else _start(run, c) for c in within}
-    _stop_rest(run)
+    begun = {c.id: run.calls.begun.pop(c.id) if c.id in run.calls.begun else _start(run, c) for c in within}
+    run.calls.stop()
     for started in begun.values():
         started.release()
     return await _ended(run, asked, begun, None)
@@ -76,7 +76,7 @@ async def _ended(
 async def _gave(run: Run, call: Call, started: Started | None) -> list[Evidence]:
     gave = {"": _surplus(run, call)} if started is None else await started.finish()
     if gave:
-        run.gave[call.id] = {step: item.id for step, item in gave.items()}
+        run.calls.gave[call.id] = {step: item.id for step, item in gave.items()}
     return [*gave.values()]
 
 
@@ -103,7 +103,7 @@ def _go_on(run: Run, asked: list[Call], kept: Suspended) -> dict[str, Started]:
             begun[call.id] = _Single(replied(run, call, replies[call.id], _begin))
         elif call.tool == PLAN and (steps := _of_plan(call, replies)):
             found = {item.id: item for item in run.evidence}
-            had = {step: found[each] for step, each in run.gave.get(call.id, {}).items() if each in found}
+            had = {step: found[each] for step, each in run.calls.gave.get(call.id, {}).items() if each in found}
             begun[call.id] = PlanRun(run, call.id, plan_again(call), _begin, found=had, replies=steps)
     return begun
 
@@ -118,14 +118,14 @@ def begin_early(run: Run, call: Call) -> None:
     """Start a call whose arguments are complete while the model still writes, or what can be started of a plan, where
     that cannot change anything."""
     plan = plan_of(run, call)
-    run.early.taken += _width(plan)
+    run.calls.early.taken += _width(plan)
     if isinstance(plan, CallPlan):
         _plan_run(run, call.id).grow(plan)
     elif isinstance(plan, Flaw):
-        if call.id in run.begun:
-            run.begun.pop(call.id).stop()
+        if call.id in run.calls.begun:
+            run.calls.begun.pop(call.id).stop()
     elif call.malformed is None and (early := may_begin_early(run, call.tool)) is not None:
-        run.begun[call.id] = _Single(_begin(run, call, early))
+        run.calls.begun[call.id] = _Single(_begin(run, call, early))
 
 
 def begin_partly(run: Run, delta: CallDelta) -> None:
@@ -134,23 +134,11 @@ def begin_partly(run: Run, delta: CallDelta) -> None:
         _plan_run(run, delta.id).write(delta.text)
 
 
-def strand(run: Run) -> None:
-    """The turn came to nothing: its plans begin no further step, and what was begun is there for who asks the same."""
-    _stop_rest(run)
-    run.early.strand(each for gave in run.gave.values() for each in gave.values())
-
-
-def _stop_rest(run: Run) -> None:
-    for begun in run.begun.values():
-        begun.stop()
-    run.begun.clear()
-
-
 def _plan_run(run: Run, call: str) -> PlanRun:
     """The plan of a call that is not complete yet, or whose turn is not."""
-    begun = run.begun.get(call)
+    begun = run.calls.begun.get(call)
     if not isinstance(begun, PlanRun):
-        begun = run.begun[call] = PlanRun(run, call, CallPlan(steps=()), _begin, held=True)
+        begun = run.calls.begun[call] = PlanRun(run, call, CallPlan(steps=()), _begin, held=True)
     return begun
 
 
@@ -184,12 +172,12 @@ def _start(run: Run, call: Call) -> Started:
 def _begin(run: Run, call: Call, early: EarlySituation | None = None) -> asyncio.Task[Evidence]:
     """Start a call, or take over what a failed turn had begun of the same; the run lets go of it at its end. `early` is
     what was known where it was decided to begin it before its turn was complete."""
-    task = run.early.find(call)
+    task = run.calls.early.find(call)
     if task is None:
         task = asyncio.get_running_loop().create_task(_one(run, call), name=f"shotclock call {call.tool}")
         run.own(task)
         if early is not None:
-            run.early.launch(call, task)
+            run.calls.early.launch(call, task)
             run.trace.decision("eager", call.tool, Begin().reason, early, call=call.id)
     return task
 

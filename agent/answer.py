@@ -29,7 +29,7 @@ from .prompts import AGAIN, LOOK_UP, OPEN
 from .routes import ease, rise_for, step_back
 from .run import Run
 from .state import State
-from .stream import Turn
+from .turn import Turn
 from .typed import composed_of_type, of_type
 from .unseen import told
 from .verifiers import Stake, verified
@@ -44,29 +44,29 @@ async def answer(state: State, runtime: Runtime[Run]) -> Command[Literal["reason
     """Settle on the answer: the model's own, one it writes now, or one composed from the evidence; one that was refused
     may send the run back to its tools."""
     run = runtime.context
-    if run.writer is not None:
-        run.writer.disarm()
+    if run.draft.writer is not None:
+        run.draft.writer.disarm()
     text = state["messages"][-1].get("content", "") if state["messages"][-1]["role"] == "assistant" else ""
     await settle(run)
     messages = [*state["messages"], *news(run)]
-    if text.strip() and run.whole:
-        first = run.land(checked(run, text, by=run.spoke, unanswered=run.unanswered))
+    if text.strip() and run.draft.whole:
+        first = run.land(checked(run, text, by=run.draft.spoke, unanswered=run.draft.unanswered))
         run.answer = await _settled(run, messages, first)
-        if run.reopened is not None:
-            return _reopen(run, run.reopened)
+        if run.draft.reopened is not None:
+            return _reopen(run, run.draft.reopened)
         if run.answer.verdict.outcome == "fail":
             run.land(await _instead(run, run.answer))
         run.land(await _with_gap(run, run.answer))
         return Command(goto=_END, update={"messages": [] if run.answer.text == text else [_message(run.answer)]})
     # The best answer so far stands outside the graph before anything else is awaited.
-    best = run.land(_from_draft(run, text, run.spoke) or await _written(run, messages) or composed(run))
+    best = run.land(_from_draft(run, text, run.draft.spoke) or await _written(run, messages) or composed(run))
     best = run.land(await _with_gap(run, await verified(run, best)))
     return Command(goto=_END, update={"messages": [_message(best)]})
 
 
 def _reopen(run: Run, refused: Verdict) -> Command[Literal["reason", "__end__"]]:
     """Ask the model again, with the tools: what it rests on may have been wrong, and may be looked up."""
-    run.reopened = run.ending = None
+    run.draft.reopened = run.ending = None
     run.turns.forget()
     if run.voice is not None:
         run.voice.withdraw("refused")
@@ -83,7 +83,7 @@ async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
     and else the same one where they refused it; each where another one fits."""
     made = 0.0 if timing.embedded(run.model) else run.tally.made(first.by, run.elapsed)
     best = run.land(await verified(run, first, _stake(run, first, made)))
-    if run.refused.split() == best.text.split():
+    if run.draft.refused.split() == best.text.split():
         return best  # it says the same again, after all that it could look up
     while best.verdict.outcome != "pass":
         doubted, model = best.verdict.outcome, run.model
@@ -92,9 +92,9 @@ async def _settled(run: Run, messages: list[Message], first: Answer) -> Answer:
             again = None if doubted == "unsure" else _again(run, best)
             if again is None:
                 return best
-            run.resampled += 1
+            run.draft.resampled += 1
             if again.tools:
-                run.reopened, run.refused = best.verdict, best.text
+                run.draft.reopened, run.draft.refused = best.verdict, best.text
                 return best
         if run.voice is not None and doubted == "fail":
             run.voice.withdraw("refused")
@@ -133,7 +133,7 @@ def _said(turn: Turn) -> bool:
 def _stake(run: Run, first: Answer, made: float) -> Stake:
     """What hangs on a costly verdict: what an answer typically takes to make, tools and all, and whether another one
     could follow."""
-    none = isinstance(run.model, Rules) or run.resampled >= run.policy.verification.resamples
+    none = isinstance(run.model, Rules) or run.draft.resampled >= run.policy.verification.resamples
     again = None if none else timing.answer_forecast(run.memory.history, run.model).median
     return Stake(generate=made, again=again, made_by=first.by)
 
@@ -190,7 +190,7 @@ def _again(run: Run, refused: Answer) -> Again | None:
     refusal = run.ledger.check(Claim(model_calls=1))
     situation = AgainSituation(
         reason=verdict.reason,
-        resampled=run.resampled,
+        resampled=run.draft.resampled,
         remaining=due.remaining,
         expected=due.expected,
         embedded=isinstance(run.model, Rules),
@@ -263,7 +263,7 @@ def _from_draft(run: Run, text: str, by: str) -> Answer | None:
 async def _written(run: Run, messages: list[Message]) -> Answer | None:
     """The model's final answer: the one begun beside what ran, else one written now where the plan and the time allow
     it."""
-    begun = None if run.writer is None else await run.writer.take()
+    begun = None if run.draft.writer is None else await run.draft.writer.take()
     if begun is not None and (answer := _of(run, begun)) is not None:
         return answer
     until = run.last

@@ -228,12 +228,19 @@ async def _read(run: Run, item: Attached, until: float) -> None:
         _leave_out(run, item, said or "there is nothing in it that can be shown")
 
 
+async def _heard(run: Run, item: Attached, sound: MediaPiece, until: float) -> str:
+    """What is said in a sound, by a call under the run's ledger that is given up at an instant of its clock."""
+    assert run.scribe is not None
+    assert run.scribing is not None
+    return await run.scribe.text(run.scribing, item.key, sound, until - run.now())
+
+
 async def _write_down(run: Run, item: Attached, reading: Reading, said: str, until: float) -> str:
     """What is said in the sound of a file takes its place; returns what has to be said of the file."""
     sounds = [piece for piece in item.pieces if piece.kind == "audio"]
     item.pieces = tuple(piece for piece in item.pieces if piece.kind != "audio")
     try:
-        texts = [await run.scribe.text(run, item.key, sound, until) for sound in sounds if run.scribe is not None]
+        texts = [await _heard(run, item, sound, until) for sound in sounds if run.scribe is not None]
         read = await reading.fitting("\n\n".join(texts))
     except Unread as error:
         if not item.pieces:

@@ -6,22 +6,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ..policies.errors import InvalidQuery
 from ..policies.outcome import Ok, Verdict
 from ..tools.call import Evidence, Passage
 from ..tools.media.parts import Attachment, Text
-from ..tools.media.results import media_in
 from ..tools.media.size import Sized
 from ..tools.media.source import Source
 from ..tools.media.spool import Spool
 from .models.base import MediaPiece, Message, Model, PartMessage
 from .models.modalities import modalities_of, priced
 from .prompts import fence
-
-if TYPE_CHECKING:
-    from .run import Run
 
 ATTACHMENT: Final = "attachment"
 """What evidence that a file of the query gave names as its tool."""
@@ -186,15 +182,6 @@ class Attachments:
             return f"[{item.kind} {item.name}{by}{note}]\n{text}", pieces if item.scribe else ()
         said = note or " (it cannot be shown to you)"
         return f"[{item.kind} {item.name} is not shown{said}]", ()
-
-
-def given_files(run: Run, items: Iterable[Evidence]) -> list[PartMessage]:
-    """The files among what calls gave, taken in by their run; they are made ready before the model is asked next."""
-    found = [(part, item) for item in items if item.usable for part in media_in(item.value)]
-    if not found:
-        return []
-    media = run.media = run.media or Attachments()
-    return [media.add(part, item.id).ref for part, item in found]
 
 
 def read_parts(query: Sequence[Any], most: int) -> tuple[list[str], list[Attachment]]:

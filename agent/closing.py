@@ -51,11 +51,10 @@ def _result(run: Run, answer: Answer) -> Result:
 
 def _account_early(run: Run, answer: Answer) -> None:
     """Say how what was begun early ended, where anything was."""
-    # A copy: where the loop is blocked this is another thread.
-    used = {each for gave in list(run.gave.values()) for each in gave.values()} | run.listed
-    if answer.composed or run.model_failed:  # such an answer is put together from whatever was found
+    used = run.calls.used()
+    if answer.composed or run.handed_over is not None:  # such an answer is put together from whatever was found
         used |= {item.id for item in run.evidence if item.usable}
-    counts = run.early.counts(used)
+    counts = run.calls.early.counts(used)
     if counts.launched:
         reason = f"{counts.adopted} of {counts.launched} early starts were asked for in the end"
         run.trace.decision("speculation", "account", reason, launched=counts.launched, adopted=counts.adopted,
@@ -66,7 +65,7 @@ def _status(run: Run, answer: Answer, ending: Ending) -> Status:
     """How the answer came about, in one word."""
     if run.conversation.waits:
         return "suspended"
-    if answer.composed or run.model_failed:
+    if answer.composed or run.handed_over is not None:
         return "fallback"
     skipped = any(item.outcome.name in ("skipped", "timed_out", "cancelled") for item in run.evidence)
     if answer.unanswered or answer.gap or answer.verdict.outcome == "fail":

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Final
 
 from ..policies.approval import Asker
 from ..policies.budget import Spend
 from ..tools.call import PendingCall
 from .replies import Approver
+
+LEASE: Final = 60.0
+"""Seconds for which a suspended run is left to whoever has taken it up. The answer is kept within a fraction of that;
+where the process has died before, another one may take the run up then. It is long beside what clocks of machines
+differ by, as it is measured by the time of day."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

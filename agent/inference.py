@@ -17,7 +17,6 @@ from ..policies.ledger import Claim, Refusal
 from ..tools.call import Call
 from ..tools.isolation import abandon, spawn
 from . import timing
-from .act import strand
 from .lane import Asked, Lane, claim_of, input_tokens
 from .models.base import Message, Model, ModelRequest, ToolSpec
 from .models.modalities import NO_MEDIA, tokens_of
@@ -25,7 +24,8 @@ from .prompts import broken_note, budget_note, form_note
 from .race import Race
 from .routes import FirstToken, at_once, first_token, leaves, moved_on
 from .run import Run
-from .stream import ENDPOINT, MOST_CHARACTERS, Turn, read
+from .stream import ENDPOINT, MOST_CHARACTERS, read
+from .turn import Turn
 from .watch import Watch, attend
 
 BACKOFF = wait_random_exponential(multiplier=0.1, max=2.0)
@@ -87,7 +87,7 @@ async def _by(ask: _Ask, model: Model) -> Turn:
     async def attempt() -> Turn:
         if (turn := next(made, None)) is not None:
             return turn
-        strand(run)  # what the failed attempt began is there for this one if it asks for the same
+        run.calls.strand()  # what the failed attempt began is there for this one if it asks for the same
         return await _attempt(ask, asked, next(numbers))
 
     return await AsyncRetrying(

@@ -27,8 +27,8 @@ from .models.resolve import resolve
 from .prompts import fence
 from .run import Run
 from .stream import BREATH
-from .timing import estimated_tokens
 from .trace.handles import ChatSpan
+from .turn import estimated_tokens
 from .verifiers import Answered, Terms
 
 RUBRIC = (

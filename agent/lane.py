@@ -11,8 +11,8 @@ from . import timing
 from .models.base import Message, Model, ModelRequest, ToolSpec
 from .models.effort import usual
 from .run import Run
-from .stream import Turn
 from .trace.handles import ChatSpan
+from .turn import Turn
 
 _NOT_TAKEN: Final = ("unreachable", "status")
 """Failures before an endpoint writes anything: nobody bills them."""

@@ -47,7 +47,7 @@ def may_begin_early(run: Run, name: str) -> EarlySituation | None:
     tool = run.toolbox.get(name)
     if tool is None or run.approves(tool):
         return None  # a call that a person may have to approve is not begun before they have
-    situation = run.early.situation(tool, run.policy.limits.parallel)
+    situation = run.calls.early.situation(tool, run.policy.limits.parallel)
     return situation if isinstance(run.speculation.early(situation), Begin) else None
 
 
@@ -98,7 +98,7 @@ class PlanRun:
         steps = self._text.add(text)
         if steps:
             run = self._run
-            most = run.policy.limits.parallel - run.early.taken
+            most = run.policy.limits.parallel - run.calls.early.taken
             self.grow(settled(steps, [tool.name for tool in run.toolbox], most))
 
     def grow(self, plan: CallPlan) -> None:

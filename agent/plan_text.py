@@ -77,7 +77,7 @@ def given(run: Run, asked: Sequence[CallMessage]) -> dict[str, dict[str, Evidenc
     under the empty one."""
     found = {item.id: item for item in run.evidence}
     keys = {call["id"]: call.get("key", call["id"]) for call in asked}
-    places = {call: run.gave.get(key, {"": key}) for call, key in keys.items()}
+    places = {call: run.calls.given(key) for call, key in keys.items()}
     return {
         call: {step: found[each] for step, each in place.items() if each in found} for call, place in places.items()
     }

@@ -14,7 +14,7 @@ from ..tools.landing import message_of
 from .lane import Lane
 from .models.base import AudioDelta, CallDelta, CallReady, Finish, ModelEvent, ModelRequest, TextDelta
 from .run import Run
-from .stream import Turn
+from .turn import Turn
 
 _WAITING: Final = 16
 """Events of a stream that wait to be read; one that writes more waits, so that it gives the loop back."""

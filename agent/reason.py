@@ -10,7 +10,7 @@ from langgraph.types import Command
 from ..policies.interruption import Decline
 from ..tools.call import Call
 from . import timing
-from .act import begin_early, strand
+from .act import begin_early
 from .attach import make_ready
 from .attachments import Attachments
 from .ending import Ending
@@ -22,7 +22,8 @@ from .plan_text import offered
 from .routes import ease, review, rise
 from .run import Run, live
 from .state import State
-from .stream import ENDPOINT, Turn
+from .stream import ENDPOINT
+from .turn import Turn
 
 
 async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", "answer"]]:
@@ -54,7 +55,7 @@ async def reason(state: State, runtime: Runtime[Run]) -> Command[Literal["act", 
         message = Message(role="assistant", content=turn.text, calls=[_call_message(turn, call) for call in turn.calls])
         known = {"messages": [*told, message], "turn": state["turn"] + 1, **_records(run, state)}
         return Command(goto="act", update=known)
-    strand(run)
+    run.calls.strand()
     _end(run, turn)
     said = Message(role="assistant", content=turn.text)
     return Command(goto="answer", update={"messages": [*told, said], **_records(run, state)})
@@ -87,19 +88,19 @@ def _recall(run: Run, state: State) -> None:
             run.media = Attachments()  # to say of earlier files that they are gone
         if message["role"] == "user":
             run.seen.said(message["content"])
-        run.ids.update(call.get("key", call["id"]) for call in message.get("calls", ()))
+    run.calls.recall(state["messages"])
     run.seen.resume(state["evidence"])
 
 
 async def _think(run: Run, messages: list[Message]) -> Turn:
     # A model that has no attempt left is not shown tools, nor one that is out of order: asking would waste its turn.
-    run.asked = messages
+    run.draft.asked = messages
     run.show()
     exhausted = run.ledger.left().get("tool_calls", 1) <= 0
     broken = run.broken()
     for tool, refused in broken.items():
-        if tool not in run.withheld:
-            run.withheld.add(tool)
+        if tool not in run.calls.withheld:
+            run.calls.withheld.add(tool)
             run.trace.decision("withhold", tool, refused)
     tools = () if exhausted else tuple(spec for spec in offered(run) if spec.name not in broken)
     return await infer(run, messages, tools, "reason", run.last, lambda call: begin_early(run, call))
@@ -112,9 +113,8 @@ def _too_slow(run: Run, reason: str) -> None:
 
 def _hand_over(run: Run, ending: Ending, did: str, reason: str) -> None:
     """The embedded model takes the run over: an endpoint that fails costs the better model, not the answer."""
-    strand(run)
+    run.calls.strand()
     replaced = run.model.name
-    run.model_failed = True
     run.handed_over = ending
     run.model = Rules()
     run.trace.decision("fallback", "rules", f"{replaced}: {reason}", failed=replaced)
@@ -122,9 +122,7 @@ def _hand_over(run: Run, ending: Ending, did: str, reason: str) -> None:
 
 
 def _end(run: Run, turn: Turn) -> None:
-    run.spoke = turn.by
-    run.unanswered = turn.finish is not None and turn.finish.unanswered
-    run.whole = turn.refusal is None and not turn.cut and turn.limited is None
+    run.draft.take(turn)
     if turn.refusal is not None:
         run.end(turn.refusal.limit, turn.refusal.reason)
     elif turn.cut:

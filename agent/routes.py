@@ -14,13 +14,12 @@ from ..policies.outcome import Verdict
 from ..policies.quality import Escalate
 from ..policies.routing import DoubtSituation, EffortSituation, FailureSituation, Stay, Switch
 from . import timing
-from .act import strand
 from .kind import kind_of, known_of
 from .lane import Asked, claim_of, input_tokens
 from .models.base import Message, Model
 from .models.effort import at_effort, usual
 from .run import Run
-from .stream import Turn
+from .turn import Turn
 
 Doubt = Literal["refused", "unsure", "fruitless", "unanswered", "quality"]
 """Why a model is doubted."""
@@ -179,7 +178,7 @@ def moved_on(run: Run, model: Model, turn: Turn, until: Deadline, *, reasons: bo
     if isinstance(decided, Stay):
         return False
     if reasons:
-        strand(run)
+        run.calls.strand()
     if run.ladder.weaker(model, other):
         run.warn(f"The model {model.name} failed ({situation.problem}); {other.name} took over.")
     run.model = other

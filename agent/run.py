@@ -19,7 +19,6 @@ from ..policies.errors import UsageError
 from ..policies.fencing import ROLE, smuggled
 from ..policies.ledger import Ledger
 from ..policies.markup import cleaned
-from ..policies.outcome import Verdict
 from ..policies.reserve import Plan
 from ..policies.settings import Policy
 from ..policies.speculation import Speculation
@@ -33,17 +32,19 @@ from ..tools.seen import Seen
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from .aside import Aside
+from .calls import Calls
 from .conversation import Conversation
-from .early import EarlyStarts, Started
+from .draft import Draft
 from .ending import Answer, Ending
 from .events import Event, Warned
 from .ladder import Ladder
-from .models.base import Message, Model, ToolSpec
+from .models.base import Model, ToolSpec
 from .output import Output
 from .result import Result
 from .specs import specs_of
 from .tally import Tally
 from .trace.spans import RunTrace
+from .turn import Turn
 from .turns import Turns
 from .voice import Voice, heard
 
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
 
     from .attachments import Attachments
     from .scribe import Scribe
-    from .stream import Turn
-    from .writer import Writer
 
 
 _NONE = Approval()
@@ -70,7 +69,6 @@ class Run:
         model: who reasons; another one, and at last the embedded model, takes its place where it fails.
         aside: the judgements of results that are under way.
         ladder: the models that could be asked, cheapest first.
-        spoke: the name of the model whose turn ended reasoning.
         toolbox: the tools.
         trace: where spans and decisions go.
         now: the clock of `deadline` and `soft`.
@@ -85,29 +83,17 @@ class Run:
         verifiers: what the product checks answers with.
         tally: how often costly ones of them refused, over the agent's runs.
         output: the type that answers have; `None` is text.
-        verifying: seconds that costly checks have taken of the run.
         evidence: what calls gave so far.
         ending: why reasoning ended, once it has.
         answer: the best answer so far.
-        begun: calls and plans of this turn that were started while the model still wrote, by id.
-        early: the account of what was started so.
-        ids: the ids of every call so far; each is unique in the run, whatever its model calls it.
-        gave: the ids of what each call of a turn gave: of a plan by the ids of its steps, else under the empty one.
-        listed: the ids of what only the request for the final answer showed to the model.
         handed_over: why the embedded model took the run over, where it did.
-        withheld: tools that were not offered because they are out of order.
-        whole: whether the last message is a whole answer, not one that was interrupted.
-        resampled: how often the model was asked again after its answer was refused.
-        reopened: what was said against an answer for which the tools are asked again; `None` once that has begun.
-        refused: the answer that was refused then.
-        asked: the conversation as the model was asked last.
         turn: what the model gives now, or gave last, to the question what to do next.
-        writer: who writes the final answer beside what still runs.
         media: the files of the query and of results; `None` where there are none.
+        calls: its calls.
+        draft: how its answer comes about.
         conversation: what it goes on with, and what it may wait for.
         scribe: who writes down what is said in sounds; `None` where nobody does.
         scribing: what the scribe is called through.
-        finds_calls: whether the embedded model finds a call to make; `None` until somebody asks.
     """
 
     query: str
@@ -125,11 +111,11 @@ class Run:
     voice: Voice | None = None
     verifiers: tuple[Callable[..., Any], ...] = ()
     tally: Tally = field(default_factory=Tally)
-    verifying: float = 0.0
     output: Output | None = None
     aside: Aside = field(default_factory=Aside)
     ladder: Ladder = field(default_factory=lambda: Ladder(()))
-    spoke: str = ""
+    calls: Calls = field(default_factory=Calls)
+    draft: Draft = field(default_factory=Draft)
     conversation: Conversation = field(default_factory=Conversation)
     soft: Deadline = field(init=False)
     last: Deadline = field(init=False)
@@ -140,28 +126,13 @@ class Run:
     specs: tuple[ToolSpec, ...] = field(init=False)
     evidence: list[Evidence] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    unanswered: bool = False
     ending: Ending | None = None
     answer: Answer | None = None
-    model_failed: bool = False
-    begun: dict[str, Started] = field(default_factory=dict)
-    early: EarlyStarts = field(default_factory=EarlyStarts)
-    ids: set[str] = field(default_factory=set)
-    gave: dict[str, dict[str, str]] = field(default_factory=dict)
-    listed: set[str] = field(default_factory=set)
     handed_over: Ending | None = None
-    whole: bool = False
-    resampled: int = 0
-    reopened: Verdict | None = None
-    refused: str = ""
-    asked: list[Message] = field(default_factory=list)
     turn: Turn | None = None
-    writer: Writer | None = None
     media: Attachments | None = None
     scribe: Scribe | None = None
     scribing: Pipeline | None = field(init=False)
-    finds_calls: bool | None = None
-    withheld: set[str] = field(default_factory=set)
     _enclosing: Enclosing = field(init=False)
     _owned: set[asyncio.Future[Any]] = field(default_factory=set)
     _closing: threading.Lock = field(default_factory=threading.Lock)

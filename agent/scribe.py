@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..policies.errors import UsageError
 from ..tools.call import Call
 from ..tools.media.elsewhere import Unread, within
 from ..tools.media.parts import Audio
+from ..tools.pipeline import Pipeline
 from ..tools.schema import Problem
 from ..tools.shapes import short
 from ..tools.tool import Tool
 from ..tools.toolbox import Toolbox
 from .models.base import MediaPiece
-
-if TYPE_CHECKING:
-    from .run import Run
 
 _FORM = "async def transcribe(audio: Audio) -> str"
 
@@ -43,17 +41,15 @@ class Scribe:
         if len(taken) != 1 or isinstance(tool.schema.read({self._takes: Audio(data=b"")}), Problem):
             raise UsageError(f"transcribe: {tool.name!r} must take an Audio and nothing else: {_FORM}")
 
-    async def text(self, run: Run, key: str, sound: MediaPiece, until: float) -> str:
-        """What is said in a sound, by a call under the run's ledger that is given up at an instant of its clock.
+    async def text(self, pipeline: Pipeline, key: str, sound: MediaPiece, seconds: float) -> str:
+        """What is said in a sound, by a call through a run's pipeline that is given up after so many seconds.
 
         Raises:
             Unread: there is no text; the message says why.
         """
         audio = Audio(data=sound.data, name=sound.name)
         call = Call(id=f"{key}.transcript", tool=self.name, arguments={self._takes: audio})
-        pipeline = run.scribing
-        assert pipeline is not None
-        found = await within(pipeline.call(call), until - run.now())
+        found = await within(pipeline.call(call), seconds)
         if not found.usable:
             raise Unread(f"there is no transcript of it: {short(found.content) or found.verdict.reason}")
         return found.value if isinstance(found.value, str) else found.content

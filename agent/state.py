@@ -22,7 +22,7 @@ class Suspended(TypedDict):
         left: seconds that were left then; `None` where there was no deadline.
         spent: what had been spent, as `Spend.to_dict` writes it.
         found: the evidence so far, with how each call ended.
-        gave: the ids of what each call gave, as in `Run.gave`.
+        gave: the ids of what each call gave, as in `Calls.gave`.
         origins: where untrusted content that the model had been shown came from, as in `Seen.origins`.
         warnings: what the user is to be told of it.
         model: the name of the model that was asked last.

@@ -58,8 +58,8 @@ async def supervise(run: Run, graph: Graph, config: RunnableConfig, go_on: Comma
     # A virtual clock jumps over the time that a real thread would measure.
     watch = None if getattr(loop, "virtual", False) else WATCHDOG.add(loop)
     announce(run)
-    run.writer = Writer(run)
-    run.writer.arm()
+    run.draft.writer = Writer(run)
+    run.draft.writer.arm()
     task = loop.create_task(_loop(run, graph, config, go_on), context=_context(run))
     try:
         await asyncio.wait((task,), timeout=_edge(run))
@@ -193,8 +193,8 @@ def _edge(run: Run) -> float | None:
 
 
 def _release(run: Run, task: asyncio.Task[Any]) -> None:
-    if run.writer is not None:
-        run.writer.stop()
+    if run.draft.writer is not None:
+        run.draft.writer.stop()
     abandon(task)
     run.release()
 

@@ -39,12 +39,12 @@ def suspended(run: Run, waiting: Sequence[PendingCall], began: float) -> Suspend
         left=None if run.deadline.never else run.deadline.remaining(began),
         spent=run.ledger.spend(began - run.started).to_dict(),
         found=[{**item.to_dict(), "ended": _ended(item.outcome)} for item in run.evidence],
-        gave={call: dict(gave) for call, gave in run.gave.items()},
+        gave={call: dict(gave) for call, gave in run.calls.gave.items()},
         origins=dict(run.seen.origins),
         warnings=list(run.warnings),
         model=run.model.name,
         handed_over=None if handed is None else [handed.stop_reason, handed.reason],
-        resampled=run.resampled,
+        resampled=run.draft.resampled,
         begins=list(run.conversation.begins),
     )
 
@@ -79,9 +79,9 @@ def restore(run: Run, kept: Suspended, state: State) -> None:
     """Give a new run what a suspended one knew."""
     run.conversation.begins = (kept["begins"][0], kept["begins"][1])
     run.evidence += [_evidence(item) for item in kept["found"]]
-    run.gave |= kept["gave"]
+    run.calls.gave |= kept["gave"]
     run.warnings += kept["warnings"]
-    run.resampled = kept["resampled"]
+    run.draft.resampled = kept["resampled"]
     _take_model(run, kept)
     _recall(run, state)
     messages = state["messages"][run.conversation.begins[0] :]
@@ -111,8 +111,8 @@ def _take_files(run: Run, state: State) -> None:
 def _recall(run: Run, state: State) -> None:
     """What the conversation said and found before the run; and every id that it has used."""
     messages, evidence = run.conversation.begins
+    run.calls.recall(state["messages"])
     for message in state["messages"]:
-        run.ids.update(call.get("key", call["id"]) for call in message.get("calls", ()))
         if "parts" in message and run.media is None:
             run.media = Attachments()  # to say of the files that they are gone: their bytes were never kept
     for message in state["messages"][:messages]:
@@ -126,14 +126,14 @@ def _take_model(run: Run, kept: Suspended) -> None:
     """Go on with the model that was asked last, where the agent still has it."""
     if kept["handed_over"] is not None:
         stop, reason = kept["handed_over"]
-        run.model, run.model_failed = Rules(), True
+        run.model = Rules()
         run.handed_over = Ending(stop_reason=stop, reason=reason)  # type: ignore[arg-type]  # it was one when it was kept
         return
     run.model = run.ladder.named(kept["model"]) or run.model
 
 
 def _gave(run: Run, calls: Sequence[CallMessage]) -> list[str]:
-    return [each for call in calls for each in run.gave.get(call.get("key", call["id"]), {}).values()]
+    return [each for call in calls for each in run.calls.gave.get(call.get("key", call["id"]), {}).values()]
 
 
 def _ended(outcome: Outcome) -> dict[str, Any]:

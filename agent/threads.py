@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..policies.errors import InvalidThread
+from .conversation import LEASE
 from .models.base import Message
 from .state import State, Suspended
 
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 _CLAIM: Final = "shotclock-resume"
 """The task under whose name it is written that a suspended run was taken up, with a number: the graph has none of that
 name."""
-
-LEASE: Final = 60.0
-"""Seconds for which a suspended run is left to whoever has taken it up. The answer is kept within a fraction of that;
-where the process has died before, another one may take the run up then. It is long beside what clocks of machines
-differ by, as it is measured by the time of day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

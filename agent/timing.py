@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -15,7 +13,6 @@ from ..policies.latency import LatencyState
 from ..policies.pace import PacePolicy
 from ..policies.reserve import AnswerSituation, Plan, Reserve, ReserveSituation
 from ..policies.sums import mixture, roughly
-from ..tools.call import Call
 from ..tools.history import History, ModelHistory
 from .models.base import Model, ModelRequest
 from .models.rules import Rules
@@ -24,9 +21,6 @@ from .run import Run
 ANSWER_TOKENS: Final = 300
 """Tokens a final answer is expected to take where none was seen; the p50 of chat traffic is 129, p99 601 (Azure LLM
 inference trace 2023)."""
-
-CHARACTERS_PER_TOKEN: Final = 4
-"""Characters of English a token is reckoned at where the endpoint does not count."""
 
 _SEEN: Final = 3
 """Answers after which their own times are a better forecast than the pace and `ANSWER_TOKENS`."""
@@ -100,7 +94,7 @@ def final_answer(run: Run, remaining: float) -> AnswerSituation:
         remaining=remaining,
         expected=forecast.median,
         q95=forecast.quantile(0.95),
-        failed=run.model_failed,
+        failed=run.handed_over is not None,
         probe=run.plan.probe,
     )
 
@@ -177,9 +171,9 @@ def can_take_over(run: Run) -> bool:
 def finds_calls(run: Run) -> bool:
     """Whether the embedded model finds a call to make for the question. It takes some milliseconds, so it is asked only
     where the model would be given up for it, and once."""
-    if run.finds_calls is None:
-        run.finds_calls = Rules().finds(ModelRequest(query=run.query, messages=(), tools=run.specs))
-    return run.finds_calls
+    if run.calls.found is None:
+        run.calls.found = Rules().finds(ModelRequest(query=run.query, messages=(), tools=run.specs))
+    return run.calls.found
 
 
 def switch_at(run: Run, started: float) -> float:
@@ -209,12 +203,6 @@ def overdue_at(run: Run) -> float:
         return math.inf
     # Where another model stands by, what its author declares is enough to go by; that it tells of the far tail is not.
     return max(policy.patience, slack * first.forecast().quantile(policy.overdue if known else _DECLARED_Q))
-
-
-def estimated_tokens(written: int, calls: Sequence[Call] = ()) -> int:
-    """Output tokens reckoned from characters, where the endpoint does not count."""
-    characters = written + sum(len(call.tool) + len(json.dumps(dict(call.arguments))) for call in calls)
-    return math.ceil(characters / CHARACTERS_PER_TOKEN)
 
 
 def learn(

@@ -24,7 +24,7 @@ def told(run: Run, messages: Sequence[Message], request: str = FINAL) -> list[Me
     if not found:
         return [*messages, Message(role="user", content=request)]
     run.show()
-    run.listed.update(item.id for item in found)
+    run.calls.listed.update(item.id for item in found)
     results = [_result(item) for item in shortened(found, run.policy.limits.result)]
     return [*messages, Message(role="user", content="\n\n".join([UNSEEN, *results, request]))]
 
@@ -42,7 +42,7 @@ def _seen(run: Run, messages: Sequence[Message]) -> Iterator[str]:
         keys |= {call["id"]: call.get("key", call["id"]) for call in message.get("calls", ())}
         if message["role"] == "tool":
             key = keys.get(message["call_id"], message["call_id"])
-            yield from run.gave.get(key, {"": key}).values()
+            yield from run.calls.given(key).values()
 
 
 def _result(item: Evidence) -> str:

@@ -178,7 +178,7 @@ async def consult(
     terms = Terms(until=until, reservation=reservation, span=span, forecast=forecast)
     coroutine = functools.partial(_awaited, lambda: verifier.ask(run, answered, terms))
     found = await _heard(run, name, lambda: spawn(coroutine(), f"verifier {name}"), until, span)
-    run.verifying += run.now() - began
+    run.draft.verifying += run.now() - began
     run.tally.count(counted, before, found[0])
     return found
 
@@ -206,7 +206,7 @@ def _situation(
         q95=forecast.quantile(0.95),
         seen=forecast.n,
         latency=run.deadline.at - run.started,
-        spent=run.verifying,
+        spent=run.draft.verifying,
         generate=stake.generate,
         again=stake.again,
         asked=asked,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from langgraph.runtime import Runtime
@@ -11,10 +11,11 @@ from langgraph.types import Command
 from ..policies.outcome import Skipped, Verdict
 from ..policies.stopping import Stop, TurnSituation
 from ..tools.call import Evidence
+from ..tools.media.results import media_in
 from .accord import compare, disputed
-from .attachments import given_files
+from .attachments import Attachments
 from .judging import begin_judging
-from .models.base import Message
+from .models.base import Message, PartMessage
 from .plan_text import answer_to, given
 from .run import Run
 from .state import State
@@ -36,7 +37,7 @@ async def verify(state: State, runtime: Runtime[Run]) -> Command[Literal["reason
         if gave[call["id"]]
     ]
     for message, call in zip(messages, (call for call in asked if gave[call["id"]]), strict=True):
-        if parts := given_files(run, gave[call["id"]].values()):
+        if parts := _files(run, gave[call["id"]].values()):
             message["parts"] = parts
     turns = run.turns
     turns.take(state["turn"], turn)
@@ -55,6 +56,15 @@ async def verify(state: State, runtime: Runtime[Run]) -> Command[Literal["reason
         return Command(goto="answer", update={"messages": messages})
     run.trace.decision("continue", "reason", decided.reason, situation, results=turns.record())
     return Command(goto="reason", update={"messages": messages})
+
+
+def _files(run: Run, items: Iterable[Evidence]) -> list[PartMessage]:
+    """The files among what calls gave, taken in by their run; they are made ready before the model is asked next."""
+    found = [(part, item) for item in items if item.usable for part in media_in(item.value)]
+    if not found:
+        return []
+    media = run.media = run.media or Attachments()
+    return [media.add(part, item.id).ref for part, item in found]
 
 
 def _told(message: Message, gave: Mapping[str, Evidence], edited: Mapping[str, str]) -> Message:

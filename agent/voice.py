@@ -32,7 +32,7 @@ from .models.compose import compose
 
 if TYPE_CHECKING:
     from .ending import Answer
-    from .stream import Turn
+    from .turn import Turn
 
 _QUICK = 8_000
 """Characters of results out of which an answer is put together in some 4 ms at most, which a run can spare a turn."""

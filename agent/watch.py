@@ -10,7 +10,7 @@ from ..policies.ledger import Claim
 from . import timing
 from .models.base import ModelRequest
 from .run import Run
-from .stream import Turn
+from .turn import Turn, estimated_tokens
 
 
 class Watch:
@@ -33,7 +33,7 @@ class Watch:
 
     def situation(self, turn: Turn, *, first: bool) -> StreamSituation:
         """What is known now; at the `first` look nothing needs a forecast."""
-        elapsed, tokens = self.elapsed(), timing.estimated_tokens(turn.came)
+        elapsed, tokens = self.elapsed(), estimated_tokens(turn.came)
         if (
             self._switch < math.inf
             and elapsed >= min(self._overdue, self._switch)

@@ -9,7 +9,7 @@ from ..tools.isolation import abandon, spawn
 from . import timing
 from .inference import infer
 from .run import Run
-from .stream import Turn
+from .turn import Turn
 from .unseen import told
 
 
@@ -65,7 +65,7 @@ class Writer:
         run.trace.decision("answer", decided.by, decided.reason, situation, beside=True)
         if decided.by == "model":
             self._knew = knows
-            asked = told(run, run.asked)
+            asked = told(run, run.draft.asked)
             self._task = spawn(infer(run, asked, (), "answer", run.last), f"answer by {run.model.name}")
             run.own(self._task)
 
