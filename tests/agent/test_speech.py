@@ -135,8 +135,9 @@ async def test_a_spoken_answer_that_is_refused_is_withdrawn(server):
 async def test_what_a_model_says_before_it_asks_for_a_call_is_no_answer(server):
     """Sound before a call is withdrawn with its words."""
     call = [chunk({"tool_calls": [piece("{}", id="b", name="apples")]}), chunk(finish="tool_calls"), usage()]
-    thinking = sse(chunk({"audio": {"transcript": "Let me see."}}), heard(SOUND[0]), *call)
-    server.script(Answer(steps=(thinking,)), Answer(steps=(sse(*spoken(*WORDS)),)))
+    thinking = sse(chunk({"audio": {"transcript": "Let me see."}}), heard(SOUND[0]), done=False)
+    # What is withdrawn before anybody has taken it is not told at all, so the call comes later.
+    server.script(Answer(steps=(thinking, 0.1, sse(*call))), Answer(steps=(sse(*spoken(*WORDS)),)))
     stream = agent_of(server).stream("How many apples are there?", budget=Budget(latency=5), tick=None)
     events = [event async for event in stream]
     assert [each.why for each in of(events, TextWithdrawn)] == ["calls"]
