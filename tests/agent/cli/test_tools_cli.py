@@ -54,7 +54,9 @@ def shell(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize(
+    "flavour", [each if each == "async" else pytest.param(each, marks=pytest.mark.slow) for each in FLAVOURS]
+)
 def test_a_new_tool_works_at_once(flavour, tmp_path):
     """Its own tests pass, and the commands that are named next do what they say."""
     option = "" if flavour == "async" else f" --{flavour}"
