@@ -188,13 +188,13 @@ async def test_workers_that_never_begin_cost_the_files_alone(server, tmp_path, m
 
 async def test_many_long_documents_hold_up_nothing():
     """Beside a model that hangs, an answer is put together from 32 long documents in time: what is shown of documents
-    is limited in all. A fifth of a second of room for a machine that is slow at starting and reading."""
+    is limited in all."""
     texts = [f"Whale number {n} is {n} m long. " * 2_000 for n in range(32)]
     parts = [Document(data=text.encode(), name=f"{n}.txt") for n, text in enumerate(texts)]
     agent = Agent(ScriptedModel([Hang()]), policy=Policy(media=Media(characters=20_000)))
     began = time.monotonic()
     result = await agent.run(["How long is whale 7?", *parts], budget=Budget(latency=1.5))
-    assert time.monotonic() - began < 1.75
+    assert time.monotonic() - began < 1.55
     assert result.status == "fallback"
     assert 10_000 < sum(len(part.text) for item in result.evidence for part in item.passages) <= 20_000
 
