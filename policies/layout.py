@@ -137,7 +137,7 @@ class Layout:
     @cached_property
     def totals(self) -> frozenset[float]:
         """The sums and means of its columns, and of the numbers beside each other in a record, and how many values each
-        has; of the first `MAX_CELLS` cells."""
+        has that has several; of the first `MAX_CELLS` cells."""
         columns: dict[tuple[tuple[str, ...], int], list[float]] = {}
         left, found = MAX_CELLS, set[float]()
         for record in self.records:
@@ -149,7 +149,7 @@ class Layout:
                 place = at if record.header is None and cell.labels == cells[0].labels else -1  # of a row of a list
                 columns.setdefault((cell.labels[-1:], place), []).append(number)
         whole = [column for column in columns.values() if len(column) > 1 and not any(map(isnan, column))]
-        found |= {float(len(column)) for column in columns.values()}
+        found |= {float(len(column)) for column in columns.values() if len(column) > 1}
         return frozenset(found | {sum(each) for each in whole} | {sum(each) / len(each) for each in whole})
 
     @cached_property

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass
-from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 from . import conventions as names
 from .attributes import Attributes, Event
@@ -69,7 +68,7 @@ def event_of(at: float, kind: str, choice: str, reason: str, situation: Any, fig
         names.ELAPSED: at,
         names.KIND: kind,
         names.CHOICE: choice,
-        names.REASON: _reason(reason),
+        names.REASON: redact(reason),
     }
     if situation is not None:
         kind_of = type(situation)
@@ -77,7 +76,7 @@ def event_of(at: float, kind: str, choice: str, reason: str, situation: Any, fig
         for name, figure, default in _figures_of(kind_of):
             value = getattr(situation, name)
             if value is not None and value != default:
-                attributes[figure] = value if type(value) is int else _figure(value)
+                attributes[figure] = _figure(value)
     for name, value in figures.items():
         if value is not None:
             attributes[names.FIGURE + name] = _figure(_made(value))
@@ -87,8 +86,6 @@ def event_of(at: float, kind: str, choice: str, reason: str, situation: Any, fig
     return names.TOOL_SKIPPED, attributes
 
 
-_reason: Final = lru_cache(maxsize=256)(redact)
-"""Most reasons are one of a few sentences."""
 _FIGURES: dict[type, tuple[tuple[str, str, Any], ...]] = {}
 _FIELDS: dict[type, tuple[str, ...]] = {}
 

@@ -173,7 +173,7 @@ class RunTrace:
                 names.FORECAST_P50: None if forecast is None else forecast.median,
                 names.FORECAST_P95: None if forecast is None else forecast.quantile(0.95),
             }
-            if self._tree.rule.capture and arguments is not None:
+            if self.rule.capture and arguments is not None:
                 attributes[names.TOOL_CALL_ARGUMENTS] = text = content(arguments)
                 attributes |= self.rule.io(input=text)
             self._tree.start(handle, names.EXECUTE_TOOL, tool, attributes, parent)

@@ -29,9 +29,11 @@ DEPLOYED = "id=731 service=billing status=succeeded seconds=212\nid=732 service=
 LEASE = "The tenant shall pay 1,240 euros a month. Pets are not allowed without the landlord's written consent."
 
 
-def outcome(answer: str, value: Any, tool: str = "look", question: str = "What is it?") -> str:
+def outcome(
+    answer: str, value: Any, tool: str = "look", question: str = "What is it?", arguments: str = '{"q": 1}'
+) -> str:
     content = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return ground(answer, question=question, sources=[Source("s", f'{tool} {{"q": 1}}\n{content}')]).verdict.outcome
+    return ground(answer, question=question, sources=[Source("s", f"{tool} {arguments}\n{content}")]).verdict.outcome
 
 
 @pytest.mark.parametrize(
@@ -117,3 +119,16 @@ def test_an_answer_may_speak_of_a_call_that_failed() -> None:
     failed = Source("f", 'pay {"id": 1}\nThe card ending 4417 was declined.', gave="failure")
     answer = "The payment failed: the card ending 4417 was declined."
     assert ground(answer, question="?", sources=[failed]).verdict.outcome == "unsure"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "value"),
+    [
+        ("It is 4 °C in Oslo.", "It is 5 °C in Oslo.", {"city": "Oslo", "temperature_c": 4.0, "wind_m_s": 3}),
+        ("There are 7 apples.", "There are 8 apples.", "There are 7 apples."),
+        ("Luna costs 49 euros.", "Luna costs 50 euros.", {"name": "Luna", "price_eur": 49}),
+    ],
+)
+def test_a_value_that_is_one_off_is_refused(right: str, wrong: str, value: Any) -> None:
+    """That a record is one is no number to reckon with, or every number would lead to its neighbours."""
+    assert [outcome(each, value, arguments="{}") for each in (right, wrong)] == ["pass", "fail"]

@@ -21,6 +21,8 @@ from shotclock.agent.trial import try_call
 from shotclock.testing import ScriptedModel, ask
 from shotclock.tools.mcp_servers import mcp_tools
 
+from ...workers import until
+
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 NODE = ("server-everything", "server-filesystem", "server-memory")
 PYTHON = ("mcp-server-git", "mcp-server-time")
@@ -87,16 +89,6 @@ def folder(tmp_path):
     return tmp_path
 
 
-def until(met, seconds=20.0):
-    """Whether a condition is met before the seconds are over."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if met():
-            return True
-        time.sleep(0.02)
-    return False
-
-
 class Recorded:
     """A published server behind a recorder of what passes."""
 
@@ -144,14 +136,14 @@ def test_each_costs_one_call_when_it_hangs_and_one_when_it_dies(name, command, f
         began = time.monotonic()
         assert server.answer(tools, 0.5).outcome.name == "timed_out"
         assert time.monotonic() - began < 2
-        assert until(lambda: server.sent("notifications/cancelled"))
+        assert until(lambda: server.sent("notifications/cancelled"), 20)
         (hung,) = server.sent("tools/call")
         assert server.sent("notifications/cancelled")[0]["params"]["requestId"] == hung["id"]
         os.kill(first, signal.SIGCONT)
         assert server.said in server.answer(tools).content
         assert server.passed("pid") == [first]
         os.kill(first, signal.SIGKILL)
-        assert until(lambda: len(server.passed("pid")) == 2)
+        assert until(lambda: len(server.passed("pid")) == 2, 20)
         assert server.said in server.answer(tools).content
 
 
@@ -259,7 +251,7 @@ def web_server(line, port):
             return tried.connect_ex(("127.0.0.1", port)) == 0
 
     try:
-        assert until(up)
+        assert until(up, 20)
         yield process
     finally:
         process.kill()
@@ -285,7 +277,7 @@ def test_everything_over_http(command, tmp_path):
             assert call(tools, "get-structured-content", location="Chicago").verdict.verifier == "schema"
             long = try_call([*tools], "trigger-long-running-operation", {"duration": 30, "steps": 3}, 0.5)
             assert long.outcome.name == "timed_out"
-            assert until(lambda: b"notifications/cancelled" in wire.heard)
+            assert until(lambda: b"notifications/cancelled" in wire.heard, 20)
             assert call(tools, "get-sum", a=1, b=2).content == "The sum of 1 and 2 is 3."
         except BaseException:
             tools.close()

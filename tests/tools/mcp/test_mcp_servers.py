@@ -20,6 +20,8 @@ from shotclock.testing import ScriptedModel, ask
 from shotclock.tools.mcp.server import McpServer
 from shotclock.tools.mcp_servers import mcp_tools
 
+from ...workers import until
+
 HOSTILE = Path(__file__).with_name("hostile.py")
 
 
@@ -34,16 +36,6 @@ def call(tools, text="hi", latency=5.0):
 def notes(state: Path, kind: str):
     lines = map(json.loads, state.read_text().splitlines()) if state.exists() else ()
     return [line[kind] for line in lines if kind in line]
-
-
-def until(met, seconds=10.0):
-    """Whether a condition is met before the seconds are over."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if met():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_a_servers_tool_is_called_and_its_result_is_fenced():
